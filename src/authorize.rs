@@ -1,0 +1,313 @@
+//! The authorization URL: where the browser goes to sign in.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use crate::client::Caller;
+use crate::credentials::{HasApiKey, HasClientId};
+use crate::error::Error;
+use crate::id::{ConnectionId, OrganizationId, RedirectUri};
+use crate::open_enum::open_enum;
+use crate::pkce::{PkceSession, PlainSession};
+use crate::secret::InvitationToken;
+
+open_enum! {
+    /// An OAuth provider that users sign in with directly.
+    Provider {
+        Apple = "AppleOAuth",
+        Bitbucket = "BitbucketOAuth",
+        GitHub = "GitHubOAuth",
+        GitLab = "GitLabOAuth",
+        Google = "GoogleOAuth",
+        Intuit = "IntuitOAuth",
+        LinkedIn = "LinkedInOAuth",
+        Microsoft = "MicrosoftOAuth",
+        Salesforce = "SalesforceOAuth",
+        Slack = "SlackOAuth",
+        VercelMarketplace = "VercelMarketplaceOAuth",
+        Vercel = "VercelOAuth",
+        Xero = "XeroOAuth",
+    }
+}
+
+/// Which of `AuthKit`'s screens comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScreenHint {
+    /// The sign-up screen.
+    SignUp,
+    /// The sign-in screen.
+    SignIn,
+}
+
+/// No target yet: the login can't begin.
+#[derive(Debug)]
+pub struct NoTarget;
+
+/// The target is WorkOS's own sign-in page, `AuthKit`.
+#[derive(Debug)]
+pub struct AuthKitTarget;
+
+/// The target is an OAuth provider.
+#[derive(Debug)]
+pub struct OAuthTarget;
+
+/// The target is one SSO connection, or the connection of one organization.
+#[derive(Debug)]
+pub struct SsoTarget;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::AuthKitTarget {}
+    impl Sealed for super::OAuthTarget {}
+    impl Sealed for super::SsoTarget {}
+}
+
+/// A place to sign in was chosen. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this login has no target yet, so it can't begin",
+    label = "choose where the user signs in first",
+    note = "call one of `.authkit()`, `.oauth(provider)`, `.connection(id)` or `.organization(id)` before `.begin()`"
+)]
+pub trait Target: sealed::Sealed {}
+
+impl Target for AuthKitTarget {}
+impl Target for OAuthTarget {}
+impl Target for SsoTarget {}
+
+/// The target is `AuthKit`. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "only AuthKit's own sign-in page takes this setting",
+    label = "the target of this login is not AuthKit",
+    note = "call `.authkit()` instead of `.oauth(…)`, `.connection(…)` or `.organization(…)`, or leave the setting out"
+)]
+pub trait IsAuthKit: sealed::Sealed {}
+
+impl IsAuthKit for AuthKitTarget {}
+
+/// The target is an OAuth provider. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "only an OAuth provider takes this setting",
+    label = "the target of this login is not an OAuth provider",
+    note = "call `.oauth(provider)` as the target, or leave the setting out"
+)]
+pub trait IsOAuth: sealed::Sealed {}
+
+impl IsOAuth for OAuthTarget {}
+
+/// Builds the authorization URL of one login; made by [`Client::authorize`](crate::Client::authorize).
+///
+/// First a target, then its settings, then [`begin`](Self::begin). The parameters of the URL are sorted by name, so
+/// that equal logins have equal URLs but for their random parts.
+#[must_use = "a login starts with `begin()`"]
+pub struct AuthorizationBuilder<K, T> {
+    caller: Caller<K>,
+    redirect_uri: RedirectUri,
+    parameters: Parameters,
+    target: std::marker::PhantomData<T>,
+}
+
+/// The parameters that were set; the others are absent from the URL.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
+    pub(crate) invitation_token: Option<InvitationToken>,
+    /// The first value that was refused.
+    problem: Option<Error>,
+}
+
+impl Parameters {
+    fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        if value.is_empty() {
+            self.refuse(field, "must not be empty");
+        } else {
+            self.pairs.retain(|(other, _)| *other != name);
+            self.pairs.push((name, value));
+        }
+    }
+
+    fn refuse(&mut self, field: &'static str, reason: &'static str) {
+        self.problem.get_or_insert_with(|| Error::invalid_value(field, reason));
+    }
+}
+
+impl<K> AuthorizationBuilder<K, NoTarget> {
+    pub(crate) fn new(caller: Caller<K>, redirect_uri: RedirectUri) -> Self {
+        Self { caller, redirect_uri, parameters: Parameters::default(), target: std::marker::PhantomData }
+    }
+
+    /// WorkOS's own sign-in page.
+    pub fn authkit(self) -> AuthorizationBuilder<K, AuthKitTarget> {
+        self.toward("provider", "authkit")
+    }
+
+    /// An OAuth provider, without a page in between.
+    pub fn oauth(self, provider: Provider) -> AuthorizationBuilder<K, OAuthTarget> {
+        self.toward("provider", provider.as_str())
+    }
+
+    /// One SSO connection.
+    pub fn connection(self, id: ConnectionId) -> AuthorizationBuilder<K, SsoTarget> {
+        self.toward("connection_id", id.as_str())
+    }
+
+    /// The SSO connection of one organization.
+    pub fn organization(self, id: OrganizationId) -> AuthorizationBuilder<K, SsoTarget> {
+        self.toward("organization_id", id.as_str())
+    }
+
+    fn toward<T>(mut self, name: &'static str, value: &str) -> AuthorizationBuilder<K, T> {
+        self.parameters.set(name, name, value);
+        AuthorizationBuilder {
+            caller: self.caller,
+            redirect_uri: self.redirect_uri,
+            parameters: self.parameters,
+            target: std::marker::PhantomData,
+        }
+    }
+}
+
+/// # Settings of every target
+impl<K, T> AuthorizationBuilder<K, T> {
+    /// The domain whose SSO connection is looked up.
+    pub fn domain_hint(self, domain: impl Into<String>) -> Self {
+        self.with("domain_hint", domain)
+    }
+
+    /// The e-mail address the user is likely to sign in with.
+    pub fn login_hint(self, email: impl Into<String>) -> Self {
+        self.with("login_hint", email)
+    }
+
+    /// The invitation that this login redeems.
+    pub fn invitation_token(mut self, token: InvitationToken) -> Self {
+        self.parameters.invitation_token = Some(token);
+        self
+    }
+
+    /// How the identity provider prompts the user: `login`, `consent`, `select_account`.
+    pub fn prompt(self, prompt: impl Into<String>) -> Self {
+        self.with("prompt", prompt)
+    }
+
+    /// A nonce that comes back as a claim of the tokens.
+    pub fn claim_nonce(self, nonce: impl Into<String>) -> Self {
+        self.with("claim_nonce", nonce)
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.parameters.set(name, name, value);
+        self
+    }
+}
+
+/// # Settings of `AuthKit`
+impl<K, T> AuthorizationBuilder<K, T> {
+    /// The screen that comes first.
+    pub fn screen_hint(self, hint: ScreenHint) -> Self
+    where
+        T: IsAuthKit,
+    {
+        self.with(
+            "screen_hint",
+            match hint {
+                ScreenHint::SignUp => "sign-up",
+                ScreenHint::SignIn => "sign-in",
+            },
+        )
+    }
+
+    /// How long ago, in whole seconds, the user may have signed in; zero asks for a fresh sign-in always.
+    pub fn max_age(self, age: Duration) -> Self
+    where
+        T: IsAuthKit,
+    {
+        self.with("max_age", age.as_secs().to_string())
+    }
+
+    /// The organization that the user signs in to.
+    pub fn in_organization(self, id: &OrganizationId) -> Self
+    where
+        T: IsAuthKit,
+    {
+        self.with("organization_id", id.as_str())
+    }
+}
+
+/// # Settings of OAuth providers
+impl<K, T> AuthorizationBuilder<K, T> {
+    /// More scopes to ask the provider for (RFC 6749 §3.3).
+    pub fn provider_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self
+    where
+        T: IsOAuth,
+    {
+        let mut joined = String::new();
+        for scope in scopes {
+            let scope = scope.as_ref();
+            if scope.is_empty() || scope.contains([',', ' ']) {
+                self.parameters.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
+            }
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(scope);
+        }
+        self.with("provider_scopes", joined)
+    }
+
+    /// A query parameter that is handed on to the provider, such as `hd`.
+    pub fn provider_query_param(mut self, key: &str, value: impl Into<String>) -> Self
+    where
+        T: IsOAuth,
+    {
+        if key.is_empty() || key.contains(['[', ']']) {
+            self.parameters.refuse("provider_query_params", "must have a key without brackets");
+        }
+        self.parameters.set("provider_query_params", format!("provider_query_params[{key}]"), value);
+        self
+    }
+}
+
+/// # Beginning
+impl<K, T> AuthorizationBuilder<K, T> {
+    /// Makes the verifier and the state, and with them the URL. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming a refused setting, or
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn begin(self) -> Result<PkceSession<K>, Error>
+    where
+        T: Target,
+    {
+        let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
+        PkceSession::begin(caller, &redirect_uri, &parameters)
+    }
+
+    /// Begins a login without PKCE, for a confidential client whose redirect can't carry it. The API key and the
+    /// state protect it; prefer [`begin`](Self::begin) (RFC 9700 §2.1.1).
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_without_pkce(self) -> Result<PlainSession<K>, Error>
+    where
+        T: Target,
+        K: HasApiKey + HasClientId,
+    {
+        let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
+        PlainSession::begin(caller, &redirect_uri, &parameters)
+    }
+
+    fn checked(mut self) -> Result<Self, Error> {
+        match self.parameters.problem.take() {
+            Some(problem) => Err(problem),
+            None => Ok(self),
+        }
+    }
+}
+
+impl<K, T> fmt::Debug for AuthorizationBuilder<K, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthorizationBuilder").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}

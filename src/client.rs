@@ -1,0 +1,530 @@
+//! [`Client`] and its builder.
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::authenticate::{CodeExchange, ImpersonationExchange, RefreshGrant};
+use crate::authorize::{AuthorizationBuilder, NoTarget};
+use crate::credentials::{
+    ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, Identity, NoCredentials, Public,
+};
+use crate::error::Error;
+use crate::id::{BaseUrl, ClientId, RedirectUri};
+use crate::pkce::Callback;
+use crate::runtime::Runtime;
+use crate::secret::{ApiKey, AuthorizationCode, RefreshToken};
+use crate::transport::{Core, Transport};
+
+const BASE_URL: &str = "https://api.workos.com";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client without an API key, for applications on a user's device: command line, desktop, mobile.
+///
+/// It can call [`authorize`](Client::authorize) and
+/// [`authenticate_with_refresh_token`](Client::authenticate_with_refresh_token). It has no place for an API key and
+/// never looks at `WORKOS_API_KEY`.
+pub type PublicClient = Client<Public>;
+
+/// A client with a client ID and an API key, for servers.
+///
+/// It can call everything. Logins send both the secret and the PKCE verifier.
+pub type ConfidentialClient = Client<Confidential>;
+
+/// A client with an API key alone: it signs nobody in until
+/// [`with_client_id`](Client#method.with_client_id-2) makes a [`ConfidentialClient`] of it.
+pub type ApiKeyClient = Client<ApiKeyOnly>;
+
+/// A WorkOS client whose type says what it holds; users name it [`PublicClient`], [`ConfidentialClient`] or
+/// [`ApiKeyClient`].
+///
+/// Cloning is cheap, and clones share the connections. Requests need a tokio runtime with its timer on.
+pub struct Client<K> {
+    pub(crate) credentials: Arc<K>,
+    pub(crate) core: Core,
+}
+
+/// # Building
+impl Client<NoCredentials> {
+    /// Starts building a client.
+    ///
+    /// ```
+    /// use workos_auth::{Client, ConfidentialClient, PublicClient};
+    ///
+    /// let public: PublicClient = Client::builder().client_id("client_123").build()?;
+    /// let confidential: ConfidentialClient =
+    ///     Client::builder().client_id("client_123").api_key("sk_example").build()?;
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> ClientBuilder<NoCredentials> {
+        ClientBuilder { credentials: Ok(NoCredentials), settings: Settings::default() }
+    }
+}
+
+/// # Public clients
+impl Client<Public> {
+    /// A public client of the WorkOS API.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `client_id`.
+    #[cfg(feature = "reqwest")]
+    pub fn new(client_id: impl Into<String>) -> Result<Self, Error> {
+        Client::builder().client_id(client_id).build()
+    }
+
+    /// Reads `WORKOS_CLIENT_ID` and, where it is set, `WORKOS_BASE_URL`; never `WORKOS_API_KEY`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
+    #[cfg(feature = "reqwest")]
+    pub fn from_env() -> Result<Self, Error> {
+        Client::builder().client_id_from_env().base_url_from_env().build()
+    }
+
+    /// The same client with another client ID, for one call or for good.
+    #[must_use]
+    pub fn with_client_id(&self, client_id: ClientId) -> PublicClient {
+        self.holding(Public { client_id })
+    }
+}
+
+/// # Confidential clients
+impl Client<Confidential> {
+    /// A confidential client of the WorkOS API.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `client_id` or `api_key`.
+    #[cfg(feature = "reqwest")]
+    pub fn new(client_id: impl Into<String>, api_key: impl Into<String>) -> Result<Self, Error> {
+        Client::builder().client_id(client_id).api_key(api_key).build()
+    }
+
+    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, where it is set, `WORKOS_BASE_URL`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
+    #[cfg(feature = "reqwest")]
+    pub fn from_env() -> Result<Self, Error> {
+        Client::builder().client_id_from_env().api_key_from_env().base_url_from_env().build()
+    }
+
+    /// The same client with another client ID, for one call or for good.
+    #[must_use]
+    pub fn with_client_id(&self, client_id: ClientId) -> ConfidentialClient {
+        self.holding(Confidential { client_id, api_key: self.credentials.api_key.clone() })
+    }
+
+    /// The same client with another API key, for rotation: connections are kept.
+    #[must_use]
+    pub fn with_api_key(&self, api_key: ApiKey) -> ConfidentialClient {
+        self.holding(Confidential { client_id: self.credentials.client_id.clone(), api_key })
+    }
+}
+
+/// # Clients with an API key alone
+impl Client<ApiKeyOnly> {
+    /// A client of the WorkOS API that holds an API key and no client ID.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`.
+    #[cfg(feature = "reqwest")]
+    pub fn new(api_key: impl Into<String>) -> Result<Self, Error> {
+        Client::builder().api_key(api_key).build()
+    }
+
+    /// Reads `WORKOS_API_KEY` and, where it is set, `WORKOS_BASE_URL`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
+    #[cfg(feature = "reqwest")]
+    pub fn from_env() -> Result<Self, Error> {
+        Client::builder().api_key_from_env().base_url_from_env().build()
+    }
+
+    /// Adds a client ID, and so becomes a confidential client that can sign users in.
+    #[must_use]
+    pub fn with_client_id(&self, client_id: ClientId) -> ConfidentialClient {
+        self.holding(Confidential { client_id, api_key: self.credentials.api_key.clone() })
+    }
+
+    /// The same client with another API key, for rotation: connections are kept.
+    #[must_use]
+    pub fn with_api_key(&self, api_key: ApiKey) -> ApiKeyClient {
+        self.holding(ApiKeyOnly { api_key })
+    }
+}
+
+/// # Signing users in: needs a client ID
+impl<K> Client<K> {
+    /// The client ID.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId
+    where
+        K: HasClientId,
+    {
+        self.credentials.identity().client_id
+    }
+
+    /// Starts a login in the browser: the authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636).
+    ///
+    /// ```
+    /// use workos_auth::{PublicClient, RedirectUri};
+    ///
+    /// let client = PublicClient::new("client_123")?;
+    /// let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+    /// assert!(session.url().as_str().starts_with("https://api.workos.com/user_management/authorize?"));
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    pub fn authorize(&self, redirect_uri: RedirectUri) -> AuthorizationBuilder<K, NoTarget>
+    where
+        K: HasClientId,
+    {
+        AuthorizationBuilder::new(Caller::new(self), redirect_uri)
+    }
+
+    /// Exchanges a refresh token for a new pair of tokens (RFC 6749 §6).
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::RefreshToken;
+    ///
+    /// let token = RefreshToken::new("from the application's own session");
+    /// let response = client.authenticate_with_refresh_token(token).send().await?.complete()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticate_with_refresh_token(&self, token: RefreshToken) -> RefreshGrant<K>
+    where
+        K: HasClientId,
+    {
+        RefreshGrant::new(Caller::new(self), token)
+    }
+}
+
+/// # Signing users in: needs an API key too
+impl<K> Client<K> {
+    /// Exchanges a code whose `state` the application has checked itself (RFC 6749 §4.1.3).
+    ///
+    /// A code that nobody here asked for is login CSRF (RFC 9700 §4.7): where the login began with
+    /// [`authorize`](Self::authorize), use [`PkceSession::exchange`](crate::PkceSession::exchange), which can't
+    /// forget the check.
+    pub fn authenticate_with_code(&self, code: AuthorizationCode) -> CodeExchange<K>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        CodeExchange::new(Caller::new(self), code)
+    }
+
+    /// Accepts a login that an administrator began in the WorkOS dashboard to act as a user: its callback
+    /// carries no `state`. Whatever is no impersonation is thrown away.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback carries a `state` or an error.
+    pub fn accept_impersonation(&self, callback: Callback) -> Result<ImpersonationExchange<K>, Error>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        ImpersonationExchange::new(Caller::new(self), callback)
+    }
+}
+
+impl<K> Client<K> {
+    fn holding<L>(&self, credentials: L) -> Client<L> {
+        Client { credentials: Arc::new(credentials), core: self.core.clone() }
+    }
+}
+
+impl<K> Clone for Client<K> {
+    fn clone(&self) -> Self {
+        Self { credentials: Arc::clone(&self.credentials), core: self.core.clone() }
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for Client<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("credentials", &self.credentials)
+            .field("base_url", &self.core.base_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A client that has shown it can identify itself. It carries how, so that no later step repeats the bound,
+/// and so that the flow of a public client has no place for a key either.
+pub(crate) struct Caller<K> {
+    pub(crate) client: Client<K>,
+    identify: fn(&K) -> Identity<'_>,
+}
+
+impl<K> Caller<K> {
+    fn new(client: &Client<K>) -> Self
+    where
+        K: HasClientId,
+    {
+        Self { client: client.clone(), identify: K::identity }
+    }
+
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        (self.identify)(&self.client.credentials)
+    }
+}
+
+/// Builds a [`Client`]; its parameter is what was given so far.
+///
+/// Setters take raw values, and [`build`](Self::build) is the one place that fails.
+#[must_use = "a builder does nothing until `build()`"]
+pub struct ClientBuilder<K> {
+    credentials: Result<K, Error>,
+    settings: Settings,
+}
+
+struct Settings {
+    base_url: Result<String, Error>,
+    app_name: Option<String>,
+    connect_timeout: Duration,
+    timeout: Duration,
+    #[cfg(feature = "reqwest")]
+    http: reqwest::ClientBuilder,
+    #[cfg(feature = "testing")]
+    clock: Option<Arc<dyn crate::runtime::Clock>>,
+    #[cfg(feature = "testing")]
+    random: Option<Arc<dyn crate::runtime::Random>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            base_url: Ok(BASE_URL.to_owned()),
+            app_name: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            timeout: TIMEOUT,
+            #[cfg(feature = "reqwest")]
+            http: reqwest::Client::builder(),
+            #[cfg(feature = "testing")]
+            clock: None,
+            #[cfg(feature = "testing")]
+            random: None,
+        }
+    }
+}
+
+/// # The client ID and the API key
+impl ClientBuilder<NoCredentials> {
+    /// The client ID of the application.
+    pub fn client_id(self, client_id: impl Into<String>) -> ClientBuilder<Public> {
+        let client_id = ClientId::new(client_id);
+        self.holding(|_| Ok(Public { client_id: client_id? }))
+    }
+
+    /// The client ID from `WORKOS_CLIENT_ID`.
+    pub fn client_id_from_env(self) -> ClientBuilder<Public> {
+        self.holding(|_| Ok(Public { client_id: client_id_from_env()? }))
+    }
+
+    /// The API key of the application.
+    pub fn api_key(self, api_key: impl Into<String>) -> ClientBuilder<ApiKeyOnly> {
+        let api_key = ApiKey::new(api_key);
+        self.holding(|_| Ok(ApiKeyOnly { api_key: api_key? }))
+    }
+
+    /// The API key from `WORKOS_API_KEY`.
+    pub fn api_key_from_env(self) -> ClientBuilder<ApiKeyOnly> {
+        self.holding(|_| Ok(ApiKeyOnly { api_key: api_key_from_env()? }))
+    }
+}
+
+impl ClientBuilder<Public> {
+    /// The API key of the application, which makes it a confidential client.
+    pub fn api_key(self, api_key: impl Into<String>) -> ClientBuilder<Confidential> {
+        let api_key = ApiKey::new(api_key);
+        self.holding(|Public { client_id }| Ok(Confidential { client_id, api_key: api_key? }))
+    }
+
+    /// The API key from `WORKOS_API_KEY`, which makes it a confidential client.
+    pub fn api_key_from_env(self) -> ClientBuilder<Confidential> {
+        self.holding(|Public { client_id }| Ok(Confidential { client_id, api_key: api_key_from_env()? }))
+    }
+}
+
+impl ClientBuilder<ApiKeyOnly> {
+    /// The client ID of the application, which makes it a confidential client.
+    pub fn client_id(self, client_id: impl Into<String>) -> ClientBuilder<Confidential> {
+        let client_id = ClientId::new(client_id);
+        self.holding(|ApiKeyOnly { api_key }| Ok(Confidential { client_id: client_id?, api_key }))
+    }
+
+    /// The client ID from `WORKOS_CLIENT_ID`, which makes it a confidential client.
+    pub fn client_id_from_env(self) -> ClientBuilder<Confidential> {
+        self.holding(|ApiKeyOnly { api_key }| Ok(Confidential { client_id: client_id_from_env()?, api_key }))
+    }
+}
+
+/// # Settings
+impl<K> ClientBuilder<K> {
+    /// Where the API is; `https://api.workos.com` unless given. Plain http is for loopback only.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.settings.base_url = Ok(base_url.into());
+        self
+    }
+
+    /// The base URL from `WORKOS_BASE_URL`, where it is set.
+    pub fn base_url_from_env(mut self) -> Self {
+        match variable("WORKOS_BASE_URL") {
+            Ok(Some(base_url)) => self.settings.base_url = Ok(base_url),
+            Ok(None) => {}
+            Err(error) => self.settings.base_url = Err(error),
+        }
+        self
+    }
+
+    /// How long making a connection may take; 10 s unless given. It counts for the crate's own HTTP client.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt may take, from connecting to the last byte of the reply; 30 s unless given.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.settings.timeout = timeout;
+        self
+    }
+
+    /// A name and version of the application, added to the `User-Agent`: `my-app/1.2`.
+    pub fn app_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.app_name = Some(name.into());
+        self
+    }
+
+    /// The configuration of the HTTP client: proxies, root certificates, DNS.
+    ///
+    /// Redirects, retries and the `Referer` header are switched off in it, and so are proxies for a loopback base URL.
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(mut self, builder: reqwest::ClientBuilder) -> Self {
+        self.settings.http = builder;
+        self
+    }
+
+    /// A clock for tests; the client then refuses any base URL that isn't loopback.
+    #[cfg(feature = "testing")]
+    pub fn clock(mut self, clock: crate::testing::ManualClock) -> Self {
+        self.settings.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Reproducible randomness for tests; the client then refuses any base URL that isn't loopback.
+    #[cfg(feature = "testing")]
+    pub fn random_seed(mut self, seed: u64) -> Self {
+        self.settings.random = Some(Arc::new(crate::testing::SeededRandom::new(seed)));
+        self
+    }
+}
+
+/// # Finishing
+impl<K> ClientBuilder<K> {
+    /// Builds the client over the crate's own HTTP client.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first field that was refused,
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable), or
+    /// [`ErrorKind::HttpClient`](crate::ErrorKind::HttpClient).
+    #[cfg(feature = "reqwest")]
+    pub fn build(mut self) -> Result<Client<K>, Error>
+    where
+        K: Credentials,
+    {
+        let http = std::mem::take(&mut self.settings.http);
+        let connect_timeout = self.settings.connect_timeout;
+        self.finish(|base_url| {
+            crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout, base_url.is_loopback())
+        })
+    }
+
+    /// Builds the client over another [`Transport`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first field that was refused, or
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable).
+    pub fn build_with(self, transport: impl Transport) -> Result<Client<K>, Error>
+    where
+        K: Credentials,
+    {
+        self.finish(|_| Ok(transport))
+    }
+
+    fn finish<T: Transport>(self, transport: impl FnOnce(&BaseUrl) -> Result<T, Error>) -> Result<Client<K>, Error> {
+        let credentials = Arc::new(self.credentials?);
+        let settings = self.settings;
+        let base_url = BaseUrl::parse(&settings.base_url?)?;
+        if settings.connect_timeout.is_zero() {
+            return Err(Error::invalid_value("connect_timeout", "must not be zero"));
+        }
+        if settings.timeout.is_zero() {
+            return Err(Error::invalid_value("timeout", "must not be zero"));
+        }
+        let user_agent = user_agent(settings.app_name.as_deref())?;
+        #[allow(unused_mut, reason = "only tests replace parts of it")]
+        let mut runtime = Runtime::default();
+        #[cfg(feature = "testing")]
+        {
+            if (settings.clock.is_some() || settings.random.is_some()) && !base_url.is_loopback() {
+                return Err(Error::invalid_value(
+                    "base_url",
+                    "must be loopback when the clock or the randomness is injected",
+                ));
+            }
+            runtime.clock = settings.clock.unwrap_or(runtime.clock);
+            runtime.random = settings.random.unwrap_or(runtime.random);
+        }
+        let transport = transport(&base_url)?;
+        Ok(Client { credentials, core: Core::new(base_url, transport, user_agent, settings.timeout, runtime) })
+    }
+
+    fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {
+        ClientBuilder { credentials: self.credentials.and_then(credentials), settings: self.settings }
+    }
+}
+
+impl<K: fmt::Debug> fmt::Debug for ClientBuilder<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ClientBuilder").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+fn user_agent(app_name: Option<&str>) -> Result<HeaderValue, Error> {
+    const OURS: &str = concat!("workos-auth/", env!("CARGO_PKG_VERSION"));
+    let refuse = |reason| Error::invalid_value("app_name", reason);
+    match app_name {
+        None => Ok(HeaderValue::from_static(OURS)),
+        Some(name) if name.trim().is_empty() => Err(refuse("must not be empty")),
+        Some(name) if !name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => Err(refuse("must be visible ASCII")),
+        Some(name) => HeaderValue::from_str(&format!("{OURS} {name}")).map_err(|_| refuse("must be visible ASCII")),
+    }
+}
+
+fn client_id_from_env() -> Result<ClientId, Error> {
+    const NAME: &str = "WORKOS_CLIENT_ID";
+    ClientId::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
+}
+
+fn api_key_from_env() -> Result<ApiKey, Error> {
+    const NAME: &str = "WORKOS_API_KEY";
+    ApiKey::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
+}
+
+/// The environment is read here and nowhere else; an empty variable counts as unset.
+fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Error::invalid_value(name, "is not valid Unicode")),
+    }
+}

@@ -1,0 +1,114 @@
+//! What a client holds, as types, and what follows from it.
+
+use std::fmt;
+
+use crate::id::ClientId;
+use crate::secret::ApiKey;
+
+/// A client ID alone: a public client (RFC 6749 §2.1), which proves itself with PKCE.
+pub struct Public {
+    pub(crate) client_id: ClientId,
+}
+
+/// A client ID and an API key: a confidential client (RFC 6749 §2.1).
+pub struct Confidential {
+    pub(crate) client_id: ClientId,
+    pub(crate) api_key: ApiKey,
+}
+
+/// An API key without a client ID: good for the endpoints that need a key, and for no login.
+pub struct ApiKeyOnly {
+    pub(crate) api_key: ApiKey,
+}
+
+/// Nothing yet: where [`Client::builder`](crate::Client::builder) starts.
+#[derive(Debug)]
+pub struct NoCredentials;
+
+impl fmt::Debug for Public {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Public").field("client_id", &self.client_id).finish()
+    }
+}
+
+impl fmt::Debug for Confidential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Confidential")
+            .field("client_id", &self.client_id)
+            .field("api_key", &self.api_key)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ApiKeyOnly {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiKeyOnly").field("api_key", &self.api_key).finish()
+    }
+}
+
+/// Who asks, for as long as one request body is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    pub(crate) client_id: &'a ClientId,
+    pub(crate) api_key: Option<&'a ApiKey>,
+}
+
+mod sealed {
+    pub trait Sealed: Send + Sync + 'static {}
+    impl Sealed for super::Public {}
+    impl Sealed for super::Confidential {}
+    impl Sealed for super::ApiKeyOnly {}
+
+    pub trait Identify {
+        fn identity(&self) -> super::Identity<'_>;
+    }
+}
+
+/// What [`ClientBuilder::build`](crate::ClientBuilder::build) asks for: something was given. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this client has no credentials yet",
+    label = "give the builder a client ID, an API key, or both, before `build()`",
+    note = "a public client: `Client::builder().client_id(\"client_…\").build()`",
+    note = "a confidential client: `Client::builder().client_id(\"client_…\").api_key(\"sk_…\").build()`"
+)]
+pub trait Credentials: sealed::Sealed {}
+
+impl Credentials for Public {}
+impl Credentials for Confidential {}
+impl Credentials for ApiKeyOnly {}
+
+/// The client knows its client ID, so it can sign users in: [`Public`] and [`Confidential`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this client has no client ID, which every login needs",
+    label = "needs a `PublicClient` or a `ConfidentialClient`",
+    note = "an `ApiKeyClient` becomes a `ConfidentialClient` with `.with_client_id(ClientId::new(\"client_…\")?)`"
+)]
+pub trait HasClientId: Credentials + sealed::Identify {}
+
+impl HasClientId for Public {}
+impl HasClientId for Confidential {}
+
+impl sealed::Identify for Public {
+    fn identity(&self) -> Identity<'_> {
+        Identity { client_id: &self.client_id, api_key: None }
+    }
+}
+
+impl sealed::Identify for Confidential {
+    fn identity(&self) -> Identity<'_> {
+        Identity { client_id: &self.client_id, api_key: Some(&self.api_key) }
+    }
+}
+
+/// The client holds an API key, so it can call what needs one: [`Confidential`] and [`ApiKeyOnly`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this client holds no API key, which this call needs",
+    label = "needs a `ConfidentialClient` or an `ApiKeyClient`",
+    note = "on a server, build a `ConfidentialClient`: `Client::builder().client_id(\"client_…\").api_key(\"sk_…\").build()?`",
+    note = "an application on a user's device must not hold an API key: use `authorize(…)` with PKCE"
+)]
+pub trait HasApiKey: Credentials {}
+
+impl HasApiKey for Confidential {}
+impl HasApiKey for ApiKeyOnly {}

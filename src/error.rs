@@ -1,0 +1,392 @@
+//! What can go wrong, told so that the caller can act on it and nothing secret leaks.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use jiff::Timestamp;
+
+use crate::open_enum::open_enum;
+use crate::secret::ServerMessage;
+use crate::transport::{TransportError, TransportErrorKind};
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// The one error of this crate: cheap to clone, and free of secrets, URLs with a query and response bodies.
+///
+/// Match on [`kind`](Self::kind) for the cause; [`is_transient`](Self::is_transient),
+/// [`retry_after`](Self::retry_after) and [`replay_before`](Self::replay_before) say whether and when to try again.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    status: Option<StatusCode>,
+    request_id: Option<String>,
+    retry_after: Option<Duration>,
+    replay_before: Option<Timestamp>,
+    source: Option<Source>,
+}
+
+/// The cause of an [`Error`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A given value was refused; nothing was sent.
+    #[error("{field} {reason}")]
+    InvalidValue {
+        /// The name of the field or environment variable.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An environment variable is not set, or empty; nothing was sent.
+    #[error("the environment variable {name} is not set")]
+    MissingVariable {
+        /// The name of the variable.
+        name: &'static str,
+    },
+    /// The callback was refused before anything was sent.
+    #[error("{0}")]
+    Callback(CallbackError),
+    /// The operating system gave no random bytes; nothing was sent.
+    #[error("the operating system gave no random bytes")]
+    Randomness,
+    /// The HTTP client could not be built from its configuration.
+    #[error("the HTTP client could not be built")]
+    HttpClient,
+    /// No connection could be made: the request was not sent.
+    #[error("no connection could be made; nothing was sent")]
+    NotSent,
+    /// There was no complete reply in time.
+    #[error("there was no complete reply in time")]
+    Timeout,
+    /// The connection was lost before the reply was complete.
+    #[error("the connection was lost before the reply was complete")]
+    Interrupted,
+    /// The reply was over 1 MiB.
+    #[error("the reply was over 1 MiB")]
+    TooLarge,
+    /// The reply was not JSON.
+    #[error("the reply was not JSON")]
+    NotJson,
+    /// The reply was JSON of another shape than the API describes.
+    #[error("the reply was JSON of another shape than the API describes")]
+    UnexpectedShape,
+    /// The reply had a status that this API does not use, such as a redirect; it was not followed.
+    #[error("the reply had an unexpected status")]
+    UnexpectedStatus,
+    /// The API refused the request.
+    #[error("the API refused the request{0}")]
+    Api(ApiError),
+    /// The login needs a further step, and the application asked for a finished one.
+    #[error("the login is not finished: {0}")]
+    Unfinished(ErrorCode),
+    /// A code accepted as an impersonation was none; the result was thrown away.
+    #[error("the code was accepted as an impersonation, but was none")]
+    NotImpersonated,
+}
+
+/// Why a callback was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallbackError {
+    /// It is no URL or query string.
+    #[error("the callback is neither a URL nor a query string")]
+    Malformed,
+    /// A parameter came more than once (RFC 6749 §3.1).
+    #[error("the callback carries the parameter {0} more than once")]
+    DuplicateParameter(&'static str),
+    /// It carries neither a code nor an error, or an empty one.
+    #[error("the callback carries no code")]
+    MissingCode,
+    /// It carries both a code and an error.
+    #[error("the callback carries both a code and an error")]
+    CodeAndError,
+    /// It carries no `state`, so it can't be tied to a login: restart the login.
+    #[error("the callback carries no state: restart the login")]
+    MissingState,
+    /// It belongs to another login.
+    #[error("the callback belongs to another login")]
+    StateMismatch,
+    /// It carries a `state`, so it belongs to a login that was started and is no impersonation.
+    #[error("the callback carries a state, so it is no impersonation")]
+    UnexpectedState,
+    /// The user or the server ended the authorization (RFC 6749 §4.1.2.1).
+    #[error("the authorization was refused: {0}")]
+    Authorization(AuthorizationErrorCode),
+}
+
+open_enum! {
+    /// The error codes of an authorization response (RFC 6749 §4.1.2.1).
+    AuthorizationErrorCode {
+        AccessDenied = "access_denied",
+        InvalidRequest = "invalid_request",
+        InvalidScope = "invalid_scope",
+        ServerError = "server_error",
+        TemporarilyUnavailable = "temporarily_unavailable",
+        UnauthorizedClient = "unauthorized_client",
+        UnsupportedResponseType = "unsupported_response_type",
+    }
+}
+
+open_enum! {
+    /// The error codes of the API, the ones of unfinished logins included.
+    ErrorCode {
+        AccessDenied = "access_denied",
+        ApplicationConsentRequired = "application_consent_required",
+        AuthenticationMethodNotAllowed = "authentication_method_not_allowed",
+        AuthorizationPending = "authorization_pending",
+        CodeChallengeNotFound = "code_challenge_not_found",
+        DailyQuotaExceeded = "daily_quota_exceeded",
+        EmailPasswordAuthDisabled = "email_password_auth_disabled",
+        EmailVerificationRequired = "email_verification_required",
+        ExpiredToken = "expired_token",
+        ExtraAttributesRequired = "extra_attributes_required",
+        InvalidClient = "invalid_client",
+        InvalidConnection = "invalid_connection",
+        InvalidCredentials = "invalid_credentials",
+        InvalidGrant = "invalid_grant",
+        InvalidLinkAuthorizationCode = "invalid_link_authorization_code",
+        InvalidOneTimeCode = "invalid_one_time_code",
+        InvalidOrganizationId = "invalid_organization_id",
+        InvalidPendingAuthenticationToken = "invalid_pending_authentication_token",
+        InvalidProfile = "invalid_profile",
+        InvalidRequest = "invalid_request",
+        InvalidRequestParameters = "invalid_request_parameters",
+        InvitationCannotBeUsedForEmail = "invitation_cannot_be_used_for_email",
+        InvitationInvalid = "invitation_invalid",
+        MfaChallenge = "mfa_challenge",
+        MfaEnrollment = "mfa_enrollment",
+        MfaVerification = "mfa_verification",
+        OneTimeCodeExpired = "one_time_code_expired",
+        OneTimeCodePreviouslyUsed = "one_time_code_previously_used",
+        OneTimeCodeTooManyAttempts = "one_time_code_too_many_attempts",
+        OrganizationAuthenticationMethodsRequired = "organization_authentication_methods_required",
+        OrganizationMembershipNotFound = "organization_membership_not_found",
+        OrganizationNotFound = "organization_not_found",
+        OrganizationSelectionRequired = "organization_selection_required",
+        PasskeyProgressiveEnrollment = "passkey_progressive_enrollment",
+        PhoneNumberRequired = "phone_number_required",
+        PkceNotSupported = "pkce_not_supported",
+        RadarChallenge = "radar_challenge",
+        RadarEmailChallenge = "radar_email_challenge",
+        RadarSignUpChallenge = "radar_sign_up_challenge",
+        RadarSmsChallenge = "radar_sms_challenge",
+        RadarSmsSignInChallenge = "radar_sms_sign_in_challenge",
+        SignUpNotAllowed = "sign_up_not_allowed",
+        SlowDown = "slow_down",
+        SsoRequired = "sso_required",
+        TokenTooBig = "token_too_big",
+        TooManyRequests = "too_many_requests",
+        UnauthorizedClient = "unauthorized_client",
+        UserMismatch = "user_mismatch",
+        VerificationIdRequired = "verification_id_required",
+    }
+}
+
+/// A code from outside, unless it is something else that must not get into logs.
+pub(crate) fn plain_code(text: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain)).then_some(text)
+}
+
+/// A refusal by the API: its code, and its message for those who know where to show it.
+#[derive(Clone)]
+pub struct ApiError {
+    pub(crate) code: Option<ErrorCode>,
+    pub(crate) message: Option<Arc<ServerMessage>>,
+}
+
+impl ApiError {
+    /// The code, where the reply carried one.
+    #[must_use]
+    pub fn code(&self) -> Option<&ErrorCode> {
+        self.code.as_ref()
+    }
+
+    /// The API's own words. They may echo what was submitted, a code or a token, so they are a secret:
+    /// fit for a developer's eyes, not for a log.
+    #[must_use]
+    pub fn message(&self) -> Option<&ServerMessage> {
+        self.message.as_deref()
+    }
+}
+
+/// What follows "the API refused the request".
+impl fmt::Display for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.as_ref().map_or(Ok(()), |code| write!(formatter, ": {code}"))
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiError").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+impl Error {
+    fn local(kind: ErrorKind) -> Self {
+        Self::with_source(kind, None)
+    }
+
+    fn with_source(kind: ErrorKind, source: Option<Source>) -> Self {
+        Self(Arc::new(Inner { kind, status: None, request_id: None, retry_after: None, replay_before: None, source }))
+    }
+
+    pub(crate) fn invalid_value(field: &'static str, reason: &'static str) -> Self {
+        Self::local(ErrorKind::InvalidValue { field, reason })
+    }
+
+    pub(crate) fn missing_variable(name: &'static str) -> Self {
+        Self::local(ErrorKind::MissingVariable { name })
+    }
+
+    pub(crate) fn callback(error: CallbackError) -> Self {
+        Self::local(ErrorKind::Callback(error))
+    }
+
+    pub(crate) fn unfinished(code: ErrorCode) -> Self {
+        Self::local(ErrorKind::Unfinished(code))
+    }
+
+    pub(crate) fn not_impersonated() -> Self {
+        Self::local(ErrorKind::NotImpersonated)
+    }
+
+    pub(crate) fn randomness(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with_source(ErrorKind::Randomness, Some(Box::new(source)))
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn http_client(source: reqwest::Error) -> Self {
+        Self::with_source(ErrorKind::HttpClient, Some(Box::new(source.without_url())))
+    }
+
+    pub(crate) fn transport(error: TransportError) -> Self {
+        let (kind, source) = error.into_parts();
+        let kind = match kind {
+            TransportErrorKind::NotSent => ErrorKind::NotSent,
+            TransportErrorKind::Timeout => ErrorKind::Timeout,
+            TransportErrorKind::Interrupted => ErrorKind::Interrupted,
+            TransportErrorKind::TooLarge => ErrorKind::TooLarge,
+        };
+        Self::with_source(kind, source)
+    }
+
+    /// An error that a reply tells of.
+    pub(crate) fn reply(kind: ErrorKind, status: StatusCode, request_id: Option<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            status: Some(status),
+            request_id,
+            retry_after: None,
+            replay_before: None,
+            source: None,
+        }))
+    }
+
+    /// Adds what the retry logic knows. The error was made a moment ago and isn't shared yet.
+    pub(crate) fn advise(mut self, retry_after: Option<Duration>, replay_before: Option<Timestamp>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.retry_after = retry_after;
+            inner.replay_before = replay_before;
+        }
+        self
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The code of the API, where it gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&ErrorCode> {
+        match &self.0.kind {
+            ErrorKind::Api(error) => error.code(),
+            ErrorKind::Unfinished(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status, where there was a reply.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The reply's `x-request-id`, which WorkOS support asks for.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Until when the same refresh token may be sent again: the API may have rotated it without its reply
+    /// arriving, and answers a replay with the same pair for a short while.
+    #[must_use]
+    pub fn replay_before(&self) -> Option<Timestamp> {
+        self.0.replay_before
+    }
+
+    /// Whether the failure says nothing about the credential, so that a later try may succeed:
+    /// no connection, no complete reply, or a status of 408, 429 or 5xx.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.0.status {
+            Some(status) => {
+                status.is_server_error()
+                    || status == StatusCode::REQUEST_TIMEOUT
+                    || status == StatusCode::TOO_MANY_REQUESTS
+            }
+            None => matches!(
+                self.0.kind,
+                ErrorKind::NotSent | ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Randomness
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.kind.fmt(formatter)?;
+        if let Some(status) = self.0.status {
+            write!(formatter, " (HTTP {}", status.as_u16())?;
+            if let Some(id) = &self.0.request_id {
+                write!(formatter, ", request {id}")?;
+            }
+            formatter.write_str(")")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("status", &self.0.status)
+            .field("request_id", &self.0.request_id)
+            .field("retry_after", &self.0.retry_after)
+            .field("replay_before", &self.0.replay_before)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,257 @@
+//! Identifiers and addresses: parsed once, never swapped by mistake.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use serde::de::{self, Deserialize, Deserializer};
+use serde::{Serialize, Serializer};
+use url::{Host, Url};
+
+use crate::error::Error;
+
+macro_rules! identifiers {
+    ($($(#[$attribute:meta])* $name:ident = $field:literal;)*) => {$(
+        $(#[$attribute])*
+        ///
+        /// Letters, digits, `_` and `-` only, so that it can stand in any path.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses an identifier.
+            ///
+            /// # Errors
+            #[doc = concat!("[`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `", $field, "`.")]
+            pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+                let value = value.into();
+                check($field, &value)?;
+                Ok(Self(value))
+            }
+
+            /// The identifier as it stands on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(value: &str) -> Result<Self, Error> {
+                Self::new(value)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+
+fn check(field: &'static str, value: &str) -> Result<(), Error> {
+    if value.is_empty() {
+        Err(Error::invalid_value(field, "must not be empty"))
+    } else if value.starts_with("sk_") {
+        // An API key in an identifier's place would end up in a URL.
+        Err(Error::invalid_value(field, "is an API key, not an identifier"))
+    } else if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        Err(Error::invalid_value(field, "may have letters, digits, `_` and `-` only"))
+    } else {
+        Ok(())
+    }
+}
+
+identifiers! {
+    /// The client ID of an application (`client_…`, RFC 6749 §2.2). It is public.
+    ClientId = "client_id";
+
+    /// The ID of an SSO connection (`conn_…`).
+    ConnectionId = "connection_id";
+
+    /// The ID of an organization (`org_…`).
+    OrganizationId = "organization_id";
+
+    /// The ID of a user (`user_…`).
+    UserId = "user_id";
+}
+
+/// Whether plain http stays on this machine (RFC 8252 §7.3).
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+fn has_userinfo(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// Where the API is: https, or http on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    /// Without a trailing slash, so that a path can follow.
+    text: String,
+    loopback: bool,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(value: &str) -> Result<Self, Error> {
+        let refuse = |reason| Error::invalid_value("base_url", reason);
+        let url = Url::parse(value.trim()).map_err(|_| refuse("must be an absolute URL"))?;
+        let loopback = is_loopback(&url);
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => return Err(refuse("must be https unless its host is loopback")),
+            _ => return Err(refuse("must be https")),
+        }
+        if has_userinfo(&url) {
+            return Err(refuse("must not carry a user name or password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("must not have a query or fragment"));
+        }
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), loopback })
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+/// Where the browser is sent back to (RFC 6749 §3.1.2), checked here and sent exactly as given.
+///
+/// Allowed are `https`, `http` on `127.0.0.1`, `[::1]` or `localhost` with any port, and the private schemes of
+/// applications (`com.example.app:/callback`, RFC 8252 §7.1).
+///
+/// ```
+/// use workos_auth::RedirectUri;
+///
+/// assert!(RedirectUri::new("https://example.com/callback").is_ok());
+/// assert!(RedirectUri::new("http://127.0.0.1:8080").is_ok());
+/// assert!(RedirectUri::new("http://example.com/callback").is_err());
+/// assert!(RedirectUri::new("javascript:alert(1)").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RedirectUri(String);
+
+/// Schemes that run or show what they carry, or that never lead to an application.
+const REFUSED_SCHEMES: &[&str] = &[
+    "about",
+    "blob",
+    "cid",
+    "content",
+    "data",
+    "dns",
+    "file",
+    "filesystem",
+    "ftp",
+    "gopher",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "mid",
+    "resource",
+    "sms",
+    "ssh",
+    "tel",
+    "urn",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
+
+impl RedirectUri {
+    /// Parses a redirect URI.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redirect_uri`.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let value = value.into();
+        let refuse = |reason| Error::invalid_value("redirect_uri", reason);
+        // A URL parser drops tabs and newlines and trims spaces; the URI is sent as given, so it has none.
+        if !value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+            return Err(refuse("must be visible ASCII without spaces and backslashes"));
+        }
+        let url = Url::parse(&value).map_err(|_| refuse("must be an absolute URI"))?;
+        if url.fragment().is_some() {
+            return Err(refuse("must not have a fragment"));
+        }
+        if has_userinfo(&url) {
+            return Err(refuse("must not carry a user name or password"));
+        }
+        if matches!(url.scheme(), "http" | "https") && !value[url.scheme().len()..].starts_with("://") {
+            return Err(refuse("must have `://` after its scheme"));
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" => {
+                let loopback = match url.host() {
+                    Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
+                    Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
+                    Some(Host::Domain(name)) => name == "localhost",
+                    None => false,
+                };
+                if !loopback {
+                    return Err(refuse("must be https unless its host is 127.0.0.1, [::1] or localhost"));
+                }
+            }
+            scheme if REFUSED_SCHEMES.contains(&scheme) => {
+                return Err(refuse("has a scheme that can't lead back to an application"));
+            }
+            _ => {}
+        }
+        Ok(Self(value))
+    }
+
+    /// The URI exactly as given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RedirectUri {
+    type Err = Error;
+
+    fn from_str(value: &str) -> Result<Self, Error> {
+        Self::new(value)
+    }
+}
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}

@@ -1,0 +1,128 @@
+//! What the API answers with.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::authorize::Provider;
+use crate::id::{OrganizationId, UserId};
+use crate::open_enum::open_enum;
+use crate::secret::{AccessToken, AuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
+
+/// A finished login: the user, and the tokens of the session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AuthenticationResponse {
+    /// Who signed in.
+    pub user: User,
+    /// The access token, a JWT signed by WorkOS. Its claims are worth nothing until it was verified.
+    pub access_token: AccessToken,
+    /// The single-use token that the next pair is had with.
+    pub refresh_token: RefreshToken,
+    /// The organization that the user signed in to.
+    pub organization_id: Option<OrganizationId>,
+    /// How the user signed in.
+    pub authentication_method: Option<AuthenticationMethod>,
+    /// The administrator who acts as the user.
+    pub impersonator: Option<Impersonator>,
+    /// The tokens of the OAuth provider, where the environment is set to return them.
+    pub oauth_tokens: Option<OAuthTokens>,
+    /// A code that another application can exchange for tokens of its own.
+    pub authkit_authorization_code: Option<AuthorizationCode>,
+}
+
+/// A user of the application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct User {
+    /// The ID (`user_…`).
+    pub id: UserId,
+    /// The e-mail address.
+    pub email: String,
+    /// Whether the address was verified.
+    pub email_verified: bool,
+    /// The full name.
+    pub name: Option<String>,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// A picture of the user.
+    pub profile_picture_url: Option<String>,
+    /// The preferred locale, such as `en-US`.
+    pub locale: Option<String>,
+    /// The application's own ID for the user.
+    pub external_id: Option<String>,
+    /// The application's own data on the user.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// When the user last signed in.
+    pub last_sign_in_at: Option<Timestamp>,
+    /// When the user was created.
+    pub created_at: Timestamp,
+    /// When the user was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An administrator who acts as the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Impersonator {
+    /// The administrator's e-mail address.
+    pub email: String,
+    /// Why, in the administrator's own words.
+    pub reason: Option<String>,
+}
+
+/// Tokens of the OAuth provider that the user signed in with; they are not WorkOS tokens.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct OAuthTokens {
+    /// The provider.
+    pub provider: Provider,
+    /// Its access token.
+    pub access_token: ProviderAccessToken,
+    /// Its refresh token, where it gave one.
+    pub refresh_token: Option<ProviderRefreshToken>,
+    /// When its access token expires.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub expires_at: Option<Timestamp>,
+    /// The scopes it granted.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub scopes: Vec<String>,
+}
+
+open_enum! {
+    /// How a user signed in.
+    AuthenticationMethod {
+        Sso = "SSO",
+        Password = "Password",
+        Passkey = "Passkey",
+        AppleOAuth = "AppleOAuth",
+        BitbucketOAuth = "BitbucketOAuth",
+        CrossAppAuth = "CrossAppAuth",
+        DiscordOAuth = "DiscordOAuth",
+        ExternalAuth = "ExternalAuth",
+        GitHubOAuth = "GitHubOAuth",
+        GitLabOAuth = "GitLabOAuth",
+        GoogleOAuth = "GoogleOAuth",
+        GrokOAuth = "GrokOAuth",
+        XOAuth = "XOAuth",
+        IntuitOAuth = "IntuitOAuth",
+        LinkedInOAuth = "LinkedInOAuth",
+        MicrosoftOAuth = "MicrosoftOAuth",
+        SalesforceOAuth = "SalesforceOAuth",
+        SlackOAuth = "SlackOAuth",
+        VercelMarketplaceOAuth = "VercelMarketplaceOAuth",
+        VercelOAuth = "VercelOAuth",
+        XeroOAuth = "XeroOAuth",
+        MagicAuth = "MagicAuth",
+        Impersonation = "Impersonation",
+        MigratedSession = "MigratedSession",
+    }
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,203 @@
+//! A login in the browser: begun, called back, exchanged.
+
+use std::fmt;
+
+use url::{Url, form_urlencoded};
+
+use crate::authenticate::{CodeExchange, Rejected};
+use crate::authorize::Parameters;
+use crate::client::Caller;
+use crate::error::{AuthorizationErrorCode, CallbackError, Error, plain_code};
+use crate::id::RedirectUri;
+use crate::secret::{AuthorizationCode, CodeVerifier, State};
+use crate::wire;
+
+/// A login that waits for its callback, with PKCE (RFC 7636) and a state (RFC 6749 §10.12).
+///
+/// Send the browser to [`url`](Self::url) and hand what comes back to [`exchange`](Self::exchange), which consumes
+/// the session: it can be exchanged once, by the login that began it.
+#[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
+pub struct PkceSession<K> {
+    login: Login<K>,
+    verifier: CodeVerifier,
+}
+
+/// A login that waits for its callback, without PKCE: for confidential clients alone.
+#[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
+pub struct PlainSession<K> {
+    login: Login<K>,
+}
+
+struct Login<K> {
+    caller: Caller<K>,
+    url: Url,
+    state: State,
+}
+
+impl<K> Login<K> {
+    fn begin(
+        caller: Caller<K>,
+        redirect_uri: &RedirectUri,
+        verifier: Option<&CodeVerifier>,
+        parameters: &Parameters,
+    ) -> Result<Self, Error> {
+        let core = &caller.client.core;
+        let state = wire::random_state(core.runtime.random.as_ref())?;
+        let client_id = caller.identity().client_id;
+        let url = wire::authorization_url(&core.base_url, client_id, redirect_uri, &state, verifier, parameters)?;
+        Ok(Self { caller, url, state })
+    }
+}
+
+impl<K> PkceSession<K> {
+    pub(crate) fn begin(caller: Caller<K>, redirect_uri: &RedirectUri, parameters: &Parameters) -> Result<Self, Error> {
+        let verifier = wire::random_verifier(caller.client.core.runtime.random.as_ref())?;
+        Ok(Self { login: Login::begin(caller, redirect_uri, Some(&verifier), parameters)?, verifier })
+    }
+
+    /// Where to send the browser.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.login.url
+    }
+
+    /// Checks the callback's state, in constant time, and turns code and verifier into an exchange. Nothing is sent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The session comes back in every case, so that a forged
+    /// callback doesn't end the login: [`Rejected::recover`] it and wait for the true one.
+    pub fn exchange(self, callback: Callback) -> Result<CodeExchange<K>, Rejected<Self>> {
+        match callback.into_code(Some(&self.login.state)) {
+            Ok(code) => Ok(CodeExchange::with_verifier(self.login.caller, code, self.verifier)),
+            Err(error) => Err(Rejected::returning(error, self)),
+        }
+    }
+}
+
+impl<K> PlainSession<K> {
+    pub(crate) fn begin(caller: Caller<K>, redirect_uri: &RedirectUri, parameters: &Parameters) -> Result<Self, Error> {
+        Ok(Self { login: Login::begin(caller, redirect_uri, None, parameters)? })
+    }
+
+    /// Where to send the browser.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.login.url
+    }
+
+    /// Checks the callback's state, in constant time, and turns the code into an exchange. Nothing is sent.
+    ///
+    /// # Errors
+    /// As [`PkceSession::exchange`].
+    pub fn exchange(self, callback: Callback) -> Result<CodeExchange<K>, Rejected<Self>> {
+        match callback.into_code(Some(&self.login.state)) {
+            Ok(code) => Ok(CodeExchange::new(self.login.caller, code)),
+            Err(error) => Err(Rejected::returning(error, self)),
+        }
+    }
+}
+
+impl<K> fmt::Debug for PkceSession<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PkceSession").finish_non_exhaustive()
+    }
+}
+
+impl<K> fmt::Debug for PlainSession<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("PlainSession").finish_non_exhaustive()
+    }
+}
+
+/// What the browser brought back: a code or an error, and the state that ties it to a login (RFC 6749 §4.1.2).
+///
+/// It is data until a session has checked its state: anybody can send a callback.
+pub struct Callback {
+    answer: Answer,
+    state: Option<State>,
+}
+
+enum Answer {
+    Code(AuthorizationCode),
+    Error(AuthorizationErrorCode),
+}
+
+impl Callback {
+    /// Parses the URL that the browser was sent to; a path with a query will do.
+    ///
+    /// ```
+    /// use workos_auth::Callback;
+    ///
+    /// let callback = Callback::from_url("https://example.com/callback?code=01E2&state=abc")?;
+    /// let callback = Callback::from_url("/callback?code=01E2&state=abc")?;
+    /// assert!(Callback::from_url("/callback?code=01E2&code=01E3&state=abc").is_err());
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback): malformed, a parameter given twice, no code and no error,
+    /// or both. A missing state or an `error` are no errors here: a session judges them.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let url = url.split_once('#').map_or(url, |(url, _fragment)| url);
+        match url.split_once('?') {
+            Some((_, query)) => Self::from_query(query),
+            None => Err(Error::callback(CallbackError::Malformed)),
+        }
+    }
+
+    /// Parses a query string, with or without its `?`.
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    pub fn from_query(query: &str) -> Result<Self, Error> {
+        let (mut code, mut error, mut state) = (None, None, None);
+        for (name, value) in form_urlencoded::parse(query.strip_prefix('?').unwrap_or(query).as_bytes()) {
+            let (name, slot) = match name.as_ref() {
+                "code" => ("code", &mut code),
+                "error" => ("error", &mut error),
+                "state" => ("state", &mut state),
+                _ => continue,
+            };
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(Error::callback(CallbackError::DuplicateParameter(name)));
+            }
+        }
+        let answer = match (code, error) {
+            (Some(_), Some(_)) => return Err(Error::callback(CallbackError::CodeAndError)),
+            (Some(code), None) if !code.is_empty() => Answer::Code(AuthorizationCode::new(code)),
+            (None, Some(error)) => {
+                Answer::Error(AuthorizationErrorCode::from(plain_code(&error).unwrap_or("unreadable")))
+            }
+            _ => return Err(Error::callback(CallbackError::MissingCode)),
+        };
+        Ok(Self { answer, state: state.filter(|state| !state.is_empty()).map(State::new) })
+    }
+
+    /// Puts a callback together from what a web framework has already parsed.
+    #[must_use]
+    pub fn from_parts(code: AuthorizationCode, state: Option<State>) -> Self {
+        Self { answer: Answer::Code(code), state }
+    }
+
+    /// The code, if the callback belongs to the login with this state, or to none where none is expected.
+    pub(crate) fn into_code(self, expected: Option<&State>) -> Result<AuthorizationCode, Error> {
+        // The state comes first: an error that somebody else sent says nothing about this login.
+        let problem = match (&self.state, expected) {
+            (None, Some(_)) => Some(CallbackError::MissingState),
+            (Some(_), None) => Some(CallbackError::UnexpectedState),
+            (Some(state), Some(expected)) if !state.matches(expected) => Some(CallbackError::StateMismatch),
+            _ => None,
+        };
+        match (problem, self.answer) {
+            (Some(problem), _) => Err(Error::callback(problem)),
+            (None, Answer::Error(code)) => Err(Error::callback(CallbackError::Authorization(code))),
+            (None, Answer::Code(code)) => Ok(code),
+        }
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Callback").finish_non_exhaustive()
+    }
+}

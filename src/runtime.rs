@@ -1,0 +1,67 @@
+//! The clock and the random generator: the operating system's, and others in tests alone.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::error::Error;
+
+pub(crate) type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+pub(crate) trait Clock: fmt::Debug + Send + Sync {
+    /// The time of day.
+    fn now(&self) -> Timestamp;
+    /// A time that never goes back, since some fixed moment.
+    fn elapsed(&self) -> Duration;
+    fn sleep(&self, duration: Duration) -> Sleep<'_>;
+}
+
+pub(crate) trait Random: fmt::Debug + Send + Sync {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Runtime {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock { start: Instant::now() }), random: Arc::new(SystemRandom) }
+    }
+}
+
+#[derive(Debug)]
+struct SystemClock {
+    start: Instant,
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[derive(Debug)]
+struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        SysRng.try_fill_bytes(bytes).map_err(Error::randomness)
+    }
+}

@@ -1,0 +1,182 @@
+//! Every key, code and token as a type of its own over [`secrecy`].
+//!
+//! The memory of a secret is wiped when it is dropped. What TLS, the HTTP client and the allocator keep in
+//! their own buffers is not ours to wipe.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use crate::error::Error;
+
+/// Copies to an allocation of the exact size: shrinking a `String` may move it and leave the old bytes behind.
+fn seal(mut source: String) -> SecretString {
+    let exact: Box<str> = Box::from(source.as_str());
+    source.zeroize();
+    SecretBox::new(exact)
+}
+
+struct SecretVisitor;
+
+impl Visitor<'_> for SecretVisitor {
+    type Value = SecretString;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<SecretString, E> {
+        Ok(SecretBox::new(Box::from(value)))
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<SecretString, E> {
+        Ok(seal(value))
+    }
+}
+
+macro_rules! secrets {
+    ($($(#[$attribute:meta])* $name:ident;)*) => {$(
+        $(#[$attribute])*
+        ///
+        /// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+        pub struct $name(SecretString);
+
+        impl $name {
+            /// Takes a value over; a `String` that is handed in is wiped.
+            pub fn new(value: impl Into<String>) -> Self {
+                Self(seal(value.into()))
+            }
+        }
+
+        secrets!(@traits $name);
+    )*};
+    (@traits $name:ident) => {
+        secrets!(@redacted $name);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_string(SecretVisitor).map(Self)
+            }
+        }
+    };
+    (@redacted $name:ident) => {
+        impl ExposeSecret<str> for $name {
+            fn expose_secret(&self) -> &str {
+                self.0.expose_secret()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($name), "([REDACTED])"))
+            }
+        }
+    };
+}
+
+secrets! {
+    /// A signed access token (RFC 9068), as it goes into an `Authorization: Bearer` header (RFC 6750 §2.1).
+    #[derive(Clone)]
+    AccessToken;
+
+    /// A single-use refresh token (RFC 6749 §1.5): every refresh rotates it.
+    RefreshToken;
+
+    /// A single-use authorization code (RFC 6749 §1.3.1).
+    AuthorizationCode;
+
+    /// The PKCE secret that one login keeps until its code exchange (RFC 7636 §4.1).
+    CodeVerifier;
+
+    /// The value that ties a callback to the login that asked for it (RFC 6749 §10.12).
+    State;
+
+    /// What WorkOS hands out to continue a login that is not finished.
+    PendingAuthenticationToken;
+
+    /// The token of an invitation e-mail.
+    #[derive(Clone)]
+    InvitationToken;
+
+    /// A user's password.
+    Password;
+
+    /// A code of a TOTP authenticator (RFC 6238).
+    TotpCode;
+
+    /// The code of a Magic Auth e-mail.
+    MagicAuthCode;
+
+    /// An SSO access token: opaque, and good for `GET /sso/profile` alone.
+    SsoAccessToken;
+
+    /// An access token of the OAuth provider the user signed in with (not a WorkOS token).
+    #[derive(Clone)]
+    ProviderAccessToken;
+
+    /// A refresh token of the OAuth provider the user signed in with (not a WorkOS token).
+    ProviderRefreshToken;
+
+    /// A text of the API that may echo what was submitted, and therefore counts as a secret.
+    ServerMessage;
+}
+
+impl State {
+    /// Compares in constant time; the length is not secret.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        self.0.expose_secret().as_bytes().ct_eq(other.0.expose_secret().as_bytes()).into()
+    }
+}
+
+/// A WorkOS API key (`sk_…`), which makes an application a confidential client (RFC 6749 §2.1).
+///
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+#[derive(Clone)]
+pub struct ApiKey(SecretString);
+
+secrets!(@redacted ApiKey);
+
+impl ApiKey {
+    /// Parses an API key: visible ASCII, not empty, since it goes into a header.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`; the value is never echoed.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let key = Self(seal(value.into()));
+        let text = key.0.expose_secret();
+        if text.is_empty() {
+            Err(Error::invalid_value("api_key", "must not be empty"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("api_key", "must be visible ASCII without spaces"))
+        } else if text.starts_with("client_") {
+            Err(Error::invalid_value("api_key", "is a client ID: the two are swapped"))
+        } else {
+            Ok(key)
+        }
+    }
+}
+
+/// The password that seals session cookies: at least 32 characters, made by a generator and not by a person.
+///
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+pub struct CookiePassword(SecretString);
+
+secrets!(@redacted CookiePassword);
+
+impl CookiePassword {
+    /// Parses a cookie password.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password` when it has fewer
+    /// than 32 characters.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let password = Self(seal(value.into()));
+        if password.0.expose_secret().chars().count() < 32 {
+            return Err(Error::invalid_value("cookie_password", "must have at least 32 characters"));
+        }
+        Ok(password)
+    }
+}

@@ -1,0 +1,298 @@
+//! The one way out: limits, timeouts, retries and tracing around a [`Transport`].
+
+#[cfg(feature = "reqwest")]
+pub(crate) mod reqwest;
+mod retry;
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+pub(crate) use retry::Repeat;
+
+use crate::error::{Error, ErrorKind};
+use crate::id::BaseUrl;
+use crate::runtime::Runtime;
+use retry::{Verdict, backoff, retry_after};
+
+/// The largest reply that is read: 1 MiB.
+pub const RESPONSE_LIMIT: usize = 1 << 20;
+
+/// What sends a request and brings back its reply: an HTTP client of the application's own choice.
+///
+/// The crate decides what is sent, how often and for how long; a transport makes exactly one attempt. It MUST NOT
+/// follow redirects, MUST NOT repeat a request, and should stop reading after [`RESPONSE_LIMIT`] bytes with
+/// [`TransportError::too_large`]. An attempt that takes too long is dropped.
+///
+/// Closures are transports:
+///
+/// ```
+/// use bytes::Bytes;
+/// use workos_auth::{Client, TransportError};
+///
+/// let client = Client::builder()
+///     .client_id("client_123")
+///     .build_with(|request: http::Request<Bytes>| async move {
+///         assert_eq!(request.uri().host(), Some("api.workos.com"));
+///         Ok::<_, TransportError>(http::Response::new(Bytes::from_static(b"{}")))
+///     })?;
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub trait Transport: Send + Sync + 'static {
+    /// Makes one attempt.
+    ///
+    /// # Errors
+    /// A [`TransportError`] that says whether anything was sent: what may be repeated depends on it.
+    fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
+}
+
+impl<F, R> Transport for F
+where
+    F: Fn(Request<Bytes>) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Response<Bytes>, TransportError>> + Send,
+{
+    fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send {
+        self(request)
+    }
+}
+
+/// Why an attempt brought no reply.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}")]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The cause of a [`TransportError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// No connection was made, so not one byte of the request left.
+    #[error("no connection could be made")]
+    NotSent,
+    /// There was no complete reply in time; the request may have arrived.
+    #[error("there was no complete reply in time")]
+    Timeout,
+    /// The connection was lost; the request may have arrived.
+    #[error("the connection was lost")]
+    Interrupted,
+    /// The reply was over [`RESPONSE_LIMIT`].
+    #[error("the reply was too large")]
+    TooLarge,
+}
+
+impl TransportError {
+    /// No connection was made. Say so only when not one byte of the request can have left.
+    pub fn not_sent(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: TransportErrorKind::NotSent, source: Some(Box::new(source)) }
+    }
+
+    /// The connection was lost before the reply was complete. The source must not hold secrets or a URL with a query.
+    pub fn interrupted(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: TransportErrorKind::Interrupted, source: Some(Box::new(source)) }
+    }
+
+    /// There was no complete reply in time.
+    #[must_use]
+    pub fn timeout() -> Self {
+        Self { kind: TransportErrorKind::Timeout, source: None }
+    }
+
+    /// The reply was over [`RESPONSE_LIMIT`].
+    #[must_use]
+    pub fn too_large() -> Self {
+        Self { kind: TransportErrorKind::TooLarge, source: None }
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn into_parts(self) -> (TransportErrorKind, Option<Box<dyn StdError + Send + Sync>>) {
+        (self.kind, self.source)
+    }
+}
+
+type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
+
+/// [`Transport`] made into an object, so that no type a user names carries it.
+trait ErasedTransport: Send + Sync {
+    fn send_boxed(&self, request: Request<Bytes>) -> Attempt<'_>;
+}
+
+impl<T: Transport> ErasedTransport for T {
+    fn send_boxed(&self, request: Request<Bytes>) -> Attempt<'_> {
+        Box::pin(self.send(request))
+    }
+}
+
+/// What the clones of a client share.
+#[derive(Clone)]
+pub(crate) struct Core {
+    pub(crate) base_url: Arc<BaseUrl>,
+    pub(crate) runtime: Runtime,
+    transport: Arc<dyn ErasedTransport>,
+    user_agent: HeaderValue,
+    timeout: Duration,
+}
+
+/// One request, however many attempts it takes.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// The route template: the only form of the path that is traced.
+    pub(crate) route: &'static str,
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) body: Bytes,
+    pub(crate) repeat: Repeat,
+}
+
+/// A complete reply of any status.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) request_id: Option<String>,
+    pub(crate) body: Bytes,
+    retry_after: Option<Duration>,
+    replay_before: Option<Timestamp>,
+}
+
+impl Reply {
+    /// The error that this reply tells of.
+    pub(crate) fn error(self, kind: ErrorKind) -> Failure {
+        let fate = if self.status == StatusCode::TOO_MANY_REQUESTS { Fate::Unused } else { Fate::Unknown };
+        let error = Error::reply(kind, self.status, self.request_id);
+        Failure { error: error.advise(self.retry_after, self.replay_before), fate }
+    }
+}
+
+/// A request that brought no usable reply.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) fate: Fate,
+}
+
+/// What a failed request says about the credential it carried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was not sent, or turned away unread.
+    Unused,
+    /// It may have been used up.
+    Unknown,
+}
+
+impl Core {
+    pub(crate) fn new(
+        base_url: BaseUrl,
+        transport: impl Transport,
+        user_agent: HeaderValue,
+        timeout: Duration,
+        runtime: Runtime,
+    ) -> Self {
+        Self { base_url: Arc::new(base_url), runtime, transport: Arc::new(transport), user_agent, timeout }
+    }
+
+    /// Sends a request as often as its row of the retry table allows, and brings back the last complete reply.
+    pub(crate) async fn send(&self, call: Call) -> Result<Reply, Failure> {
+        let rule = call.repeat.rule();
+        let clock = &self.runtime.clock;
+        let first_sent = clock.elapsed();
+        // The moment from which the API may have used the credential up.
+        let mut ambiguous_since: Option<Timestamp> = None;
+        let mut attempt = 0;
+        loop {
+            let started = clock.now();
+            let outcome = self.attempt(&call, attempt).await;
+            let verdict = Verdict::of(&outcome);
+            if verdict == Verdict::Ambiguous {
+                ambiguous_since.get_or_insert(started);
+            }
+            let advised = match &outcome {
+                Ok(reply) => retry_after(reply.headers(), clock.now()),
+                Err(_) => None,
+            };
+            if rule.allows(verdict, attempt) {
+                let wait = backoff(attempt, advised, self.runtime.random.as_ref());
+                let waited = clock.elapsed().saturating_sub(first_sent) + wait;
+                if rule.budget.is_none_or(|budget| waited <= budget) {
+                    clock.sleep(wait).await;
+                    attempt += 1;
+                    continue;
+                }
+            }
+            let replay_before = ambiguous_since.and_then(|since| call.repeat.replay_before(since));
+            return match outcome {
+                Ok(response) => Ok(Reply {
+                    status: response.status(),
+                    request_id: request_id(response.headers()),
+                    retry_after: advised,
+                    replay_before,
+                    body: response.into_body(),
+                }),
+                Err(error) => Err(Failure {
+                    error: Error::transport(error).advise(None, replay_before),
+                    fate: match (verdict, ambiguous_since) {
+                        (Verdict::NotSent, None) => Fate::Unused,
+                        _ => Fate::Unknown,
+                    },
+                }),
+            };
+        }
+    }
+
+    async fn attempt(&self, call: &Call, attempt: u32) -> Result<Response<Bytes>, TransportError> {
+        let limit = call.repeat.rule().attempt.map_or(self.timeout, |limit| limit.min(self.timeout));
+        let span = tracing::debug_span!(
+            "workos_auth.request",
+            method = %call.method,
+            route = call.route,
+            attempt,
+            status = Empty,
+            request_id = Empty,
+        );
+        let request = self.request(call)?;
+        let sending = tokio::time::timeout(limit, self.transport.send_boxed(request)).instrument(span.clone());
+        let response = sending.await.unwrap_or_else(|_elapsed| Err(TransportError::timeout()))?;
+        span.record("status", response.status().as_u16());
+        if let Some(id) = request_id(response.headers()) {
+            span.record("request_id", id);
+        }
+        // A foreign transport may have read more than it should.
+        if response.body().len() > RESPONSE_LIMIT { Err(TransportError::too_large()) } else { Ok(response) }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
+        let mut request = Request::builder()
+            .method(&call.method)
+            .uri(format!("{}{}", self.base_url.as_str(), call.route))
+            .body(call.body.clone())
+            .map_err(TransportError::not_sent)?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        if !call.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(authorization) = &call.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// The API's request ID, unless it is something else that must not get into logs.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    (id.len() <= 128 && id.bytes().all(plain)).then(|| id.to_owned())
+}

@@ -1,0 +1,91 @@
+//! The transport over `reqwest`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use reqwest::redirect;
+use zeroize::Zeroizing;
+
+use super::{RESPONSE_LIMIT, Transport, TransportError};
+use crate::error::Error;
+
+pub(crate) struct ReqwestTransport(reqwest::Client);
+
+impl ReqwestTransport {
+    /// Takes the caller's configuration and overrides what security depends on.
+    pub(crate) fn new(
+        builder: reqwest::ClientBuilder,
+        connect_timeout: Duration,
+        loopback: bool,
+    ) -> Result<Self, Error> {
+        // A redirect would carry the secret to another origin, and a hidden retry a code for a second time.
+        let mut builder = builder
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(connect_timeout);
+        if loopback {
+            // A proxy variable would show the tokens in plain text to the proxy.
+            builder = builder.no_proxy();
+        }
+        builder.build().map(Self).map_err(Error::http_client)
+    }
+}
+
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(failed)?;
+        let mut response = self.0.execute(request).await.map_err(failed)?;
+        let announced = response.content_length().unwrap_or(0);
+        if usize::try_from(announced).is_ok_and(|length| length > RESPONSE_LIMIT) {
+            return Err(TransportError::too_large());
+        }
+        let mut body = Body::default();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            body.push(&chunk)?;
+        }
+        let mut reply = Response::new(Bytes::from_owner(body));
+        *reply.status_mut() = response.status();
+        *reply.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(reply)
+    }
+}
+
+fn failed(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    if error.is_connect() || error.is_builder() {
+        TransportError::not_sent(error)
+    } else if error.is_timeout() {
+        TransportError::timeout()
+    } else {
+        TransportError::interrupted(error)
+    }
+}
+
+/// A reply while it is read; replies carry tokens, so every allocation is wiped.
+#[derive(Default)]
+struct Body(Zeroizing<Vec<u8>>);
+
+impl Body {
+    fn push(&mut self, chunk: &[u8]) -> Result<(), TransportError> {
+        let length = self.0.len() + chunk.len();
+        if length > RESPONSE_LIMIT {
+            return Err(TransportError::too_large());
+        }
+        if length > self.0.capacity() {
+            // `Vec` would grow by leaving an unwiped copy behind.
+            let mut grown = Zeroizing::new(Vec::with_capacity(length.next_power_of_two().max(4096)));
+            grown.extend_from_slice(&self.0);
+            self.0 = grown;
+        }
+        self.0.extend_from_slice(chunk);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}

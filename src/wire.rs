@@ -1,0 +1,167 @@
+//! What goes over the wire. The one place that exposes secrets, for as long as a body or URL is written.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::IpAddr;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::authorize::Parameters;
+use crate::credentials::Identity;
+use crate::error::Error;
+use crate::id::{BaseUrl, ClientId, RedirectUri};
+use crate::runtime::Random;
+use crate::secret::{ApiKey, CodeVerifier, State};
+
+pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+const AUTHORIZE: &str = "/user_management/authorize";
+
+/// The body of `POST /user_management/authenticate`. Key order is field order.
+#[derive(Serialize)]
+pub(crate) struct TokenRequest<'a, G> {
+    grant_type: &'static str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+    #[serde(flatten)]
+    grant: G,
+}
+
+impl<'a, G> TokenRequest<'a, G> {
+    pub(crate) fn new(grant_type: &'static str, identity: Identity<'a>, grant: G) -> Self {
+        Self {
+            grant_type,
+            client_id: identity.client_id.as_str(),
+            client_secret: identity.api_key.map(ApiKey::expose_secret),
+            grant,
+        }
+    }
+}
+
+/// RFC 6749 §4.1.3 with the verifier of RFC 7636 §4.5.
+#[derive(Serialize)]
+pub(crate) struct AuthorizationCodeBody<'a> {
+    pub(crate) code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_verifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) invitation_token: Option<&'a str>,
+    #[serde(flatten)]
+    pub(crate) context: ContextBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signals_id: Option<&'a str>,
+}
+
+/// RFC 6749 §6.
+#[derive(Serialize)]
+pub(crate) struct RefreshTokenBody<'a> {
+    pub(crate) refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) organization_id: Option<&'a str>,
+    #[serde(flatten)]
+    pub(crate) context: ContextBody<'a>,
+}
+
+/// Where the user's own request came from.
+#[derive(Serialize)]
+pub(crate) struct ContextBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ip_address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) device_id: Option<&'a str>,
+}
+
+/// The text of a secret, for a body that is written at once.
+pub(crate) fn text(secret: &impl ExposeSecret<str>) -> &str {
+    secret.expose_secret()
+}
+
+/// A body in one allocation of its exact size, wiped when the last handle on it is dropped.
+pub(crate) fn body(value: &impl Serialize) -> Result<Bytes, Error> {
+    let mut length = Length(0);
+    let refuse = |_| Error::invalid_value("body", "can't be written as JSON");
+    serde_json::to_writer(&mut length, value).map_err(refuse)?;
+    let mut buffer = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *buffer, value).map_err(refuse)?;
+    Ok(Bytes::from_owner(buffer))
+}
+
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `Authorization: Bearer …`, kept out of logs and header compression tables.
+pub(crate) fn bearer(key: &ApiKey) -> Result<HeaderValue, Error> {
+    let text = Zeroizing::new(format!("Bearer {}", key.expose_secret()));
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| Error::invalid_value("api_key", "must be visible ASCII without spaces"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// 32 random bytes as 43 characters (RFC 7636 §4.1).
+pub(crate) fn random_verifier(random: &dyn Random) -> Result<CodeVerifier, Error> {
+    random_text(random).map(CodeVerifier::new)
+}
+
+pub(crate) fn random_state(random: &dyn Random) -> Result<State, Error> {
+    random_text(random).map(State::new)
+}
+
+fn random_text(random: &dyn Random) -> Result<String, Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    random.fill(bytes.as_mut())?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()))
+}
+
+/// `S256` (RFC 7636 §4.2).
+fn code_challenge(verifier: &CodeVerifier) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()))
+}
+
+/// The authorization URL (RFC 6749 §4.1.1), its parameters sorted by name.
+pub(crate) fn authorization_url(
+    base_url: &BaseUrl,
+    client_id: &ClientId,
+    redirect_uri: &RedirectUri,
+    state: &State,
+    verifier: Option<&CodeVerifier>,
+    parameters: &Parameters,
+) -> Result<Url, Error> {
+    let challenge = verifier.map(code_challenge);
+    let mut pairs: Vec<(&str, &str)> = vec![
+        ("client_id", client_id.as_str()),
+        ("redirect_uri", redirect_uri.as_str()),
+        ("response_type", "code"),
+        ("state", state.expose_secret()),
+    ];
+    if let Some(challenge) = &challenge {
+        pairs.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
+    }
+    pairs.extend(parameters.invitation_token.as_ref().map(|token| ("invitation_token", token.expose_secret())));
+    pairs.extend(parameters.pairs.iter().map(|(name, value)| (Cow::as_ref(name), value.as_str())));
+    pairs.sort_unstable();
+    let mut url = Url::parse(&format!("{}{AUTHORIZE}", base_url.as_str()))
+        .map_err(|_| Error::invalid_value("base_url", "must be an absolute URL"))?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    Ok(url)
+}
