@@ -31,7 +31,7 @@ open_enum! {
     }
 }
 
-/// Which of `AuthKit`'s screens comes first.
+/// Which of AuthKit's screens comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreenHint {
     /// The sign-up screen.
@@ -44,7 +44,7 @@ pub enum ScreenHint {
 #[derive(Debug)]
 pub struct NoTarget;
 
-/// The target is WorkOS's own sign-in page, `AuthKit`.
+/// The target is WorkOS's own sign-in page, AuthKit.
 #[derive(Debug)]
 pub struct AuthKitTarget;
 
@@ -75,7 +75,7 @@ impl Target for AuthKitTarget {}
 impl Target for OAuthTarget {}
 impl Target for SsoTarget {}
 
-/// The target is `AuthKit`. Sealed.
+/// The target is AuthKit. Sealed.
 #[diagnostic::on_unimplemented(
     message = "only AuthKit's own sign-in page takes this setting",
     label = "the target of this login is not AuthKit",
@@ -227,7 +227,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
     }
 
     /// The organization that the user signs in to.
-    pub fn in_organization(self, id: &OrganizationId) -> Self
+    pub fn in_organization(self, id: OrganizationId) -> Self
     where
         T: IsAuthKit,
     {

@@ -60,7 +60,6 @@ impl Client<NoCredentials> {
     ///     Client::builder().client_id("client_123").api_key("sk_example").build()?;
     /// # Ok::<_, workos_auth::Error>(())
     /// ```
-    #[must_use]
     pub fn builder() -> ClientBuilder<NoCredentials> {
         ClientBuilder { credentials: Ok(NoCredentials), settings: Settings::default() }
     }
@@ -235,7 +234,14 @@ impl<K> Client<K> {
     }
 }
 
+/// # Every client
 impl<K> Client<K> {
+    /// Where the API is, without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.core.base_url.as_str()
+    }
+
     fn holding<L>(&self, credentials: L) -> Client<L> {
         Client { credentials: Arc::new(credentials), core: self.core.clone() }
     }

@@ -57,6 +57,12 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
+    /// The redirect listener could not be opened.
+    #[error("the redirect listener could not be opened")]
+    Listener,
+    /// The browser did not come back in time.
+    #[error("no callback came in time")]
+    NoCallback,
     /// No connection could be made: the request was not sent.
     #[error("no connection could be made; nothing was sent")]
     NotSent,
@@ -259,6 +265,16 @@ impl Error {
 
     pub(crate) fn randomness(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with_source(ErrorKind::Randomness, Some(Box::new(source)))
+    }
+
+    #[cfg(feature = "loopback")]
+    pub(crate) fn listener(source: std::io::Error) -> Self {
+        Self::with_source(ErrorKind::Listener, Some(Box::new(source)))
+    }
+
+    #[cfg(feature = "loopback")]
+    pub(crate) fn no_callback() -> Self {
+        Self::local(ErrorKind::NoCallback)
     }
 
     #[cfg(feature = "reqwest")]

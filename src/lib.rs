@@ -9,6 +9,8 @@ mod client;
 mod credentials;
 mod error;
 mod id;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod model;
 mod open_enum;
 mod pkce;
@@ -31,6 +33,8 @@ pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, Public
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use error::{ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind};
 pub use id::{ClientId, ConnectionId, OrganizationId, RedirectUri, UserId};
+#[cfg(feature = "loopback")]
+pub use loopback::LoopbackListener;
 pub use model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use secrecy::ExposeSecret;

@@ -118,17 +118,21 @@ struct Rejection<F> {
 }
 
 impl<F> Rejected<F> {
+    pub(crate) fn new(error: Error, flow: Option<F>) -> Self {
+        Self(Box::new(Rejection { error, flow }))
+    }
+
     pub(crate) fn returning(error: Error, flow: F) -> Self {
-        Self(Box::new(Rejection { error, flow: Some(flow) }))
+        Self::new(error, Some(flow))
     }
 
     pub(crate) fn spent(error: Error) -> Self {
-        Self(Box::new(Rejection { error, flow: None }))
+        Self::new(error, None)
     }
 
     pub(crate) fn map<G>(self, wrap: impl FnOnce(F) -> G) -> Rejected<G> {
-        let Rejection { error, flow } = *self.0;
-        Rejected(Box::new(Rejection { error, flow: flow.map(wrap) }))
+        let (error, flow) = self.into_parts();
+        Rejected::new(error, flow.map(wrap))
     }
 
     /// The value that was consumed, for another try.
@@ -136,7 +140,7 @@ impl<F> Rejected<F> {
     /// # Errors
     /// The error, when the value was used up.
     pub fn recover(self) -> Result<F, Error> {
-        let Rejection { error, flow } = *self.0;
+        let (error, flow) = self.into_parts();
         flow.ok_or(error)
     }
 

@@ -214,7 +214,7 @@ impl Core {
             let started = clock.now();
             let outcome = self.attempt(&call, attempt).await;
             let verdict = Verdict::of(&outcome);
-            if verdict == Verdict::Ambiguous {
+            if matches!(verdict, Verdict::Ambiguous | Verdict::Answered) {
                 ambiguous_since.get_or_insert(started);
             }
             let advised = match &outcome {

@@ -72,7 +72,7 @@ impl Rule {
                 Verdict::NotSent => self.not_sent,
                 Verdict::Throttled => self.throttled,
                 Verdict::Ambiguous => self.ambiguous,
-                Verdict::Settled => false,
+                Verdict::Answered | Verdict::Settled => false,
             }
     }
 }
@@ -83,6 +83,8 @@ pub(crate) enum Verdict {
     NotSent,
     Throttled,
     Ambiguous,
+    /// The API did as it was asked; if its reply can't be read, the credential is used up all the same.
+    Answered,
     /// A complete reply that another attempt would not change.
     Settled,
 }
@@ -97,12 +99,13 @@ impl Verdict {
                 | StatusCode::BAD_GATEWAY
                 | StatusCode::SERVICE_UNAVAILABLE
                 | StatusCode::GATEWAY_TIMEOUT => Self::Ambiguous,
+                status if status.is_success() => Self::Answered,
                 _ => Self::Settled,
             },
             Err(error) => match error.kind() {
                 TransportErrorKind::NotSent => Self::NotSent,
                 TransportErrorKind::Timeout | TransportErrorKind::Interrupted => Self::Ambiguous,
-                TransportErrorKind::TooLarge => Self::Settled,
+                TransportErrorKind::TooLarge => Self::Answered,
             },
         }
     }

@@ -1,0 +1,172 @@
+//! A login from the command line, end to end: authorization URL, browser, loopback redirect, code exchange, refresh.
+//!
+//! Without `WORKOS_CLIENT_ID` it runs by itself on an AuthKit inside this process. With it (and `WORKOS_API_KEY` for a
+//! confidential client) it signs you in to the real service; `http://127.0.0.1:PORT/callback` must be one of the
+//! environment's redirect URIs.
+//!
+//! ```text
+//! cargo run --example login -- [--no-browser] [--port PORT]
+//! ```
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use workos_auth::testing::{AuthKit, Browser};
+use workos_auth::{
+    AccessToken, Client, ConfidentialClient, ExposeSecret, HasClientId, LoopbackListener, PublicClient, User,
+};
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("The login failed: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because {cause}");
+                source = cause.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let options = Options::parse(env::args().skip(1))?;
+    let given = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !given("WORKOS_CLIENT_ID") {
+        println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process.\n");
+        let authkit = AuthKit::start().await?;
+        let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+        return login(&client, &options, Visitor::Simulated).await;
+    }
+    let visitor = if options.no_browser { Visitor::Elsewhere } else { Visitor::Browser };
+    if given("WORKOS_API_KEY") {
+        login(&ConfidentialClient::from_env()?, &options, visitor).await
+    } else {
+        login(&PublicClient::from_env()?, &options, visitor).await
+    }
+}
+
+/// The whole login, for both kinds of client.
+async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: Visitor) -> Result<()> {
+    let listener = LoopbackListener::bind_to(([127, 0, 0, 1], options.port), "/callback").await?;
+    let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
+
+    println!("Open       {}", session.url());
+    visitor.go(session.url().as_str().to_owned());
+
+    let response = listener.wait(session).await?.send().await?.complete()?;
+    println!("Signed in  {} ({})", name(&response.user), response.user.id);
+    let claims = verified(client, &response.access_token).await?;
+    println!("Session    {}", claims.sid);
+    println!("Expires    {}", claims.expiry()?);
+
+    let refreshed = client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    let claims = verified(client, &refreshed.access_token).await?;
+    println!("Refreshed  {}, expires {}", claims.sid, claims.expiry()?);
+    Ok(())
+}
+
+fn name(user: &User) -> String {
+    match (&user.first_name, &user.last_name) {
+        (Some(first), Some(last)) => format!("{first} {last} <{}>", user.email),
+        _ => user.email.clone(),
+    }
+}
+
+struct Options {
+    no_browser: bool,
+    port: u16,
+}
+
+impl Options {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut options = Self { no_browser: false, port: 0 };
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--no-browser" => options.no_browser = true,
+                "--port" => options.port = arguments.next().ok_or("--port takes a number")?.parse()?,
+                _ => return Err("usage: login [--no-browser] [--port PORT]".into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// Who opens the authorization URL.
+#[derive(Clone, Copy)]
+enum Visitor {
+    /// The test user of the AuthKit in this process.
+    Simulated,
+    /// The system's browser.
+    Browser,
+    /// Somebody who reads the transcript.
+    Elsewhere,
+}
+
+impl Visitor {
+    fn go(self, url: String) {
+        match self {
+            Self::Simulated => {
+                tokio::spawn(async move {
+                    if let Err(error) = simulate(&url).await {
+                        eprintln!("The simulated browser failed: {error}");
+                    }
+                });
+            }
+            Self::Browser if has_display() && open::that_detached(&url).is_ok() => {}
+            Self::Browser | Self::Elsewhere => println!("           (open this address in a browser)"),
+        }
+    }
+}
+
+async fn simulate(url: &str) -> Result<()> {
+    let browser = Browser::new()?;
+    let callback = browser.sign_in(url, "ada@example.com").await?;
+    browser.visit(&callback).await?;
+    Ok(())
+}
+
+fn has_display() -> bool {
+    let unix_desktop = env::var_os("DISPLAY").is_some() || env::var_os("WAYLAND_DISPLAY").is_some();
+    unix_desktop || cfg!(any(target_os = "macos", target_os = "windows"))
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sid: String,
+    exp: i64,
+}
+
+impl Claims {
+    fn expiry(&self) -> Result<String> {
+        let exp = Timestamp::from_second(self.exp)?;
+        let left: SignedDuration = exp.duration_since(Timestamp::now());
+        Ok(format!("{exp} (in {} s)", left.as_secs()))
+    }
+}
+
+/// The claims of an access token, whose signature is checked with the keys that the service publishes.
+async fn verified<K: HasClientId>(client: &Client<K>, token: &AccessToken) -> Result<Claims> {
+    let url = format!("{}/sso/jwks/{}", client.base_url(), client.client_id());
+    let mut http = reqwest::Client::builder();
+    if url.starts_with("http:") {
+        http = http.no_proxy();
+    }
+    let keys: JwkSet = serde_json::from_slice(&http.build()?.get(url).send().await?.bytes().await?)?;
+    let token = token.expose_secret();
+    let kid = jsonwebtoken::decode_header(token)?.kid.ok_or("the token names no key")?;
+    let key = DecodingKey::from_jwk(keys.find(&kid).ok_or("the token's key is unknown")?)?;
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.validate_aud = false;
+    Ok(jsonwebtoken::decode::<Claims>(token, &key, &validation)?.claims)
+}

@@ -1,0 +1,259 @@
+//! The redirect listener of command-line and desktop applications (RFC 8252 §7.3).
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderValue, REFERRER_POLICY};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::authenticate::{CodeExchange, Rejected};
+use crate::error::{CallbackError, Error, ErrorKind};
+use crate::id::RedirectUri;
+use crate::pkce::{Callback, PkceSession};
+
+/// How long a connection may take to send its request, and a page to be written.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Browsers open connections ahead of need; more than this is no browser.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Waits on loopback for the browser to come back with a login's callback (RFC 8252 §7.3).
+///
+/// ```no_run
+/// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+/// use workos_auth::LoopbackListener;
+///
+/// let listener = LoopbackListener::bind("/callback").await?;
+/// let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
+/// println!("open {}", session.url());
+/// let response = listener.wait(session).await?.send().await?.complete()?;
+/// # Ok(()) }
+/// ```
+///
+/// It answers on its exact path and `Host` alone, goes on waiting after stray and forged requests, and writes
+/// nothing of a request into its pages.
+#[derive(Debug)]
+#[must_use = "the browser finds nobody unless `wait(session)` is called"]
+pub struct LoopbackListener {
+    listener: TcpListener,
+    redirect_uri: RedirectUri,
+    place: Place,
+    timeout: Duration,
+}
+
+/// What a request must name to be a callback.
+#[derive(Clone, Debug)]
+struct Place {
+    authority: String,
+    path: String,
+}
+
+impl LoopbackListener {
+    /// Listens on a free port of 127.0.0.1. The path is the redirect URI's, such as `/callback`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Listener`] with the operating system's error as its source, or [`ErrorKind::InvalidValue`].
+    pub async fn bind(path: &str) -> Result<Self, Error> {
+        Self::bind_to((Ipv4Addr::LOCALHOST, 0), path).await
+    }
+
+    /// Listens on a given port, or on IPv6, where the redirect URI is registered so. Port 0 is any free one.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); [`ErrorKind::InvalidValue`] naming `address` unless it is `127.0.0.1` or `[::1]`.
+    pub async fn bind_to(address: impl Into<SocketAddr>, path: &str) -> Result<Self, Error> {
+        let address = address.into();
+        let loopback = match address.ip() {
+            IpAddr::V4(ip) => ip == Ipv4Addr::LOCALHOST,
+            IpAddr::V6(ip) => ip.is_loopback(),
+        };
+        if !loopback {
+            return Err(Error::invalid_value("address", "must be 127.0.0.1 or [::1]"));
+        }
+        if !path.starts_with('/') || path.contains(['?', '#']) {
+            return Err(Error::invalid_value("path", "must start with `/`, without a query or fragment"));
+        }
+        let listener = TcpListener::bind(address).await.map_err(Error::listener)?;
+        let authority = listener.local_addr().map_err(Error::listener)?.to_string();
+        let redirect_uri = RedirectUri::new(format!("http://{authority}{path}"))?;
+        let place = Place { authority, path: path.to_owned() };
+        Ok(Self { listener, redirect_uri, place, timeout: Duration::from_secs(300) })
+    }
+
+    /// How long [`wait`](Self::wait) waits; 5 minutes unless given.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Where the browser must be sent back to: goes into [`Client::authorize`](crate::Client::authorize).
+    #[must_use]
+    pub fn redirect_uri(&self) -> &RedirectUri {
+        &self.redirect_uri
+    }
+
+    /// Waits for this login's callback. Whatever carries another state is answered and forgotten.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] when the time is over.
+    /// The session comes back in both cases.
+    pub async fn wait<K>(self, mut session: PkceSession<K>) -> Result<CodeExchange<K>, Rejected<PkceSession<K>>> {
+        let deadline = Instant::now() + self.timeout;
+        let (arrivals, mut arrived) = mpsc::channel(1);
+        // Dropped with this future, and the connections with it.
+        let mut server = JoinSet::new();
+        server.spawn(serve(self.listener, self.place, arrivals));
+        while let Ok(Some(Arrival { callback, answer, written })) = timeout_at(deadline, arrived.recv()).await {
+            let (error, recovered) = match session.exchange(callback) {
+                Ok(exchange) => {
+                    answer_and_wait(answer, Page::Done, written).await;
+                    return Ok(exchange);
+                }
+                Err(rejected) => rejected.into_parts(),
+            };
+            let refused = matches!(error.kind(), ErrorKind::Callback(CallbackError::Authorization(_)));
+            match recovered {
+                Some(recovered) if !refused => {
+                    session = recovered;
+                    let _ = answer.send(Page::Stray);
+                }
+                recovered => {
+                    answer_and_wait(answer, Page::Refused, written).await;
+                    return Err(Rejected::new(error, recovered));
+                }
+            }
+        }
+        Err(Rejected::returning(Error::no_callback(), session))
+    }
+}
+
+/// A request that looks like a callback.
+struct Arrival {
+    callback: Callback,
+    answer: oneshot::Sender<Page>,
+    /// Ends when the page was written and the connection closed.
+    written: oneshot::Receiver<Infallible>,
+}
+
+/// The listener ends with the login, so the page must be out before.
+async fn answer_and_wait(answer: oneshot::Sender<Page>, page: Page, written: oneshot::Receiver<Infallible>) {
+    if answer.send(page).is_ok() {
+        let _ = timeout(PATIENCE, written).await;
+    }
+}
+
+async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arrival>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= MAX_CONNECTIONS {
+            connections.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(connection(stream, place.clone(), arrivals.clone()));
+            }
+            // Out of file descriptors, most likely: a moment later there may be some.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>) {
+    let (open, written) = oneshot::channel();
+    let written = Arc::new(Mutex::new(Some(written)));
+    let service = service_fn(|request| {
+        let written = written.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (place, arrivals) = (&place, &arrivals);
+        async move { Ok::<_, Infallible>(respond(&request, place, arrivals, written).await.response()) }
+    });
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    drop(open);
+}
+
+async fn respond(
+    request: &Request<Incoming>,
+    place: &Place,
+    arrivals: &mpsc::Sender<Arrival>,
+    written: Option<oneshot::Receiver<Infallible>>,
+) -> Page {
+    // A page of another origin whose name was bound to this address would come with that name.
+    let here = request.headers().get(HOST).is_some_and(|host| host.as_bytes() == place.authority.as_bytes());
+    if !here {
+        return Page::Misdirected;
+    }
+    if request.uri().path() != place.path {
+        return Page::NotFound;
+    }
+    if request.method() != Method::GET {
+        return Page::NotAllowed;
+    }
+    let callback = request.uri().query().map(Callback::from_query);
+    let (Some(Ok(callback)), Some(written)) = (callback, written) else {
+        return Page::Stray;
+    };
+    let (answer, page) = oneshot::channel();
+    if arrivals.send(Arrival { callback, answer, written }).await.is_err() {
+        return Page::Stray;
+    }
+    page.await.unwrap_or(Page::Stray)
+}
+
+macro_rules! page {
+    ($text:literal) => {
+        concat!("<!doctype html><html lang=\"en\"><title>Sign-in</title><p>", $text, "</p></html>\n")
+    };
+}
+
+/// All that this listener ever says; nothing of a request is in it.
+#[derive(Clone, Copy)]
+enum Page {
+    Done,
+    Refused,
+    Stray,
+    NotFound,
+    NotAllowed,
+    Misdirected,
+}
+
+impl Page {
+    fn response(self) -> Response<Full<Bytes>> {
+        let (status, body) = match self {
+            Self::Done => (StatusCode::OK, page!("You may close this window. The application goes on from here.")),
+            Self::Refused => (StatusCode::OK, page!("The sign-in was not completed. You may close this window.")),
+            Self::Stray => (StatusCode::BAD_REQUEST, page!("This is not the answer that the application waits for.")),
+            Self::NotFound => (StatusCode::NOT_FOUND, page!("There is nothing here.")),
+            Self::NotAllowed => (StatusCode::METHOD_NOT_ALLOWED, page!("Only GET is understood here.")),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, page!("There is nothing here.")),
+        };
+        let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
+        // The address of this page holds the code.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if matches!(self, Self::NotAllowed) {
+            headers.insert(ALLOW, HeaderValue::from_static("GET"));
+        }
+        response
+    }
+}

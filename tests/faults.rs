@@ -1,0 +1,351 @@
+//! Faults on real sockets: what each gives, how often the request arrived, and whether the credential came back.
+
+#[path = "support/raw.rs"]
+mod raw;
+
+use std::time::{Duration, Instant};
+
+use raw::{Answer, RawServer, free_address};
+use workos_auth::testing::ManualClock;
+use workos_auth::{
+    Authentication, Callback, Client, ClientBuilder, CodeExchange, Error, ErrorCode, ErrorKind, ExposeSecret, Public,
+    PublicClient, RedirectUri, RefreshToken,
+};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+const SIGNED_IN: &str = r#"{
+    "user": {"object": "user", "id": "user_01", "email": "ada@example.com", "email_verified": true,
+             "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"},
+    "access_token": "access-token-of-the-reply", "refresh_token": "refresh-token-of-the-reply"
+}"#;
+
+/// Short enough to see a stalled server fail, long enough for a busy machine to answer on loopback.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+fn clock() -> ManualClock {
+    ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap())
+}
+
+fn builder(base_url: impl Into<String>) -> ClientBuilder<Public> {
+    Client::builder().client_id("client_123").base_url(base_url).timeout(TIMEOUT)
+}
+
+fn state_of(url: &url::Url) -> String {
+    url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+}
+
+fn exchange(client: &PublicClient) -> CodeExchange<Public> {
+    let redirect = RedirectUri::new("http://127.0.0.1:8080/callback").unwrap();
+    let session = client.authorize(redirect).authkit().begin().unwrap();
+    let callback = format!("/callback?code=the-code&state={}", state_of(session.url()));
+    session.exchange(Callback::from_url(&callback).unwrap()).unwrap()
+}
+
+fn kind_name(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotSent => "not sent",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Interrupted => "interrupted",
+        ErrorKind::TooLarge => "too large",
+        ErrorKind::NotJson => "not JSON",
+        ErrorKind::UnexpectedShape => "unexpected shape",
+        ErrorKind::UnexpectedStatus => "unexpected status",
+        ErrorKind::Api(_) => "API",
+        _ => "other",
+    }
+}
+
+/// Where the server is in one row of the table.
+enum Server {
+    Absent,
+    Answers(Vec<Answer>),
+}
+
+struct Row {
+    fault: &'static str,
+    server: Server,
+    kind: &'static str,
+    /// For a code: how many requests arrived, and whether the exchange came back.
+    code: (usize, bool),
+    /// The same for a refresh token, and whether `replay_before` was set.
+    refresh: (usize, bool, bool),
+}
+
+/// The protocol's table "What may be sent again": a code is repeated only when nothing was sent or a complete 429 came.
+fn table() -> Vec<Row> {
+    let row = |fault, answer: Answer, kind, code, refresh| Row {
+        fault,
+        server: Server::Answers(vec![answer]),
+        kind,
+        code,
+        refresh,
+    };
+    let error = r#"{"message":"try later"}"#;
+    vec![
+        Row {
+            fault: "connection refused",
+            server: Server::Absent,
+            kind: "not sent",
+            code: (0, true),
+            refresh: (0, true, false),
+        },
+        row("closed before the reply", Answer::Close, "interrupted", (1, false), (4, true, true)),
+        row("closed within the reply", Answer::truncated(SIGNED_IN), "interrupted", (1, false), (4, true, true)),
+        row("stalled", Answer::Stall, "timeout", (1, false), (4, true, true)),
+        row("429", Answer::json(429, error), "API", (4, true), (4, true, false)),
+        row(
+            "429 with Retry-After",
+            Answer::with_headers(429, "retry-after: 2\r\n", error),
+            "API",
+            (4, true),
+            (4, true, false),
+        ),
+        row("408", Answer::json(408, error), "API", (1, false), (4, true, true)),
+        row("500", Answer::json(500, error), "API", (1, false), (4, true, true)),
+        row("503", Answer::json(503, error), "API", (1, false), (4, true, true)),
+        row(
+            "502 with HTML",
+            Answer::with_headers(502, "content-type: text/html\r\n", "<html>Bad Gateway</html>"),
+            "not JSON",
+            (1, false),
+            (4, true, true),
+        ),
+        row(
+            "200 with HTML",
+            Answer::with_headers(200, "content-type: text/html\r\n", "<html>Welcome to the hotel</html>"),
+            "not JSON",
+            (1, false),
+            (1, true, true),
+        ),
+        row("truncated JSON", Answer::json(200, &SIGNED_IN[..80]), "not JSON", (1, false), (1, true, true)),
+        row("JSON of another shape", Answer::json(200, "[1,2]"), "unexpected shape", (1, false), (1, true, true)),
+        row("empty body", Answer::json(200, ""), "not JSON", (1, false), (1, true, true)),
+        row("5 MB announced", Answer::large(true), "too large", (1, false), (1, true, true)),
+        row("5 MB in chunks", Answer::large(false), "too large", (1, false), (1, true, true)),
+        row(
+            "redirect",
+            Answer::with_headers(307, "location: http://127.0.0.1:1/\r\n", ""),
+            "unexpected status",
+            (1, false),
+            (1, true, false),
+        ),
+        row("401", Answer::json(401, r#"{"message":"Unauthorized"}"#), "API", (1, false), (1, true, false)),
+        row(
+            "invalid_grant",
+            Answer::json(400, r#"{"error":"invalid_grant","error_description":"no"}"#),
+            "API",
+            (1, false),
+            (1, false, false),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> Outcome {
+    for Row { fault, server, kind, code, refresh } in table() {
+        let start = async || match &server {
+            Server::Absent => Ok(None),
+            Server::Answers(answers) => RawServer::start(answers.clone()).await.map(Some),
+        };
+        let absent = format!("http://{}", free_address().await?);
+        let base_url = |server: &Option<RawServer>| server.as_ref().map_or(absent.clone(), RawServer::base_url);
+        let arrived = |server: &Option<RawServer>| server.as_ref().map_or(0, |server| server.requests().len());
+
+        let running = start().await?;
+        let client = builder(base_url(&running)).clock(clock()).build()?;
+        let rejected = exchange(&client).send().await.unwrap_err();
+        let (error, flow) = rejected.into_parts();
+        assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
+        assert_eq!((arrived(&running), flow.is_some()), code, "a code, {fault}");
+        assert_eq!(error.replay_before(), None, "a code is never replayed: {fault}");
+
+        let running = start().await?;
+        let client = builder(base_url(&running)).clock(clock()).build()?;
+        let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+        let rejected = grant.send().await.unwrap_err();
+        let (error, flow) = rejected.into_parts();
+        assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
+        let outcome = (arrived(&running), flow.is_some(), error.replay_before().is_some());
+        assert_eq!(outcome, refresh, "a refresh token, {fault}");
+        if let Some(grant) = flow {
+            assert_eq!(grant.into_token().expose_secret(), "the-token", "{fault}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
+    let throttled = Answer::json(429, "{}");
+    let advised = Answer::with_headers(429, "retry-after: 3\r\n", "{}");
+    let server = RawServer::start([throttled.clone(), advised, throttled, Answer::json(200, SIGNED_IN)]).await?;
+    let clock = clock();
+    let client = builder(server.base_url()).clock(clock.clone()).build()?;
+    let response = exchange(&client).send().await?.complete()?;
+    assert_eq!(response.access_token.expose_secret(), "access-token-of-the-reply");
+    let waits = clock.waits();
+    assert_eq!(waits.len(), 3);
+    assert!(waits[0] <= Duration::from_millis(250), "{waits:?}");
+    assert_eq!(waits[1], Duration::from_secs(3));
+    assert!(waits[2] <= Duration::from_secs(1), "{waits:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budget() -> Outcome {
+    let hour = Answer::with_headers(429, "retry-after: 3600\r\n", "{}");
+
+    let server = RawServer::start([hour.clone()]).await?;
+    let waiting = clock();
+    let client = builder(server.base_url()).clock(waiting.clone()).build()?;
+    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    assert_eq!(waiting.waits(), [Duration::from_secs(60); 3]);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+
+    // No wait goes past 25 s after the first send: the replay window would be over.
+    let server = RawServer::start([hour]).await?;
+    let waiting = clock();
+    let client = builder(server.base_url()).clock(waiting.clone()).build()?;
+    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let error = Error::from(grant.send().await.unwrap_err());
+    assert_eq!(waiting.waits(), []);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_ambiguous_refresh_says_until_when_it_may_be_replayed() -> Outcome {
+    // Ambiguous at first, turned away later: what counts is that the token may have been rotated.
+    let server = RawServer::start([Answer::Close, Answer::json(429, "{}")]).await?;
+    let clock = clock();
+    let client = builder(server.base_url()).clock(clock.clone()).build()?;
+    let start = clock.now();
+    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let (error, grant) = grant.send().await.unwrap_err().into_parts();
+    assert_eq!(error.replay_before(), Some(start + Duration::from_secs(25)));
+    assert!(error.is_transient());
+    assert!(grant.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_refresh_reply_is_repaired_by_the_same_token() -> Outcome {
+    let server = RawServer::start([Answer::Close, Answer::json(200, SIGNED_IN)]).await?;
+    let client = builder(server.base_url()).clock(clock()).build()?;
+    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let response = grant.send().await?.complete()?;
+    assert_eq!(response.refresh_token.expose_secret(), "refresh-token-of-the-reply");
+    let bodies: Vec<String> =
+        server.requests().iter().map(|request| request.split_once("\r\n\r\n").unwrap().1.to_owned()).collect();
+    assert_eq!(bodies.len(), 2);
+    assert_eq!(bodies[0], bodies[1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds() -> Outcome {
+    let address = free_address().await?;
+    let client = builder(format!("http://{address}")).clock(clock()).build()?;
+    let rejected = exchange(&client).send().await.unwrap_err();
+    assert!(matches!(rejected.error().kind(), ErrorKind::NotSent));
+    let server = RawServer::start_on(address, [Answer::json(200, SIGNED_IN)]).await?;
+    let response = rejected.recover()?.send().await?.complete()?;
+    assert_eq!(response.user.email, "ada@example.com");
+    assert_eq!(server.requests().len(), 1);
+    assert!(server.requests()[0].contains(r#""code":"the-code","code_verifier":""#));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowhere() -> Outcome {
+    let configured: [fn() -> Option<reqwest::ClientBuilder>; 2] = [
+        || None,
+        // A caller who asked for redirects and a referer doesn't get them.
+        || Some(reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(10)).referer(true)),
+    ];
+    for http_client in configured {
+        let thief = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
+        let headers = format!("location: {}/user_management/authenticate\r\n", thief.base_url());
+        let server = RawServer::start([Answer::with_headers(307, &headers, "")]).await?;
+        let mut builder = Client::builder()
+            .client_id("client_123")
+            .api_key("sk_example")
+            .base_url(server.base_url())
+            .timeout(TIMEOUT);
+        if let Some(http_client) = http_client() {
+            builder = builder.http_client(http_client);
+        }
+        let client = builder.build()?;
+        let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+        let (error, grant) = grant.send().await.unwrap_err().into_parts();
+        assert!(matches!(error.kind(), ErrorKind::UnexpectedStatus), "{error:?}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(307));
+        assert!(grant.is_some());
+        assert_eq!(server.requests().len(), 1);
+        assert_eq!(thief.requests(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stalled_server_is_given_up_within_the_timeout() -> Outcome {
+    let server = RawServer::start([Answer::Stall]).await?;
+    let client = builder(server.base_url()).timeout(Duration::from_millis(300)).build()?;
+    let started = Instant::now();
+    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    assert!(matches!(error.kind(), ErrorKind::Timeout));
+    assert!(started.elapsed() >= Duration::from_millis(300));
+    // The server would stall for a minute.
+    assert!(started.elapsed() < Duration::from_secs(30));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invalid_grant_is_final() -> Outcome {
+    let refusal = Answer::with_headers(
+        400,
+        "x-request-id: req_42\r\n",
+        r#"{"error":"invalid_grant","error_description":"The code 'the-code' has expired."}"#,
+    );
+    let server = RawServer::start([refusal]).await?;
+    let client = builder(server.base_url()).clock(clock()).build()?;
+    let rejected = exchange(&client).send().await.unwrap_err();
+    let error = rejected.recover().unwrap_err();
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    assert_eq!(error.request_id(), Some("req_42"));
+    assert!(!error.is_transient());
+    assert_eq!(error.to_string(), "the API refused the request: invalid_grant (HTTP 400, request req_42)");
+    assert!(!format!("{error:?}").contains("the-code"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_transport_that_reads_too_much_is_refused() -> Outcome {
+    let client = Client::builder().client_id("client_123").build_with(|_request| async {
+        Ok(http::Response::new(bytes::Bytes::from(vec![b' '; workos_auth::RESPONSE_LIMIT + 1])))
+    })?;
+    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    assert!(matches!(error.kind(), ErrorKind::TooLarge));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outcome_is_either_complete_or_says_its_step() -> Outcome {
+    let step = Answer::json(
+        403,
+        r#"{"code":"organization_selection_required","message":"Choose.","pending_authentication_token":"pending"}"#,
+    );
+    let server = RawServer::start([step]).await?;
+    let client = builder(server.base_url()).build()?;
+    match exchange(&client).send().await? {
+        Authentication::Unfinished(login) => {
+            assert_eq!(login.code(), &ErrorCode::OrganizationSelectionRequired);
+            let pending = login.into_pending_authentication_token().ok_or("the token was lost")?;
+            assert_eq!(pending.expose_secret(), "pending");
+        }
+        other => panic!("not a step: {other:?}"),
+    }
+    Ok(())
+}
