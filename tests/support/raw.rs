@@ -1,5 +1,7 @@
 //! A server that misbehaves on purpose, on a real socket.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,283 @@
+//! No secret in any `Debug`, `Display` or trace: every value that holds one is formatted and searched.
+
+#[path = "support/raw.rs"]
+mod raw;
+
+use std::error::Error as StdError;
+use std::fmt::{Debug, Display};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use raw::{Answer, RawServer, free_address};
+use tracing_subscriber::fmt::MakeWriter;
+use workos_auth::testing::ManualClock;
+use workos_auth::{
+    AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
+    CookiePassword, Error, ExposeSecret, InvitationToken, LoopbackListener, MagicAuthCode, Password,
+    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RedirectUri, RefreshToken,
+    RequestContext, ServerMessage, SsoAccessToken, State, TotpCode,
+};
+
+type Outcome = Result<(), Box<dyn StdError>>;
+
+/// In every secret that this file makes.
+const CANARY: &str = "canary";
+
+/// Everything that was formatted or traced, with where it came from.
+#[derive(Clone, Default)]
+struct Cage(Arc<Mutex<Vec<u8>>>);
+
+impl Cage {
+    fn debug(&self, name: &str, value: &impl Debug) {
+        self.write(&format!("{name}: {value:?} {value:#?}\n"));
+    }
+
+    fn error(&self, error: &(impl StdError + Debug + Display)) {
+        self.write(&format!("error: {error} {error:?} {error:#?}\n"));
+        let mut source = error.source();
+        while let Some(cause) = source {
+            self.write(&format!("source: {cause} {cause:?}\n"));
+            source = cause.source();
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.0.lock().unwrap().extend_from_slice(text.as_bytes());
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
+    fn assert_clean(&self, secrets: &[&str]) {
+        let text = self.text();
+        for line in text.lines() {
+            for secret in secrets {
+                assert!(!line.contains(secret), "a secret got out: {line}");
+            }
+        }
+    }
+}
+
+impl io::Write for Cage {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Cage {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn state(url: &url::Url) -> String {
+    url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+}
+
+fn confidential(base_url: String) -> Result<ConfidentialClient, Error> {
+    Client::builder()
+        .client_id("client_123")
+        .api_key("sk_canary")
+        .base_url(base_url)
+        .timeout(Duration::from_millis(500))
+        .clock(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()))
+        .build()
+}
+
+fn redirect() -> RedirectUri {
+    RedirectUri::new("https://example.com/callback").unwrap()
+}
+
+#[test]
+fn every_secret_type_is_redacted() -> Outcome {
+    let cage = Cage::default();
+    macro_rules! cage {
+        ($($name:ident),*) => {$(
+            let secret = $name::new("a canary in a secret of some length");
+            // The test is worth something only if the canary is in there.
+            assert!(secret.expose_secret().contains(CANARY));
+            cage.debug(stringify!($name), &secret);
+            assert_eq!(format!("{secret:?}"), concat!(stringify!($name), "([REDACTED])"));
+        )*};
+    }
+    cage!(
+        AccessToken,
+        RefreshToken,
+        AuthorizationCode,
+        CodeVerifier,
+        State,
+        PendingAuthenticationToken,
+        InvitationToken,
+        Password,
+        TotpCode,
+        MagicAuthCode,
+        SsoAccessToken,
+        ProviderAccessToken,
+        ProviderRefreshToken,
+        ServerMessage
+    );
+    cage.debug("ApiKey", &ApiKey::new("sk_canary")?);
+    cage.debug("CookiePassword", &CookiePassword::new("canary-of-at-least-thirty-two-characters")?);
+    cage.assert_clean(&[CANARY]);
+    Ok(())
+}
+
+#[test]
+fn refused_values_are_not_echoed() {
+    let cage = Cage::default();
+    let errors = [
+        ApiKey::new("canary with spaces").map(drop).unwrap_err(),
+        ApiKey::new("canary\n").map(drop).unwrap_err(),
+        ApiKey::new("client_canary").map(drop).unwrap_err(),
+        CookiePassword::new("canary").map(drop).unwrap_err(),
+        ConfidentialClient::new("client_123", "sk_canary\u{7}").map(drop).unwrap_err(),
+        ConfidentialClient::new("sk_canary", "client_123").map(drop).unwrap_err(),
+        PublicClient::new("sk_canary").map(drop).unwrap_err(),
+        PublicClient::new("canary canary").map(drop).unwrap_err(),
+        Client::builder()
+            .client_id("client_123")
+            .base_url("https://u:canary@example.com")
+            .build()
+            .map(drop)
+            .unwrap_err(),
+        Client::builder()
+            .client_id("client_123")
+            .base_url("https://example.com/?canary")
+            .build()
+            .map(drop)
+            .unwrap_err(),
+        RedirectUri::new("https://u:canary@example.com/callback").map(drop).unwrap_err(),
+        RedirectUri::new("canary").map(drop).unwrap_err(),
+        Callback::from_url("canary").map(drop).unwrap_err(),
+        Callback::from_query("code=canary&code=canary").map(drop).unwrap_err(),
+        Callback::from_query("code=canary&error=canary").map(drop).unwrap_err(),
+        Callback::from_query("state=canary").map(drop).unwrap_err(),
+    ];
+    for error in &errors {
+        cage.error(error);
+    }
+    cage.assert_clean(&[CANARY]);
+    assert!(cage.text().contains("api_key") && cage.text().contains("redirect_uri"));
+}
+
+/// A whole login, with every intermediate value formatted and everything traced that any crate has to say.
+#[tokio::test]
+async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
+    let cage = Cage::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+        .with_writer(cage.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let signed_in = r#"{"user":{"id":"user_01","email":"ada@example.com","email_verified":true,
+        "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},
+        "access_token":"canary-a","refresh_token":"canary-r","authkit_authorization_code":"canary-c",
+        "oauth_tokens":{"provider":"GoogleOAuth","access_token":"canary","refresh_token":"canary",
+        "expires_at":1735141800,"scopes":[]}}"#;
+    let server = RawServer::start([Answer::with_headers(200, "x-request-id: req_42\r\n", signed_in)]).await?;
+    let client = confidential(server.base_url())?;
+    cage.debug("client", &client);
+    cage.debug("builder", &Client::builder().client_id("client_123").api_key("sk_canary"));
+
+    let builder = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary"));
+    cage.debug("authorization builder", &builder);
+    let session = builder.begin()?;
+    let state = state(session.url());
+    cage.debug("session", &session);
+    let forged = Callback::from_url("/callback?code=canary&state=canary")?;
+    cage.debug("callback", &forged);
+    let rejected = session.exchange(forged).unwrap_err();
+    cage.error(&rejected);
+    let session = rejected.recover()?;
+
+    let parts = Callback::from_parts(AuthorizationCode::new("canary-code"), Some(State::new(state.clone())));
+    let exchange = session
+        .exchange(parts)?
+        .invitation_token(InvitationToken::new("canary"))
+        .context(RequestContext::new().user_agent("Mozilla"));
+    cage.debug("exchange", &exchange);
+    let authentication = exchange.send().await?;
+    cage.debug("authentication", &authentication);
+    let response = authentication.complete()?;
+    cage.debug("response", &response);
+    assert_eq!(response.refresh_token.expose_secret(), "canary-r");
+
+    let grant = client.authenticate_with_refresh_token(response.refresh_token);
+    cage.debug("refresh", &grant);
+    let response = grant.send().await?.complete()?;
+    cage.debug("refreshed", &response);
+
+    let plain = client.authorize(redirect()).authkit().begin_without_pkce()?;
+    cage.debug("plain session", &plain);
+    let impersonation = client.accept_impersonation(Callback::from_url("/callback?code=canary")?)?;
+    cage.debug("impersonation", &impersonation);
+    cage.error(&impersonation.send().await.unwrap_err());
+    cage.debug("listener", &LoopbackListener::bind("/callback").await?);
+
+    let bodies: String = server.requests().concat();
+    assert!(bodies.contains("canary-code") && bodies.contains("canary-r") && bodies.contains("sk_canary"));
+    let verifier = bodies.split(r#""code_verifier":""#).nth(1).and_then(|rest| rest.get(..43)).ok_or("no verifier")?;
+
+    let traced = cage.text();
+    assert!(traced.contains("/user_management/authenticate") && traced.contains("req_42"), "nothing was traced");
+    cage.assert_clean(&[CANARY, &state, verifier]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() -> Outcome {
+    let cage = Cage::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let replies = [
+        Answer::json(400, r#"{"error":"invalid_grant","error_description":"The code canary is invalid."}"#),
+        Answer::json(400, r#"{"error":"a canary in a code","error_description":"canary"}"#),
+        Answer::json(400, r#"{"code":"invalid_credentials","message":"canary"}"#),
+        Answer::json(400, r#"{"message":"canary"}"#),
+        Answer::json(400, r#"{"code":["canary"]}"#),
+        Answer::json(403, r#"{"code":"mfa_challenge","message":"canary","pending_authentication_token":"canary"}"#),
+        Answer::json(200, r#"{"user":"canary"}"#),
+        Answer::json(200, r#"{"user":{"id":"a canary"}}"#),
+        Answer::json(200, r#"{"access_token":"canary"#),
+        Answer::with_headers(502, "x-request-id: a canary\r\n", "<html>canary</html>"),
+        Answer::with_headers(307, "location: http://127.0.0.1:1/?canary\r\n", ""),
+        Answer::truncated("canary"),
+        Answer::large(false),
+        Answer::Close,
+        Answer::Stall,
+    ];
+    let mut failures = 0;
+    for reply in replies {
+        let server = RawServer::start([reply]).await?;
+        let client = confidential(server.base_url())?;
+        match client.authenticate_with_code(AuthorizationCode::new("canary")).send().await {
+            Ok(step @ Authentication::Unfinished(_)) => {
+                cage.debug("step", &step);
+                cage.error(&step.complete().unwrap_err());
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(rejected) => {
+                cage.error(&rejected);
+                cage.error(&Error::from(rejected));
+                failures += 1;
+            }
+        }
+    }
+    assert_eq!(failures, 14);
+    let client = confidential(format!("http://{}", free_address().await?))?;
+    cage.error(&client.authenticate_with_code(AuthorizationCode::new("canary")).send().await.unwrap_err());
+    cage.assert_clean(&[CANARY]);
+    Ok(())
+}

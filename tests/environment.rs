@@ -1,0 +1,210 @@
+//! What the environment changes and what it must not: each case is a child process with variables of its own.
+
+#[path = "support/raw.rs"]
+mod raw;
+
+use std::error::Error as StdError;
+use std::process::{Command, ExitCode};
+
+use raw::{Answer, RawServer};
+use workos_auth::{
+    ApiKeyClient, Callback, Client, ConfidentialClient, Error, ErrorKind, PublicClient, RedirectUri, RefreshToken,
+};
+
+type Outcome = Result<(), Box<dyn StdError>>;
+
+struct Case {
+    name: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    run: fn() -> Outcome,
+}
+
+/// A port of loopback that nobody listens on: whoever asks this proxy fails.
+const DEAD_PROXY: &str = "http://127.0.0.1:9";
+
+const CASES: &[Case] = &[
+    Case {
+        name: "a_public_client_carries_no_key_even_if_the_environment_has_one",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("WORKOS_API_KEY", "sk_canary")],
+        run: public_client_carries_no_key,
+    },
+    Case {
+        name: "loopback_traffic_goes_past_the_proxy",
+        variables: &[
+            ("HTTP_PROXY", DEAD_PROXY),
+            ("http_proxy", DEAD_PROXY),
+            ("HTTPS_PROXY", DEAD_PROXY),
+            ("ALL_PROXY", DEAD_PROXY),
+        ],
+        run: loopback_traffic_goes_past_the_proxy,
+    },
+    Case {
+        name: "from_env_reads_the_variables_of_its_kind",
+        variables: &[
+            ("WORKOS_CLIENT_ID", "client_env"),
+            ("WORKOS_API_KEY", "sk_env"),
+            ("WORKOS_BASE_URL", "https://auth.example.com/"),
+        ],
+        run: || {
+            let public = PublicClient::from_env()?;
+            assert_eq!(public.client_id().as_str(), "client_env");
+            assert_eq!(public.base_url(), "https://auth.example.com");
+            let confidential = ConfidentialClient::from_env()?;
+            assert_eq!(confidential.client_id().as_str(), "client_env");
+            assert_eq!(confidential.base_url(), "https://auth.example.com");
+            assert_eq!(ApiKeyClient::from_env()?.base_url(), "https://auth.example.com");
+            Ok(())
+        },
+    },
+    Case {
+        name: "what_is_given_wins_over_the_environment",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("WORKOS_BASE_URL", "https://auth.example.com")],
+        run: || {
+            let client = Client::builder().client_id("client_given").build()?;
+            assert_eq!(client.client_id().as_str(), "client_given");
+            // Nobody asked for the environment.
+            assert_eq!(client.base_url(), "https://api.workos.com");
+            // For one call, for the client, from the environment: in that order.
+            let from_env = PublicClient::from_env()?;
+            assert_eq!(from_env.client_id().as_str(), "client_env");
+            assert_eq!(from_env.with_client_id("client_call".parse()?).client_id().as_str(), "client_call");
+            Ok(())
+        },
+    },
+    Case {
+        name: "an_empty_variable_counts_as_unset",
+        variables: &[("WORKOS_CLIENT_ID", ""), ("WORKOS_API_KEY", ""), ("WORKOS_BASE_URL", "")],
+        run: || {
+            assert_missing(PublicClient::from_env().map(drop), "WORKOS_CLIENT_ID");
+            assert_missing(ConfidentialClient::from_env().map(drop), "WORKOS_CLIENT_ID");
+            assert_missing(ApiKeyClient::from_env().map(drop), "WORKOS_API_KEY");
+            let client = Client::builder().client_id("client_given").base_url_from_env().build()?;
+            assert_eq!(client.base_url(), "https://api.workos.com");
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_missing_variable_is_named",
+        variables: &[("WORKOS_CLIENT_ID", "client_env")],
+        run: || {
+            assert!(PublicClient::from_env().is_ok());
+            assert_missing(ConfidentialClient::from_env().map(drop), "WORKOS_API_KEY");
+            assert_missing(Client::builder().client_id("c").api_key_from_env().build().map(drop), "WORKOS_API_KEY");
+            assert_missing(Client::builder().api_key_from_env().client_id("c").build().map(drop), "WORKOS_API_KEY");
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_wrong_variable_names_its_field_and_is_not_echoed",
+        variables: &[
+            ("WORKOS_CLIENT_ID", " "),
+            ("WORKOS_API_KEY", "sk_canary\n"),
+            ("WORKOS_BASE_URL", "http://canary.example.com"),
+        ],
+        run: || {
+            assert_invalid(PublicClient::from_env().map(drop), "client_id");
+            assert_invalid(ApiKeyClient::from_env().map(drop), "api_key");
+            let client = Client::builder().client_id("client_given").base_url_from_env();
+            assert_invalid(client.build().map(drop), "base_url");
+            Ok(())
+        },
+    },
+];
+
+fn assert_missing(result: Result<(), Error>, variable: &str) {
+    let error = result.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::MissingVariable { name } if *name == variable), "{error:?}");
+}
+
+fn assert_invalid(result: Result<(), Error>, expected: &str) {
+    let error = result.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { field, .. } if *field == expected), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+}
+
+const SIGNED_IN: &str = r#"{"user":{"id":"user_01","email":"ada@example.com","email_verified":true,
+    "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},
+    "access_token":"access","refresh_token":"refresh"}"#;
+
+/// A login and a refresh by a public client; returns the requests as they arrived.
+async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
+    let server = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
+    let mut builder = Client::builder().client_id("client_given");
+    if std::env::var_os("WORKOS_CLIENT_ID").is_some() {
+        builder = Client::builder().client_id_from_env();
+    }
+    let client = builder.base_url(server.base_url()).build()?;
+    let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+    let state = session.url().query_pairs().find(|(name, _)| name == "state").ok_or("no state")?.1.into_owned();
+    let callback = Callback::from_url(&format!("/callback?code=the-code&state={state}"))?;
+    let response = session.exchange(callback)?.send().await?.complete()?;
+    client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?.complete()?;
+    Ok(server.requests())
+}
+
+fn public_client_carries_no_key() -> Outcome {
+    let requests = runtime()?.block_on(public_login())?;
+    assert_eq!(requests.len(), 3);
+    for request in requests {
+        assert!(request.contains(r#""client_id":"client_env""#), "{request}");
+        let lower = request.to_ascii_lowercase();
+        for forbidden in ["authorization:", "client_secret", "sk_canary"] {
+            assert!(!lower.contains(forbidden), "{forbidden} in {request}");
+        }
+    }
+    Ok(())
+}
+
+fn loopback_traffic_goes_past_the_proxy() -> Outcome {
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        // The proxy is in force for whoever doesn't guard against it.
+        let server = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
+        let unguarded = reqwest::Client::builder().build()?.get(server.base_url()).send().await;
+        assert!(unguarded.is_err_and(|error| error.is_connect()), "the proxy variable has no effect here");
+        assert_eq!(server.requests().len(), 0);
+
+        assert_eq!(public_login().await?.len(), 3);
+        Ok(())
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, name] = arguments.as_slice()
+        && flag == "--child"
+    {
+        let case = CASES.iter().find(|case| case.name == name).expect("the parent names a case");
+        return match (case.run)() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let executable = std::env::current_exe().expect("the path of this test");
+    let mut failed = 0;
+    println!("\nrunning {} tests", CASES.len());
+    for case in CASES {
+        let mut child = Command::new(&executable);
+        child.args(["--child", case.name]);
+        for (name, _) in std::env::vars_os() {
+            let upper = name.to_string_lossy().to_ascii_uppercase();
+            if upper.starts_with("WORKOS_") || upper.ends_with("_PROXY") {
+                child.env_remove(name);
+            }
+        }
+        let passed = child.envs(case.variables.iter().copied()).status().is_ok_and(|status| status.success());
+        println!("test {} ... {}", case.name, if passed { "ok" } else { "FAILED" });
+        failed += usize::from(!passed);
+    }
+    let verdict = if failed == 0 { "ok" } else { "FAILED" };
+    println!("\ntest result: {verdict}. {} passed; {failed} failed; 0 ignored\n", CASES.len() - failed);
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
