@@ -1,4 +1,73 @@
-#![doc = include_str!("../README.md")]
+//! Sign users in with WorkOS AuthKit, so that a wrong authentication flow does not compile.
+//!
+//! ```
+//! use workos_auth::testing::{AuthKit, Browser};
+//! use workos_auth::{Callback, Client, RedirectUri};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // An AuthKit inside the process; an application writes `PublicClient::from_env()?` instead.
+//! let authkit = AuthKit::start().await?;
+//! let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+//!
+//! let redirect = RedirectUri::new("http://127.0.0.1:8080/callback")?;
+//! let session = client.authorize(redirect).authkit().begin()?;
+//!
+//! // The user signs in at `session.url()` and comes back with a code and a state:
+//! let callback_url = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
+//!
+//! let callback = Callback::from_url(&callback_url)?;
+//! let response = session.exchange(callback)?.send().await?.complete()?;
+//! assert_eq!(response.user.email, "ada@example.com");
+//!
+//! // Later, for a new access token:
+//! let response = client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Which client
+//!
+//! | client | holds | for | can |
+//! | --- | --- | --- | --- |
+//! | [`PublicClient`] | a client ID | command line, desktop, mobile | log in with PKCE, refresh |
+//! | [`ConfidentialClient`] | a client ID and an API key | servers | everything |
+//! | [`ApiKeyClient`] | an API key | what needs no client ID | become a [`ConfidentialClient`] |
+//!
+//! A `PublicClient` has no place for an API key and never looks at `WORKOS_API_KEY`. A call that a client can't make is a
+//! compile error that says what to do instead. The environment is read by `from_env()` and the builder's
+//! `…_from_env()` alone.
+//!
+//! # A login in the browser
+//!
+//! [`Client::authorize`] takes where the browser comes back to, then a target ([AuthKit](AuthorizationBuilder::authkit), an
+//! [OAuth provider](AuthorizationBuilder::oauth), an [SSO connection](AuthorizationBuilder::connection) or an
+//! [organization](AuthorizationBuilder::organization)), then [`begin`](AuthorizationBuilder::begin)s. The [`PkceSession`]
+//! keeps the verifier and the state. [`PkceSession::exchange`] consumes it, checks the state in constant time and gives a
+//! [`CodeExchange`], whose [`send`](CodeExchange::send) talks to WorkOS.
+//!
+//! Command-line and desktop applications wait for the browser with a `LoopbackListener` (feature `loopback`).
+//!
+//! # What comes back
+//!
+//! An [`Authentication`] is complete, or it is a login that needs a further step. A failed call is [`Rejected`]: `?` makes
+//! an [`Error`] of it, [`recover`](Rejected::recover) gives back the session, code or refresh token when it was not used up.
+//! A forged callback, a refused connection or a 429 ends no login; a timeout or a 5xx ends no session.
+//!
+//! # Secrets
+//!
+//! Keys, codes and tokens are types of their own, wiped when dropped, without `Display`, `Serialize` or `==`. Their one door is
+//! [`ExposeSecret`]. Errors, `Debug` and [`tracing`] spans hold no secret, no URL with a query and no response body.
+//!
+//! # Errors and retries
+//!
+//! [`Error::kind`] is the cause; status, code, request ID and retry advice are there where they are known. The crate sends
+//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else.
+//!
+//! # Features
+//!
+//! `reqwest` (default) is the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`]. `loopback` is
+//! the redirect listener, and `testing` an AuthKit inside the process for the tests of applications.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -44,3 +113,8 @@ pub use secret::{
     State, TotpCode,
 };
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
+
+/// The README's examples, compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
