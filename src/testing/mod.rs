@@ -1,6 +1,34 @@
 //! For tests: an AuthKit inside the process, a clock that is moved by hand, and reproducible randomness.
+//!
+//! Applications use it in their own tests; it speaks real HTTP on loopback, and checks what the real service checks.
+//!
+//! ```
+//! use std::time::Duration;
+//! use workos_auth::testing::{AuthKit, Browser};
+//! use workos_auth::{Callback, Client, ErrorCode, RedirectUri};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let authkit = AuthKit::builder().authorization_code_lifetime(Duration::from_secs(60)).start().await?;
+//! let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+//! let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+//! let callback_url = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
+//!
+//! // The user takes too long.
+//! authkit.advance(Duration::from_secs(61));
+//! let rejected = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
+//! assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidGrant));
+//! # Ok(())
+//! # }
+//! ```
 
+mod authkit;
+mod browser;
 mod clock;
+mod keys;
+mod server;
 
+pub use authkit::{AuthKit, AuthKitBuilder, TestUser};
+pub use browser::{Browser, BrowserError};
 pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;

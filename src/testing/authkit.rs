@@ -1,0 +1,694 @@
+//! What the in-process AuthKit knows and decides. How it is spoken to is in `server.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use super::keys::SigningKey;
+use super::server;
+
+/// Replaying a refresh token within this time brings the same pair again.
+const REPLAY_WINDOW: Duration = Duration::from_secs(30);
+
+/// An AuthKit inside the process, spoken to over real HTTP on loopback.
+///
+/// It checks what the real one checks: PKCE, secrets, redirect URIs, single use and expiry. Its tokens are RS256 JWTs
+/// that verify against its own JWKS. It stops when it is dropped.
+///
+/// ```
+/// use workos_auth::testing::{AuthKit, TestUser};
+/// use workos_auth::{Client, ConfidentialClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let authkit = AuthKit::builder().user(TestUser::new("grace@example.com").name("Grace", "Hopper")).start().await?;
+/// let client: ConfidentialClient = Client::builder()
+///     .client_id(authkit.client_id())
+///     .api_key(authkit.api_key())
+///     .base_url(authkit.base_url())
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AuthKit {
+    service: Arc<Service>,
+    base_url: String,
+    server: JoinHandle<()>,
+}
+
+impl AuthKit {
+    /// Starts one with a single user, `ada@example.com`.
+    ///
+    /// # Errors
+    /// The operating system's, when no port or no key can be had.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Starts configuring one.
+    pub fn builder() -> AuthKitBuilder {
+        AuthKitBuilder::default()
+    }
+
+    /// Where it is, without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The client ID of its one application.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.service.config.client_id
+    }
+
+    /// The API key of its one application.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.service.config.api_key
+    }
+
+    /// Moves its clock forward: codes and tokens expire, and the replay window of refresh tokens ends.
+    pub fn advance(&self, by: Duration) {
+        self.service.state().ahead += by;
+    }
+
+    /// How many requests reached a path, such as `/user_management/authenticate`.
+    #[must_use]
+    pub fn requests_to(&self, path: &str) -> usize {
+        self.service.state().requests.get(path).copied().unwrap_or(0)
+    }
+
+    /// A callback URL as the dashboard's impersonation makes it: with a code, and without a state.
+    ///
+    /// # Errors
+    /// When there is no such user, or the redirect URI isn't allowed.
+    pub fn impersonate(&self, email: &str, by: &str, reason: Option<&str>, redirect_uri: &str) -> io::Result<String> {
+        let refuse = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
+        if !self.service.config.allows(redirect_uri) {
+            return Err(refuse("the redirect URI is not allowed"));
+        }
+        let user = self.service.config.user(email).ok_or_else(|| refuse("there is no such user"))?;
+        let login = Login {
+            user_id: user.id.clone(),
+            organization_id: None,
+            code_challenge: None,
+            impersonator: Some((by.to_owned(), reason.map(str::to_owned))),
+        };
+        let code = self.service.issue_code(login)?;
+        with_query(redirect_uri, &[("code", &code)]).ok_or_else(|| refuse("the redirect URI is no URL"))
+    }
+}
+
+impl Drop for AuthKit {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl fmt::Debug for AuthKit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthKit").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// Configures an [`AuthKit`].
+#[must_use = "nothing runs until `start()`"]
+pub struct AuthKitBuilder {
+    config: Config,
+}
+
+impl Default for AuthKitBuilder {
+    fn default() -> Self {
+        Self {
+            config: Config {
+                client_id: "client_test_authkit".to_owned(),
+                api_key: "sk_test_authkit".to_owned(),
+                users: Vec::new(),
+                redirect_uris: Vec::new(),
+                access_token_lifetime: Duration::from_secs(300),
+                code_lifetime: Duration::from_secs(600),
+            },
+        }
+    }
+}
+
+impl AuthKitBuilder {
+    /// The client ID of its one application.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.config.client_id = client_id.into();
+        self
+    }
+
+    /// The API key of its one application.
+    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
+        self.config.api_key = api_key.into();
+        self
+    }
+
+    /// Adds a user. Without any, there is `ada@example.com`, Ada Lovelace.
+    pub fn user(mut self, user: TestUser) -> Self {
+        self.config.users.push(user);
+        self
+    }
+
+    /// Allows a redirect URI, compared as a string (RFC 9700 §2.1). Without any, every `http` URI on loopback is allowed.
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.config.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// How long access tokens live; 5 minutes unless given.
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.access_token_lifetime = lifetime;
+        self
+    }
+
+    /// How long authorization codes live; 10 minutes unless given.
+    pub fn authorization_code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.code_lifetime = lifetime;
+        self
+    }
+
+    /// Starts the server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// The operating system's, when no port or no key can be had.
+    pub async fn start(mut self) -> io::Result<AuthKit> {
+        if self.config.users.is_empty() {
+            self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
+        }
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let service = Arc::new(Service {
+            config: self.config,
+            issuer: base_url.clone(),
+            key: SigningKey::generate()?,
+            state: Mutex::default(),
+        });
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
+        Ok(AuthKit { service, base_url, server })
+    }
+}
+
+impl fmt::Debug for AuthKitBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthKitBuilder").field("users", &self.config.users).finish_non_exhaustive()
+    }
+}
+
+/// A user of an [`AuthKit`].
+#[derive(Clone, Debug)]
+pub struct TestUser {
+    id: String,
+    email: String,
+    name: Option<(String, String)>,
+    organizations: Vec<String>,
+    role: Option<String>,
+    permissions: Vec<String>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl TestUser {
+    /// A user with a verified e-mail address and an ID made from it.
+    #[must_use]
+    pub fn new(email: impl Into<String>) -> Self {
+        let email = email.into();
+        let digest = Sha256::digest(&email);
+        let id = digest.iter().take(13).fold("user_".to_owned(), |id, byte| format!("{id}{byte:02X}"));
+        Self {
+            id,
+            email,
+            name: None,
+            organizations: Vec::new(),
+            role: None,
+            permissions: Vec::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// First and last name.
+    #[must_use]
+    pub fn name(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
+        self.name = Some((first.into(), last.into()));
+        self
+    }
+
+    /// A membership in an organization; the user signs in to the first one.
+    #[must_use]
+    pub fn organization(mut self, id: impl Into<String>) -> Self {
+        self.organizations.push(id.into());
+        self
+    }
+
+    /// The role that access tokens carry.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+
+    /// A permission that access tokens carry.
+    #[must_use]
+    pub fn permission(mut self, permission: impl Into<String>) -> Self {
+        self.permissions.push(permission.into());
+        self
+    }
+
+    /// An entry of the user's metadata.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    fn json(&self, now: Timestamp) -> Value {
+        let (first, last) = self.name.as_ref().map_or((None, None), |(first, last)| (Some(first), Some(last)));
+        let created = "2026-01-01T00:00:00.000Z";
+        json!({
+            "object": "user",
+            "id": self.id,
+            "email": self.email,
+            "email_verified": true,
+            "first_name": first,
+            "last_name": last,
+            "name": first.zip(last).map(|(first, last)| format!("{first} {last}")),
+            "profile_picture_url": null,
+            "last_sign_in_at": format!("{now:.3}"),
+            "locale": null,
+            "external_id": null,
+            "metadata": self.metadata,
+            "created_at": created,
+            "updated_at": created,
+        })
+    }
+}
+
+struct Config {
+    client_id: String,
+    api_key: String,
+    users: Vec<TestUser>,
+    redirect_uris: Vec<String>,
+    access_token_lifetime: Duration,
+    code_lifetime: Duration,
+}
+
+impl Config {
+    fn user(&self, email: &str) -> Option<&TestUser> {
+        self.users.iter().find(|user| user.email.eq_ignore_ascii_case(email))
+    }
+
+    fn allows(&self, redirect_uri: &str) -> bool {
+        if self.redirect_uris.is_empty() {
+            return Url::parse(redirect_uri)
+                .is_ok_and(|url| url.scheme() == "http" && crate::id::is_loopback(&url) && url.fragment().is_none());
+        }
+        self.redirect_uris.iter().any(|allowed| allowed == redirect_uri)
+    }
+}
+
+pub(super) struct Service {
+    config: Config,
+    issuer: String,
+    key: SigningKey,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// How far the clock is ahead of the system's.
+    ahead: Duration,
+    requests: HashMap<String, usize>,
+    /// Sign-in pages that wait for their form.
+    transactions: HashMap<String, Transaction>,
+    codes: HashMap<String, Code>,
+    sessions: HashMap<String, Session>,
+    refresh_tokens: HashMap<String, RefreshToken>,
+}
+
+/// An authorization request that was found in order.
+pub(super) struct Transaction {
+    redirect_uri: String,
+    state: Option<String>,
+    code_challenge: Option<String>,
+    organization_id: Option<String>,
+    pub(super) login_hint: Option<String>,
+}
+
+/// What a code stands for.
+struct Login {
+    user_id: String,
+    organization_id: Option<String>,
+    code_challenge: Option<String>,
+    impersonator: Option<(String, Option<String>)>,
+}
+
+struct Code {
+    login: Login,
+    expires: Timestamp,
+    /// The session that the code was exchanged for: using the code again ends it (RFC 6749 §4.1.2).
+    used_for: Option<String>,
+    burnt: bool,
+}
+
+struct Session {
+    user_id: String,
+    confidential: bool,
+    organization_id: Option<String>,
+    impersonator: Option<(String, Option<String>)>,
+}
+
+struct RefreshToken {
+    session_id: String,
+    /// What the token was exchanged for, when, and for which organization.
+    rotated: Option<(Timestamp, Option<String>, Value)>,
+}
+
+/// Why a request is turned away.
+pub(super) enum Refusal {
+    /// `{error, error_description}` with 400 (RFC 6749 §5.2).
+    OAuth(&'static str, &'static str),
+    /// 401 `{message}`.
+    Unauthorized,
+    /// 500: this machine gave no random bytes or no signature.
+    Broken,
+}
+
+impl From<io::Error> for Refusal {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+/// What an authorization request leads to.
+pub(super) enum Authorization {
+    /// The sign-in page of a transaction.
+    Page(String, Transaction),
+    Redirect(String),
+    /// Sending the browser anywhere would make this an open redirector (RFC 9700 §4.11).
+    Refused(&'static str),
+}
+
+/// The body of `/user_management/authenticate`.
+#[derive(Deserialize)]
+pub(super) struct TokenRequest {
+    grant_type: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    code: Option<String>,
+    code_verifier: Option<String>,
+    refresh_token: Option<String>,
+    organization_id: Option<String>,
+}
+
+impl Service {
+    pub(super) fn count(&self, path: &str) {
+        *self.state().requests.entry(path.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn jwks(&self, client_id: &str) -> Option<Value> {
+        (client_id == self.config.client_id).then(|| self.key.jwks())
+    }
+
+    /// `GET /user_management/authorize` (RFC 6749 §4.1.1).
+    pub(super) fn authorize(&self, query: &str) -> io::Result<Authorization> {
+        let mut parameters = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
+                return Ok(Authorization::Refused("A parameter is given twice."));
+            }
+        }
+        let mut take = |name: &str| parameters.remove(name);
+        if take("client_id").as_deref() != Some(&self.config.client_id) {
+            return Ok(Authorization::Refused("The client ID is unknown."));
+        }
+        let Some(redirect_uri) = take("redirect_uri").filter(|uri| self.config.allows(uri)) else {
+            return Ok(Authorization::Refused("The redirect URI is not allowed."));
+        };
+        let target = ["provider", "connection_id", "organization_id"].map(&mut take);
+        let code_challenge = take("code_challenge");
+        let state = take("state");
+        let in_order = take("response_type").as_deref() == Some("code")
+            && target.iter().any(Option::is_some)
+            && match (&code_challenge, take("code_challenge_method").as_deref()) {
+                (Some(challenge), Some("S256")) => is_challenge(challenge),
+                (None, None) => true,
+                _ => false,
+            };
+        if !in_order {
+            let location = with_answer(&redirect_uri, ("error", "invalid_request"), state.as_deref());
+            return Ok(location.map_or(Authorization::Refused("The redirect URI is no URL."), Authorization::Redirect));
+        }
+        let [_, _, organization_id] = target;
+        let transaction = || Transaction {
+            redirect_uri: redirect_uri.clone(),
+            state: state.clone(),
+            code_challenge: code_challenge.clone(),
+            organization_id: organization_id.clone(),
+            login_hint: None,
+        };
+        let id = random("txn_")?;
+        let page = Transaction { login_hint: take("login_hint"), ..transaction() };
+        self.state().transactions.insert(id.clone(), transaction());
+        Ok(Authorization::Page(id, page))
+    }
+
+    /// The sign-in page's form. A transaction is good for one answer, but a wrong address may be corrected.
+    pub(super) fn sign_in(&self, transaction: &str, email: &str, cancel: bool) -> io::Result<Authorization> {
+        let gone = Authorization::Refused("This sign-in was finished already.");
+        let Some(found) = self.state().transactions.remove(transaction) else { return Ok(gone) };
+        let answer = if cancel {
+            ("error", "access_denied".to_owned())
+        } else {
+            let user = self.config.user(email);
+            let member = |user: &&TestUser| match &found.organization_id {
+                Some(id) => user.organizations.contains(id),
+                None => true,
+            };
+            let Some(user) = user.filter(member) else {
+                self.state().transactions.insert(transaction.to_owned(), found);
+                return Ok(Authorization::Refused("There is no such user."));
+            };
+            let login = Login {
+                user_id: user.id.clone(),
+                organization_id: found.organization_id.clone().or_else(|| user.organizations.first().cloned()),
+                code_challenge: found.code_challenge.clone(),
+                impersonator: None,
+            };
+            ("code", self.issue_code(login)?)
+        };
+        let location = with_answer(&found.redirect_uri, (answer.0, &answer.1), found.state.as_deref());
+        Ok(location.map_or(gone, Authorization::Redirect))
+    }
+
+    fn issue_code(&self, login: Login) -> io::Result<String> {
+        let code = random("code_")?;
+        let mut state = self.state();
+        let expires = after(state.now(), self.config.code_lifetime);
+        state.codes.insert(code.clone(), Code { login, expires, used_for: None, burnt: false });
+        Ok(code)
+    }
+
+    /// `POST /user_management/authenticate` (RFC 6749 §3.2).
+    pub(super) fn authenticate(&self, bearer: Option<&str>, request: &TokenRequest) -> Result<Value, Refusal> {
+        if bearer.is_some_and(|key| !same(key, &self.config.api_key)) {
+            return Err(Refusal::Unauthorized);
+        }
+        if request.client_id.as_deref() != Some(&self.config.client_id) {
+            return Err(Refusal::OAuth("invalid_client", "The client is unknown."));
+        }
+        let confidential = match &request.client_secret {
+            Some(secret) if same(secret, &self.config.api_key) => true,
+            Some(_) => return Err(Refusal::OAuth("invalid_client", "The client secret is wrong.")),
+            None => false,
+        };
+        match request.grant_type.as_deref() {
+            Some("authorization_code") => self.exchange_code(request, confidential),
+            Some("refresh_token") => self.refresh(request, confidential),
+            Some(_) => Err(Refusal::OAuth("unsupported_grant_type", "The grant is not supported.")),
+            None => Err(Refusal::OAuth("invalid_request", "The grant type is missing.")),
+        }
+    }
+
+    fn exchange_code(&self, request: &TokenRequest, confidential: bool) -> Result<Value, Refusal> {
+        const INVALID: Refusal = Refusal::OAuth("invalid_grant", "The code is unknown, expired or used.");
+        let given = request.code.as_deref().ok_or(Refusal::OAuth("invalid_request", "The code is missing."))?;
+        let mut state = self.state();
+        let now = state.now();
+        let code = state.codes.get_mut(given).ok_or(INVALID)?;
+        if let Some(session_id) = &code.used_for {
+            let session_id = session_id.clone();
+            state.end_session(&session_id);
+            return Err(INVALID);
+        }
+        if code.burnt || now >= code.expires {
+            return Err(INVALID);
+        }
+        let proven = match (&code.login.code_challenge, request.code_verifier.as_deref()) {
+            (Some(challenge), Some(verifier)) => proves(verifier, challenge),
+            // A client without PKCE must be a confidential one.
+            (None, None) => confidential,
+            // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
+            _ => false,
+        };
+        if !proven {
+            code.burnt = true;
+            return Err(Refusal::OAuth("invalid_grant", "The code verifier is wrong."));
+        }
+        let session_id = random("session_")?;
+        code.used_for = Some(session_id.clone());
+        let session = Session {
+            user_id: code.login.user_id.clone(),
+            confidential,
+            organization_id: code.login.organization_id.clone(),
+            impersonator: code.login.impersonator.clone(),
+        };
+        state.sessions.insert(session_id.clone(), session);
+        self.issue_tokens(&mut state, &session_id)
+    }
+
+    /// Rotation (RFC 9700 §4.14.2), with a window in which a lost reply can be had again.
+    fn refresh(&self, request: &TokenRequest, confidential: bool) -> Result<Value, Refusal> {
+        const INVALID: Refusal = Refusal::OAuth("invalid_grant", "The refresh token is unknown, expired or used.");
+        let missing = Refusal::OAuth("invalid_request", "The refresh token is missing.");
+        let given = request.refresh_token.as_deref().ok_or(missing)?;
+        let mut state = self.state();
+        let now = state.now();
+        let token = state.refresh_tokens.get(given).ok_or(INVALID)?;
+        let session_id = token.session_id.clone();
+        let session = state.sessions.get(&session_id).ok_or(INVALID)?;
+        if session.confidential && !confidential {
+            return Err(Refusal::OAuth("invalid_client", "The client secret is missing."));
+        }
+        if let Some((when, organization_id, reply)) = &token.rotated {
+            // Only the very same request is a replay; one for another organization is not.
+            let replay = now < after(*when, REPLAY_WINDOW) && *organization_id == request.organization_id;
+            return if replay { Ok(reply.clone()) } else { Err(INVALID) };
+        }
+        if let Some(organization_id) = &request.organization_id {
+            let user = self.config.users.iter().find(|user| user.id == session.user_id);
+            if !user.is_some_and(|user| user.organizations.contains(organization_id)) {
+                return Err(Refusal::OAuth("organization_membership_not_found", "The user is no member."));
+            }
+            if let Some(session) = state.sessions.get_mut(&session_id) {
+                session.organization_id = Some(organization_id.clone());
+            }
+        }
+        let reply = self.issue_tokens(&mut state, &session_id)?;
+        if let Some(token) = state.refresh_tokens.get_mut(given) {
+            token.rotated = Some((now, request.organization_id.clone(), reply.clone()));
+        }
+        Ok(reply)
+    }
+
+    fn issue_tokens(&self, state: &mut State, session_id: &str) -> Result<Value, Refusal> {
+        let now = state.now();
+        let session = state.sessions.get(session_id).ok_or(Refusal::Broken)?;
+        let user = self.config.users.iter().find(|user| user.id == session.user_id).ok_or(Refusal::Broken)?;
+        let mut claims = json!({
+            "iss": self.issuer,
+            "sub": user.id,
+            "sid": session_id,
+            "jti": random("")?,
+            "client_id": self.config.client_id,
+            "iat": now.as_second(),
+            "exp": after(now, self.config.access_token_lifetime).as_second(),
+        });
+        let mut reply = json!({
+            "user": user.json(now),
+            "refresh_token": random("")?,
+            "authentication_method": if session.impersonator.is_some() { "Impersonation" } else { "Password" },
+        });
+        if let Some(id) = &session.organization_id {
+            claims["org_id"] = json!(id);
+            reply["organization_id"] = json!(id);
+        }
+        if let Some(role) = &user.role {
+            claims["role"] = json!(role);
+            claims["roles"] = json!([role]);
+        }
+        if !user.permissions.is_empty() {
+            claims["permissions"] = json!(user.permissions);
+        }
+        if let Some((email, reason)) = &session.impersonator {
+            claims["act"] = json!({"sub": email});
+            reply["impersonator"] = json!({"email": email, "reason": reason});
+        }
+        reply["access_token"] = json!(self.key.sign(&claims)?);
+        let token = RefreshToken { session_id: session_id.to_owned(), rotated: None };
+        state.refresh_tokens.insert(reply["refresh_token"].as_str().unwrap_or_default().to_owned(), token);
+        Ok(reply)
+    }
+
+    /// `GET /user_management/sessions/logout`: where the browser goes from there.
+    pub(super) fn log_out(&self, session_id: &str, return_to: Option<&str>) -> Option<String> {
+        self.state().end_session(session_id);
+        return_to.filter(|url| Url::parse(url).is_ok_and(|url| crate::id::is_loopback(&url))).map(str::to_owned)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn now(&self) -> Timestamp {
+        after(Timestamp::now(), self.ahead)
+    }
+
+    fn end_session(&mut self, id: &str) {
+        self.sessions.remove(id);
+        self.refresh_tokens.retain(|_, token| token.session_id != id);
+    }
+}
+
+fn after(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+/// RFC 7636 §4.6.
+fn proves(verifier: &str, challenge: &str) -> bool {
+    (43..=128).contains(&verifier.len()) && same(&BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge)
+}
+
+fn is_challenge(text: &str) -> bool {
+    BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+}
+
+fn same(given: &str, expected: &str) -> bool {
+    given.as_bytes().ct_eq(expected.as_bytes()).into()
+}
+
+/// 128 random bits.
+pub(super) fn random(prefix: &str) -> io::Result<String> {
+    let mut bytes = [0; 16];
+    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}")))
+}
+
+fn with_answer(redirect_uri: &str, answer: (&str, &str), state: Option<&str>) -> Option<String> {
+    match state {
+        Some(state) => with_query(redirect_uri, &[answer, ("state", state)]),
+        None => with_query(redirect_uri, &[answer]),
+    }
+}
+
+fn with_query(redirect_uri: &str, pairs: &[(&str, &str)]) -> Option<String> {
+    let mut url = Url::parse(redirect_uri).ok()?;
+    url.query_pairs_mut().extend_pairs(pairs);
+    Some(url.into())
+}

@@ -1,0 +1,115 @@
+//! What a user's browser does in a login.
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use url::{Url, form_urlencoded};
+
+/// A user's browser, for tests: it opens authorization URLs, fills in the sign-in page and goes back.
+///
+/// It visits loopback only, and follows a redirect only when it is told to.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    http: reqwest::Client,
+}
+
+/// Why a [`Browser`] got no further.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrowserError {
+    /// The address is no URL on loopback.
+    #[error("the browser visits loopback only")]
+    NotLoopback,
+    /// The page could not be had.
+    #[error("the page could not be had")]
+    Http(#[source] reqwest::Error),
+    /// The server turned the browser away instead of showing the page or redirecting.
+    #[error("the page was refused with status {0}")]
+    Refused(u16),
+    /// The page has no sign-in form.
+    #[error("the page has no sign-in form")]
+    NoForm,
+}
+
+impl From<reqwest::Error> for BrowserError {
+    fn from(error: reqwest::Error) -> Self {
+        // The query of a URL holds codes.
+        Self::Http(error.without_url())
+    }
+}
+
+impl Browser {
+    /// Opens a browser.
+    ///
+    /// # Errors
+    /// [`BrowserError::Http`] when the HTTP client can't be built.
+    pub fn new() -> Result<Self, BrowserError> {
+        let http =
+            reqwest::Client::builder().redirect(Policy::none()).no_proxy().timeout(Duration::from_secs(30)).build()?;
+        Ok(Self { http })
+    }
+
+    /// Opens the authorization URL, signs in as the user with this address, and returns the callback URL that the
+    /// browser is sent to, without going there.
+    ///
+    /// # Errors
+    /// [`BrowserError`]; [`BrowserError::Refused`] with 400 where there is no such user.
+    pub async fn sign_in(&self, authorization_url: &str, email: &str) -> Result<String, BrowserError> {
+        self.answer(authorization_url, email, "sign-in").await
+    }
+
+    /// Opens the authorization URL and presses "Cancel": the callback URL carries an error.
+    ///
+    /// # Errors
+    /// [`BrowserError`].
+    pub async fn cancel(&self, authorization_url: &str) -> Result<String, BrowserError> {
+        self.answer(authorization_url, "", "cancel").await
+    }
+
+    /// Goes to an address and returns the status and the text of the page.
+    ///
+    /// # Errors
+    /// [`BrowserError`]; a status of any kind is none.
+    pub async fn visit(&self, url: &str) -> Result<(u16, String), BrowserError> {
+        let reply = self.http.get(loopback(url)?).send().await?;
+        Ok((reply.status().as_u16(), reply.text().await?))
+    }
+
+    async fn answer(&self, authorization_url: &str, email: &str, action: &str) -> Result<String, BrowserError> {
+        let url = loopback(authorization_url)?;
+        let reply = self.http.get(url.clone()).send().await?;
+        if let Some(location) = location(&reply) {
+            return Ok(location);
+        }
+        if !reply.status().is_success() {
+            return Err(BrowserError::Refused(reply.status().as_u16()));
+        }
+        let page = reply.text().await?;
+        let transaction = attribute(&page, "name=\"transaction\" value=\"").ok_or(BrowserError::NoForm)?;
+        let target = attribute(&page, "action=\"").ok_or(BrowserError::NoForm)?;
+        let target = loopback(url.join(target).map_err(|_| BrowserError::NoForm)?.as_str())?;
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("transaction", transaction), ("email", email), ("action", action)])
+            .finish();
+        let reply = self
+            .http
+            .post(target)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+            .await?;
+        location(&reply).ok_or(BrowserError::Refused(reply.status().as_u16()))
+    }
+}
+
+fn loopback(url: &str) -> Result<Url, BrowserError> {
+    Url::parse(url).ok().filter(crate::id::is_loopback).ok_or(BrowserError::NotLoopback)
+}
+
+fn location(reply: &reqwest::Response) -> Option<String> {
+    reply.headers().get("location")?.to_str().ok().map(str::to_owned)
+}
+
+fn attribute<'a>(page: &'a str, before: &str) -> Option<&'a str> {
+    page.split_once(before)?.1.split_once('"').map(|(value, _)| value)
+}

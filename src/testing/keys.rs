@@ -1,0 +1,55 @@
+//! The signing key of the in-process AuthKit, its JWKS (RFC 7517) and its tokens (RFC 7519).
+
+use std::io;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// An RSA key of 2048 bits, made anew for every server.
+pub(super) struct SigningKey {
+    pair: KeyPair,
+    kid: String,
+}
+
+impl SigningKey {
+    pub(super) fn generate() -> io::Result<Self> {
+        let pair = KeyPair::generate(KeySize::Rsa2048).map_err(io::Error::other)?;
+        let kid = format!("sso_oidc_key_pair_{}", encode(&Sha256::digest(pair.public_key().as_ref())[..15]));
+        Ok(Self { pair, kid })
+    }
+
+    /// The key set as it is published.
+    pub(super) fn jwks(&self) -> Value {
+        let key = self.pair.public_key();
+        json!({"keys": [{
+            "alg": "RS256",
+            "kty": "RSA",
+            "use": "sig",
+            "kid": self.kid,
+            "n": encode(key.modulus().big_endian_without_leading_zero()),
+            "e": encode(key.exponent().big_endian_without_leading_zero()),
+        }]})
+    }
+
+    /// Signs claims with RS256 (RFC 7518 §3.3) in compact form (RFC 7515 §7.1).
+    pub(super) fn sign(&self, claims: &Value) -> io::Result<String> {
+        let header = json!({"alg": "RS256", "typ": "JWT", "kid": self.kid});
+        let mut token = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+            .map_err(io::Error::other)?;
+        token.push('.');
+        token.push_str(&encode(&signature));
+        Ok(token)
+    }
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
