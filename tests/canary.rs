@@ -4,7 +4,7 @@
 mod raw;
 
 use std::error::Error as StdError;
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl Cage {
         self.write(&format!("{name}: {value:?} {value:#?}\n"));
     }
 
-    fn error(&self, error: &(impl StdError + Debug + Display)) {
+    fn error(&self, error: &impl StdError) {
         self.write(&format!("error: {error} {error:?} {error:#?}\n"));
         let mut source = error.source();
         while let Some(cause) = source {

@@ -233,9 +233,7 @@ impl Answer {
         let message = refusal.message.or(refusal.error_description);
         let pending = refusal.pending_authentication_token;
         match code {
-            Some(code) if reply.status.is_client_error() && (pending.is_some() || is_step(&code)) => {
-                Ok(Self::Unfinished { code, message, pending })
-            }
+            Some(code) if pending.is_some() || is_step(&code) => Ok(Self::Unfinished { code, message, pending }),
             code => Err(reply.error(ErrorKind::Api(ApiError { code, message: message.map(Arc::new) }))),
         }
     }

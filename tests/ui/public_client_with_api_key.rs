@@ -1,0 +1,8 @@
+// A public client is given an API key.
+use workos_auth::{ApiKey, PublicClient};
+
+fn misuse(client: PublicClient, key: ApiKey) {
+    let _ = client.with_api_key(key);
+}
+
+fn main() {}

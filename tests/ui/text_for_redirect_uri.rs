@@ -1,0 +1,8 @@
+// A redirect URI that nobody has checked.
+use workos_auth::PublicClient;
+
+fn misuse(client: PublicClient) {
+    let _ = client.authorize("https://example.com/callback");
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// A login has two targets.
+use workos_auth::{ConnectionId, PublicClient, RedirectUri};
+
+fn misuse(client: PublicClient, redirect: RedirectUri, id: ConnectionId) {
+    let _ = client.authorize(redirect).authkit().connection(id);
+}
+
+fn main() {}

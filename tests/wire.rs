@@ -1,0 +1,211 @@
+//! What goes over the wire, byte for byte. The snapshots were compared with the protocol by eye.
+
+#[path = "support/capture.rs"]
+mod capture;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use capture::{Recorder, assert_bytes};
+use sha2::{Digest, Sha256};
+use url::Url;
+use workos_auth::{
+    ApiKey, AuthorizationCode, Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential,
+    ConfidentialClient, Error, ErrorKind, InvitationToken, NoCredentials, Provider, Public, PublicClient, RedirectUri,
+    RefreshToken, RequestContext, ScreenHint,
+};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Nobody listens there, and nobody needs to: no request is made for an authorization URL.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn builder(base_url: impl Into<String>) -> ClientBuilder<NoCredentials> {
+    Client::builder().base_url(base_url).random_seed(1)
+}
+
+fn public(base_url: impl Into<String>) -> Result<PublicClient, Error> {
+    builder(base_url).client_id("client_123").build()
+}
+
+fn confidential(base_url: impl Into<String>) -> Result<ConfidentialClient, Error> {
+    builder(base_url).client_id("client_123").api_key("sk_example").build()
+}
+
+fn redirect() -> RedirectUri {
+    RedirectUri::new("https://example.com/callback").unwrap()
+}
+
+fn parameter(url: &Url, name: &str) -> String {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap()
+}
+
+fn callback(url: &Url) -> Callback {
+    Callback::from_query(&format!("code=the-code&state={}", parameter(url, "state"))).unwrap()
+}
+
+fn pkce_exchange(client: &PublicClient) -> Result<CodeExchange<Public>, Error> {
+    let session = client.authorize(redirect()).authkit().begin()?;
+    let callback = callback(session.url());
+    Ok(session.exchange(callback)?)
+}
+
+fn context() -> RequestContext {
+    RequestContext::new().ip_address([203, 0, 113, 7]).user_agent("Mozilla/5.0 \"quoted\" é").device_id("device-1")
+}
+
+fn full<K>(exchange: CodeExchange<K>) -> CodeExchange<K> {
+    exchange.invitation_token(InvitationToken::new("invitation")).context(context()).signals_id("signals-1")
+}
+
+#[tokio::test]
+async fn code_exchange() -> Outcome {
+    let recorder = Recorder::start().await;
+
+    let client = public(recorder.base_url())?;
+    pkce_exchange(&client)?.send().await?.complete()?;
+    assert_bytes("code_exchange_public.http", recorder.take());
+    full(pkce_exchange(&public(recorder.base_url())?)?).send().await?.complete()?;
+    assert_bytes("code_exchange_public_full.http", recorder.take());
+
+    let confidential_exchange = || -> Result<CodeExchange<Confidential>, Error> {
+        let session = confidential(recorder.base_url())?.authorize(redirect()).authkit().begin()?;
+        let callback = callback(session.url());
+        Ok(session.exchange(callback)?)
+    };
+    confidential_exchange()?.send().await?.complete()?;
+    assert_bytes("code_exchange_confidential.http", recorder.take());
+    full(confidential_exchange()?).send().await?.complete()?;
+    assert_bytes("code_exchange_confidential_full.http", recorder.take());
+
+    let session = confidential(recorder.base_url())?.authorize(redirect()).authkit().begin_without_pkce()?;
+    let callback = callback(session.url());
+    session.exchange(callback)?.send().await?.complete()?;
+    assert_bytes("code_exchange_without_pkce.http", recorder.take());
+
+    let client = confidential(recorder.base_url())?;
+    client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await?.complete()?;
+    assert_bytes("code_exchange_bare.http", recorder.take());
+    client.accept_impersonation(Callback::from_query("code=the-code")?)?.send().await?;
+    assert_bytes("code_exchange_impersonation.http", recorder.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn refresh() -> Outcome {
+    let recorder = Recorder::start().await;
+    let public = public(recorder.base_url())?;
+    let confidential = confidential(recorder.base_url())?;
+    let token = || RefreshToken::new("the-refresh-token");
+
+    public.authenticate_with_refresh_token(token()).send().await?.complete()?;
+    assert_bytes("refresh_public.http", recorder.take());
+    confidential.authenticate_with_refresh_token(token()).send().await?.complete()?;
+    assert_bytes("refresh_confidential.http", recorder.take());
+    public.authenticate_with_refresh_token(token()).organization("org_1".parse()?).send().await?.complete()?;
+    assert_bytes("refresh_with_organization.http", recorder.take());
+    public.authenticate_with_refresh_token(token()).context(context()).send().await?.complete()?;
+    assert_bytes("refresh_with_context.http", recorder.take());
+    let grant = confidential.authenticate_with_refresh_token(token()).organization("org_1".parse()?);
+    grant.context(context()).send().await?.complete()?;
+    assert_bytes("refresh_full.http", recorder.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_given_for_one_call_goes_out() -> Outcome {
+    let recorder = Recorder::start().await;
+    let client = builder(recorder.base_url()).api_key("sk_old").app_name("my-app/1.2 (tests)").build()?;
+    let client = client.with_client_id(ClientId::new("client_call")?).with_api_key(ApiKey::new("sk_new")?);
+    client.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token")).send().await?.complete()?;
+    assert_bytes("refresh_with_client_id_key_and_app_name.http", recorder.take());
+    Ok(())
+}
+
+#[test]
+fn authorization_urls() -> Outcome {
+    let pin = |name: &str, url: &Url| assert_bytes(name, url.as_str().as_bytes().to_vec());
+    let start = || public(NOWHERE).map(|client| client.authorize(redirect()));
+
+    pin("authorize_authkit.url", start()?.authkit().begin()?.url());
+    let full = start()?
+        .authkit()
+        .screen_hint(ScreenHint::SignUp)
+        .max_age(Duration::ZERO)
+        .in_organization("org_1".parse()?)
+        .login_hint("ada+test@example.com")
+        .domain_hint("example.com")
+        .prompt("login")
+        .claim_nonce("nonce-1")
+        .invitation_token(InvitationToken::new("invitation"));
+    pin("authorize_authkit_full.url", full.begin()?.url());
+    pin("authorize_oauth.url", start()?.oauth(Provider::Google).begin()?.url());
+    let full = start()?
+        .oauth(Provider::from("NewOAuth"))
+        .provider_scopes(["openid", "https://example.com/scope?a=b&c=%20"])
+        .provider_query_param("hd", "exämple.com & more + #1")
+        .provider_query_param("access_type", "offline");
+    pin("authorize_oauth_full.url", full.begin()?.url());
+    pin("authorize_connection.url", start()?.connection("conn_1".parse()?).begin()?.url());
+    pin("authorize_organization.url", start()?.organization("org_1".parse()?).begin()?.url());
+    let plain = confidential(NOWHERE)?.authorize(redirect()).authkit().begin_without_pkce()?;
+    pin("authorize_without_pkce.url", plain.url());
+
+    // Sent exactly as given: a URL library would add a slash to the first.
+    for (name, uri) in [
+        ("authorize_redirect_without_path.url", "http://127.0.0.1:8080"),
+        ("authorize_redirect_private_scheme.url", "com.example.app:/callback"),
+    ] {
+        let session = public(NOWHERE)?.authorize(RedirectUri::new(uri)?).authkit().begin()?;
+        assert_eq!(parameter(session.url(), "redirect_uri"), uri);
+        pin(name, session.url());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_challenge_in_the_url_is_the_hash_of_the_verifier_sent() -> Outcome {
+    let recorder = Recorder::start().await;
+    let client = Client::builder().client_id("client_123").base_url(recorder.base_url()).build()?;
+    let mut drawn = HashSet::new();
+    for _ in 0..2 {
+        let session = client.authorize(redirect()).authkit().begin()?;
+        let (challenge, state) = (parameter(session.url(), "code_challenge"), parameter(session.url(), "state"));
+        let callback = callback(session.url());
+        session.exchange(callback)?.send().await?.complete()?;
+        let request = String::from_utf8(recorder.take())?;
+        let body: serde_json::Value = serde_json::from_str(request.split_once("\n\n").ok_or("no body")?.1)?;
+        let verifier = body["code_verifier"].as_str().ok_or("no verifier")?.to_owned();
+        assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier)), challenge);
+        assert_eq!(
+            (BASE64_URL_SAFE_NO_PAD.decode(&verifier)?.len(), BASE64_URL_SAFE_NO_PAD.decode(&state)?.len()),
+            (32, 32)
+        );
+        drawn.extend([verifier, state]);
+    }
+    assert_eq!(drawn.len(), 4, "verifiers and states are drawn anew each time");
+    Ok(())
+}
+
+#[test]
+fn unset_parameters_are_absent_and_empty_ones_refused() -> Outcome {
+    let refused = |result: Result<workos_auth::PkceSession<Public>, Error>, expected: &str| {
+        let error = result.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidValue { field, .. } if *field == expected), "{error:?}");
+    };
+    let start = || public(NOWHERE).unwrap().authorize(redirect());
+    refused(start().authkit().login_hint("").begin(), "login_hint");
+    refused(start().authkit().domain_hint("").begin(), "domain_hint");
+    refused(start().authkit().prompt("").begin(), "prompt");
+    refused(start().oauth(Provider::Google).provider_scopes([""; 0]).begin(), "provider_scopes");
+    refused(start().oauth(Provider::Google).provider_scopes(["a,b"]).begin(), "provider_scopes");
+    refused(start().oauth(Provider::Google).provider_query_param("", "x").begin(), "provider_query_params");
+    refused(start().oauth(Provider::Google).provider_query_param("a]b", "x").begin(), "provider_query_params");
+    // The last value given for a setting counts.
+    let session = start().authkit().login_hint("a@example.com").login_hint("b@example.com").begin()?;
+    assert_eq!(parameter(session.url(), "login_hint"), "b@example.com");
+    assert_eq!(session.url().query_pairs().filter(|(name, _)| name == "login_hint").count(), 1);
+    Ok(())
+}
