@@ -143,6 +143,7 @@ impl BaseUrl {
         &self.text
     }
 
+    #[cfg(feature = "reqwest")]
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
