@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::authenticate::{CodeExchange, ImpersonationExchange, RefreshGrant};
+use crate::authenticate::{CodeExchange, ImpersonationExchange, MagicAuthGrant, PasswordGrant, RefreshGrant};
 use crate::authorize::{AuthorizationBuilder, NoTarget};
 use crate::credentials::{
     ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, Identity, NoCredentials, Public,
 };
+use crate::device::DeviceAuthorizationRequest;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, RedirectUri};
+use crate::id::{BaseUrl, ClientId, EmailAddress, RedirectUri};
 use crate::pkce::Callback;
 use crate::runtime::Runtime;
-use crate::secret::{ApiKey, AuthorizationCode, RefreshToken};
+use crate::secret::{ApiKey, AuthorizationCode, MagicAuthCode, Password, RefreshToken};
 use crate::transport::{Core, Transport};
 
 const BASE_URL: &str = "https://api.workos.com";
@@ -207,6 +208,25 @@ impl<K> Client<K> {
     }
 }
 
+/// # Signing users in on another device
+impl<K> Client<K> {
+    /// Starts a login that the user finishes on another device (RFC 8628).
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+    /// let login = client.device_authorization().send().await?;
+    /// println!("Open {} and type {}", login.verification_uri(), login.user_code());
+    /// let response = login.wait().await?.complete()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn device_authorization(&self) -> DeviceAuthorizationRequest<K>
+    where
+        K: HasClientId,
+    {
+        DeviceAuthorizationRequest::new(Caller::new(self))
+    }
+}
+
 /// # Signing users in: needs an API key too
 impl<K> Client<K> {
     /// Exchanges a code whose `state` the application has checked itself (RFC 6749 §4.1.3).
@@ -219,6 +239,35 @@ impl<K> Client<K> {
         K: HasApiKey + HasClientId,
     {
         CodeExchange::new(Caller::new(self), code)
+    }
+
+    /// Signs in with an e-mail address and a password.
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::{Authentication, EmailAddress, Password};
+    ///
+    /// let email = EmailAddress::new("ada@example.com")?;
+    /// match client.authenticate_with_password(email, Password::new("from the form")).send().await? {
+    ///     Authentication::Complete(response) => println!("hello, {}", response.user.email),
+    ///     Authentication::TotpChallenge(challenge) => println!("a code, please: {}", challenge.id()),
+    ///     other => println!("{}", other.complete().unwrap_err()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticate_with_password(&self, email: EmailAddress, password: Password) -> PasswordGrant<K>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        PasswordGrant::new(Caller::new(self), email, password)
+    }
+
+    /// Signs in with the code of a Magic Auth e-mail.
+    pub fn authenticate_with_magic_auth(&self, code: MagicAuthCode, email: EmailAddress) -> MagicAuthGrant<K>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        MagicAuthGrant::new(Caller::new(self), code, email)
     }
 
     /// Accepts a login that an administrator began in the WorkOS dashboard to act as a user: its callback
@@ -270,8 +319,14 @@ pub(crate) struct Caller<K> {
     identify: fn(&K) -> Identity<'_>,
 }
 
+impl<K> Clone for Caller<K> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), identify: self.identify }
+    }
+}
+
 impl<K> Caller<K> {
-    fn new(client: &Client<K>) -> Self
+    pub(crate) fn new(client: &Client<K>) -> Self
     where
         K: HasClientId,
     {

@@ -57,6 +57,9 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
+    /// The user did not finish the device login in time; nothing more was sent.
+    #[error("the device login has expired")]
+    DeviceLoginExpired,
     /// The redirect listener could not be opened.
     #[error("the redirect listener could not be opened")]
     Listener,
@@ -257,6 +260,10 @@ impl Error {
 
     pub(crate) fn unfinished(code: ErrorCode) -> Self {
         Self::local(ErrorKind::Unfinished(code))
+    }
+
+    pub(crate) fn device_login_expired() -> Self {
+        Self::local(ErrorKind::DeviceLoginExpired)
     }
 
     pub(crate) fn not_impersonated() -> Self {

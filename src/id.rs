@@ -95,6 +95,82 @@ identifiers! {
 
     /// The ID of a user (`user_…`).
     UserId = "user_id";
+
+    /// The ID of a user's authentication factor (`auth_factor_…`).
+    AuthenticationFactorId = "authentication_factor_id";
+
+    /// The ID of a challenge of an authentication factor (`auth_challenge_…`).
+    AuthenticationChallengeId = "authentication_challenge_id";
+
+    /// The ID of the verification of an e-mail address (`email_verification_…`).
+    EmailVerificationId = "email_verification_id";
+
+    /// The ID of a Radar challenge (`radar_challenge_…`).
+    RadarChallengeId = "radar_challenge_id";
+
+    /// The ID of the SMS that a Radar challenge was sent by.
+    VerificationId = "verification_id";
+}
+
+macro_rules! texts {
+    ($($(#[$attribute:meta])* $name:ident = $field:literal, $reason:literal, $check:expr;)*) => {$(
+        $(#[$attribute])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses it.
+            ///
+            /// # Errors
+            #[doc = concat!("[`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `", $field, "`.")]
+            pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+                let value = value.into();
+                let check: fn(&str) -> bool = $check;
+                if check(&value) { Ok(Self(value)) } else { Err(Error::invalid_value($field, $reason)) }
+            }
+
+            /// The text as it stands on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(value: &str) -> Result<Self, Error> {
+                Self::new(value)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// An e-mail address: something before and after an `@`; the API checks the rest.
+    EmailAddress = "email", "must be an e-mail address", |text| {
+        text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
+            && !text.chars().any(|character| character.is_control() || character.is_whitespace())
+    };
+
+    /// A telephone number in international form: `+` and digits (E.164).
+    PhoneNumber = "phone_number", "must be `+` and 7 to 15 digits", |text| {
+        text.strip_prefix('+').is_some_and(|digits| {
+            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
 }
 
 /// Whether plain http stays on this machine (RFC 8252 §7.3).

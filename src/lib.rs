@@ -76,6 +76,7 @@ mod authenticate;
 mod authorize;
 mod client;
 mod credentials;
+mod device;
 mod error;
 mod id;
 #[cfg(feature = "loopback")]
@@ -92,7 +93,11 @@ mod wire;
 pub mod testing;
 
 pub use authenticate::{
-    Authentication, CodeExchange, ImpersonationExchange, RefreshGrant, Rejected, RequestContext, UnfinishedLogin,
+    Authentication, AuthenticationFactor, AuthenticationFactorType, BlockedLogin, ChallengeRequest, CodeExchange,
+    ContinuesLogin, EmailVerification, ImpersonationExchange, MagicAuthGrant, MfaChallenge, MfaEnrollment,
+    OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PasswordGrant, PendingUser, RadarContext,
+    RadarEmailChallenge, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, RefreshGrant, Rejected, RequestContext,
+    SsoRequired, StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
 };
 pub use authorize::{
     AuthKitTarget, AuthorizationBuilder, IsAuthKit, IsOAuth, NoTarget, OAuthTarget, Provider, ScreenHint, SsoTarget,
@@ -100,17 +105,21 @@ pub use authorize::{
 };
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
+pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
 pub use error::{ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind};
-pub use id::{ClientId, ConnectionId, OrganizationId, RedirectUri, UserId};
+pub use id::{
+    AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
+    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, UserId, VerificationId,
+};
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
 pub use model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use secrecy::ExposeSecret;
 pub use secret::{
-    AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, InvitationToken, MagicAuthCode, Password,
-    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RefreshToken, ServerMessage, SsoAccessToken,
-    State, TotpCode,
+    AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailVerificationCode,
+    InvitationToken, MagicAuthCode, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
+    RadarCode, RefreshToken, ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
 

@@ -110,6 +110,24 @@ secrets! {
     /// The code of a Magic Auth e-mail.
     MagicAuthCode;
 
+    /// The code of an e-mail that verifies an address.
+    EmailVerificationCode;
+
+    /// The code of a Radar challenge, by e-mail or SMS.
+    RadarCode;
+
+    /// The device code of a device login (RFC 8628 §3.2), which is exchanged for tokens.
+    DeviceCode;
+
+    /// The secret of a TOTP factor, shown once to the user who enrols it.
+    TotpSecret;
+
+    /// The `otpauth:` URI of a TOTP factor, its secret included.
+    TotpUri;
+
+    /// The QR code of a TOTP factor as a `data:` URI, its secret included.
+    TotpQrCode;
+
     /// An SSO access token: opaque, and good for `GET /sso/profile` alone.
     SsoAccessToken;
 

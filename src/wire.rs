@@ -22,6 +22,8 @@ use crate::runtime::Random;
 use crate::secret::{ApiKey, CodeVerifier, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
+pub(crate) const RADAR_CHALLENGES: &str = "/user_management/radar_challenges";
 const AUTHORIZE: &str = "/user_management/authorize";
 
 /// The body of `POST /user_management/authenticate`. Key order is field order.
@@ -68,6 +70,119 @@ pub(crate) struct RefreshTokenBody<'a> {
     pub(crate) organization_id: Option<&'a str>,
     #[serde(flatten)]
     pub(crate) context: ContextBody<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct PasswordBody<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) password: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) invitation_token: Option<&'a str>,
+    #[serde(flatten)]
+    pub(crate) context: ContextBody<'a>,
+    #[serde(flatten)]
+    pub(crate) radar: RadarBody<'a>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct MagicAuthBody<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) invitation_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) link_authorization_code: Option<&'a str>,
+    #[serde(flatten)]
+    pub(crate) context: ContextBody<'a>,
+    #[serde(flatten)]
+    pub(crate) radar: RadarBody<'a>,
+}
+
+/// What WorkOS Radar knows of this visit.
+#[derive(Serialize)]
+pub(crate) struct RadarBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) radar_auth_attempt_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signals_id: Option<&'a str>,
+}
+
+/// The grants that answer a step of a login. Seen by the sealed traits of the steps, and by nobody outside.
+#[allow(missing_debug_implementations, reason = "it holds exposed secrets")]
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum StepBody<'a> {
+    Totp {
+        code: &'a str,
+        authentication_challenge_id: &'a str,
+        pending_authentication_token: &'a str,
+    },
+    EmailVerification {
+        pending_authentication_token: &'a str,
+        code: &'a str,
+    },
+    OrganizationSelection {
+        pending_authentication_token: &'a str,
+        organization_id: &'a str,
+    },
+    RadarEmail {
+        code: &'a str,
+        radar_challenge_id: &'a str,
+        pending_authentication_token: &'a str,
+    },
+    RadarSms {
+        code: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        verification_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phone_number: Option<&'a str>,
+        pending_authentication_token: &'a str,
+    },
+}
+
+/// Any body, and where the user's own request came from.
+#[derive(Serialize)]
+pub(crate) struct WithContext<'a, B> {
+    #[serde(flatten)]
+    pub(crate) body: B,
+    #[serde(flatten)]
+    pub(crate) context: ContextBody<'a>,
+}
+
+/// `POST /user_management/users/{id}/auth_factors`
+#[derive(Serialize)]
+pub(crate) struct EnrollBody<'a> {
+    pub(crate) r#type: &'static str,
+    pub(crate) totp_issuer: &'a str,
+    pub(crate) totp_user: &'a str,
+}
+
+/// `POST /user_management/radar_challenges`
+#[derive(Serialize)]
+pub(crate) struct RadarSmsSendBody<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) pending_authentication_token: &'a str,
+    pub(crate) phone_number: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ip_address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_agent: Option<&'a str>,
+}
+
+/// A body without fields.
+#[derive(Serialize)]
+pub(crate) struct EmptyBody {}
+
+/// RFC 8628 §3.4.
+#[derive(Serialize)]
+pub(crate) struct DeviceCodeBody<'a> {
+    pub(crate) device_code: &'a str,
+}
+
+/// RFC 8628 §3.1.
+#[derive(Serialize)]
+pub(crate) struct DeviceAuthorizationBody<'a> {
+    pub(crate) client_id: &'a str,
 }
 
 /// Where the user's own request came from.

@@ -14,9 +14,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
-    CookiePassword, Error, ExposeSecret, InvitationToken, LoopbackListener, MagicAuthCode, Password,
-    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RedirectUri, RefreshToken,
-    RequestContext, ServerMessage, SsoAccessToken, State, TotpCode,
+    CookiePassword, DeviceCode, EmailVerificationCode, Error, ExposeSecret, InvitationToken, LoopbackListener,
+    MagicAuthCode, MfaEnrollment, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
+    PublicClient, RadarCode, RedirectUri, RefreshToken, RequestContext, ServerMessage, SsoAccessToken, State,
+    TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -120,6 +121,12 @@ fn every_secret_type_is_redacted() -> Outcome {
         Password,
         TotpCode,
         MagicAuthCode,
+        EmailVerificationCode,
+        RadarCode,
+        DeviceCode,
+        TotpSecret,
+        TotpUri,
+        TotpQrCode,
         SsoAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
@@ -259,11 +266,31 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
         Answer::Stall,
     ];
     let mut failures = 0;
+    let grants = async |client: &ConfidentialClient| {
+        let email = || "ada@example.com".parse().unwrap();
+        let pending = || PendingAuthenticationToken::new("canary");
+        let password = client.authenticate_with_password(email(), Password::new("canary"));
+        cage.debug("password", &password);
+        drop(password.send().await.map_err(|rejected| cage.error(&rejected)));
+        let magic_auth = client.authenticate_with_magic_auth(MagicAuthCode::new("canary"), email());
+        cage.debug("magic auth", &magic_auth);
+        drop(magic_auth.send().await.map_err(|rejected| cage.error(&rejected)));
+        let challenge = TotpChallenge::from_parts(client, pending(), "auth_challenge_1".parse().unwrap());
+        cage.debug("challenge", &challenge);
+        let answer = challenge.verify(TotpCode::new("canary"));
+        cage.debug("answer", &answer);
+        drop(answer.send().await.map_err(|rejected| cage.error(&rejected)));
+        let enrollment = MfaEnrollment::from_parts(client, pending(), "user_1".parse().unwrap());
+        cage.debug("enrolment", &enrollment);
+        drop(enrollment.enroll_totp("Example", "ada").send().await.map_err(|rejected| cage.error(&rejected)));
+        drop(client.device_authorization().send().await.map_err(|error| cage.error(&error)));
+    };
     for reply in replies {
         let server = RawServer::start([reply]).await?;
         let client = confidential(server.base_url())?;
+        grants(&client).await;
         match client.authenticate_with_code(AuthorizationCode::new("canary")).send().await {
-            Ok(step @ Authentication::Unfinished(_)) => {
+            Ok(step @ (Authentication::Unfinished(_) | Authentication::MfaChallenge(_))) => {
                 cage.debug("step", &step);
                 cage.error(&step.complete().unwrap_err());
             }

@@ -226,48 +226,11 @@ async fn hostile_codes_and_request_ids_are_not_kept() -> Outcome {
 }
 
 #[tokio::test]
-async fn steps_are_outcomes_and_keep_their_token() -> Outcome {
-    for code in [
-        "mfa_enrollment",
-        "mfa_challenge",
-        "mfa_verification",
-        "email_verification_required",
-        "organization_selection_required",
-        "sso_required",
-        "organization_authentication_methods_required",
-        "radar_challenge",
-        "radar_sign_up_challenge",
-        "radar_sms_sign_in_challenge",
-        "radar_email_challenge",
-        "radar_sms_challenge",
-        "passkey_progressive_enrollment",
-        "application_consent_required",
-        "authentication_method_not_allowed",
-        "email_password_auth_disabled",
-        "a_step_of_tomorrow",
-    ] {
-        for (status, name) in [(403, "code"), (400, "error")] {
-            let body = format!(r#"{{"{name}":"{code}","message":"m","pending_authentication_token":"pending"}}"#);
-            let Authentication::Unfinished(login) = exchange(status, body.clone()).await? else { panic!("{code}") };
-            assert_eq!(login.code().as_str(), code);
-            assert_eq!(login.message().ok_or("missing")?.expose_secret(), "m");
-            assert_eq!(login.client().client_id().as_str(), "client_123");
-            assert_eq!(login.into_pending_authentication_token().ok_or(code)?.expose_secret(), "pending");
-            let error = exchange(status, body).await?.complete().unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Unfinished(named) if named.as_str() == code), "{error:?}");
-        }
-        // Without a token a known step is still a step, and an unknown code a refusal.
-        let outcome = exchange(403, format!(r#"{{"code":"{code}","message":"m"}}"#)).await;
-        assert_eq!(outcome.is_ok(), code != "a_step_of_tomorrow", "{code}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_status_decides_nothing_that_the_body_should() -> Outcome {
-    let body = r#"{"code":"mfa_challenge","message":"m","pending_authentication_token":"pending"}"#;
+    let body = r#"{"code":"mfa_challenge","message":"m","pending_authentication_token":"pending",
+        "authentication_factors":[{"id":"auth_factor_1","type":"totp"}]}"#;
     for status in [400, 401, 403, 409, 422, 429, 500] {
-        assert!(matches!(exchange(status, body).await?, Authentication::Unfinished(_)), "{status}");
+        assert!(matches!(exchange(status, body).await?, Authentication::MfaChallenge(_)), "{status}");
     }
     let refusal = r#"{"code":"invalid_credentials","message":"m"}"#;
     for (status, transient) in [(400, false), (403, false), (408, true), (429, true), (500, true), (503, true)] {

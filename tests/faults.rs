@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use raw::{Answer, RawServer, free_address};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, Callback, Client, ClientBuilder, CodeExchange, Error, ErrorCode, ErrorKind, ExposeSecret, Public,
-    PublicClient, RedirectUri, RefreshToken,
+    Authentication, AuthorizationCode, Callback, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient,
+    DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret,
+    MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient, RadarCode,
+    RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected, TotpChallenge, TotpCode,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -21,7 +23,7 @@ const SIGNED_IN: &str = r#"{
 }"#;
 
 /// Short enough to see a stalled server fail, long enough for a busy machine to answer on loopback.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 fn clock() -> ManualClock {
     ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap())
@@ -66,19 +68,26 @@ struct Row {
     fault: &'static str,
     server: Server,
     kind: &'static str,
-    /// For a code: how many requests arrived, and whether the exchange came back.
+    /// For an authorization code: how many requests arrived, and whether the exchange came back.
     code: (usize, bool),
+    /// The same for a password, a one-time code and an organization selection: the step is alive when its answer was lost.
+    answer: (usize, bool),
+    /// The same for a poll of a device login, which is never repeated by itself.
+    poll: (usize, bool),
     /// The same for a refresh token, and whether `replay_before` was set.
     refresh: (usize, bool, bool),
 }
 
 /// The protocol's table "What may be sent again": a code is repeated only when nothing was sent or a complete 429 came.
+#[allow(clippy::too_many_lines, reason = "it is one table")]
 fn table() -> Vec<Row> {
-    let row = |fault, answer: Answer, kind, code, refresh| Row {
+    let row = |fault, reply: Answer, kind, code, answer, poll, refresh| Row {
         fault,
-        server: Server::Answers(vec![answer]),
+        server: Server::Answers(vec![reply]),
         kind,
         code,
+        answer,
+        poll,
         refresh,
     };
     let error = r#"{"message":"try later"}"#;
@@ -88,27 +97,41 @@ fn table() -> Vec<Row> {
             server: Server::Absent,
             kind: "not sent",
             code: (0, true),
+            answer: (0, true),
+            poll: (0, true),
             refresh: (0, true, false),
         },
-        row("closed before the reply", Answer::Close, "interrupted", (1, false), (4, true, true)),
-        row("closed within the reply", Answer::truncated(SIGNED_IN), "interrupted", (1, false), (4, true, true)),
-        row("stalled", Answer::Stall, "timeout", (1, false), (4, true, true)),
-        row("429", Answer::json(429, error), "API", (4, true), (4, true, false)),
+        row("closed before the reply", Answer::Close, "interrupted", (1, false), (1, true), (1, true), (4, true, true)),
+        row(
+            "closed within the reply",
+            Answer::truncated(SIGNED_IN),
+            "interrupted",
+            (1, false),
+            (1, true),
+            (1, true),
+            (4, true, true),
+        ),
+        row("stalled", Answer::Stall, "timeout", (1, false), (1, true), (1, true), (4, true, true)),
+        row("429", Answer::json(429, error), "API", (4, true), (4, true), (1, true), (4, true, false)),
         row(
             "429 with Retry-After",
             Answer::with_headers(429, "retry-after: 2\r\n", error),
             "API",
             (4, true),
+            (4, true),
+            (1, true),
             (4, true, false),
         ),
-        row("408", Answer::json(408, error), "API", (1, false), (4, true, true)),
-        row("500", Answer::json(500, error), "API", (1, false), (4, true, true)),
-        row("503", Answer::json(503, error), "API", (1, false), (4, true, true)),
+        row("408", Answer::json(408, error), "API", (1, false), (1, true), (1, true), (4, true, true)),
+        row("500", Answer::json(500, error), "API", (1, false), (1, true), (1, true), (4, true, true)),
+        row("503", Answer::json(503, error), "API", (1, false), (1, true), (1, true), (4, true, true)),
         row(
             "502 with HTML",
             Answer::with_headers(502, "content-type: text/html\r\n", "<html>Bad Gateway</html>"),
             "not JSON",
             (1, false),
+            (1, true),
+            (1, true),
             (4, true, true),
         ),
         row(
@@ -116,55 +139,162 @@ fn table() -> Vec<Row> {
             Answer::with_headers(200, "content-type: text/html\r\n", "<html>Welcome to the hotel</html>"),
             "not JSON",
             (1, false),
+            (1, false),
+            (1, false),
             (1, true, true),
         ),
-        row("truncated JSON", Answer::json(200, &SIGNED_IN[..80]), "not JSON", (1, false), (1, true, true)),
-        row("JSON of another shape", Answer::json(200, "[1,2]"), "unexpected shape", (1, false), (1, true, true)),
-        row("empty body", Answer::json(200, ""), "not JSON", (1, false), (1, true, true)),
-        row("5 MB announced", Answer::large(true), "too large", (1, false), (1, true, true)),
-        row("5 MB in chunks", Answer::large(false), "too large", (1, false), (1, true, true)),
+        row(
+            "truncated JSON",
+            Answer::json(200, &SIGNED_IN[..80]),
+            "not JSON",
+            (1, false),
+            (1, false),
+            (1, false),
+            (1, true, true),
+        ),
+        row(
+            "JSON of another shape",
+            Answer::json(200, "[1,2]"),
+            "unexpected shape",
+            (1, false),
+            (1, false),
+            (1, false),
+            (1, true, true),
+        ),
+        row("empty body", Answer::json(200, ""), "not JSON", (1, false), (1, false), (1, false), (1, true, true)),
+        row("5 MB announced", Answer::large(true), "too large", (1, false), (1, false), (1, false), (1, true, true)),
+        row("5 MB in chunks", Answer::large(false), "too large", (1, false), (1, false), (1, false), (1, true, true)),
         row(
             "redirect",
             Answer::with_headers(307, "location: http://127.0.0.1:1/\r\n", ""),
             "unexpected status",
             (1, false),
+            (1, false),
+            (1, false),
             (1, true, false),
         ),
-        row("401", Answer::json(401, r#"{"message":"Unauthorized"}"#), "API", (1, false), (1, true, false)),
+        row(
+            "401",
+            Answer::json(401, r#"{"message":"Unauthorized"}"#),
+            "API",
+            (1, false),
+            (1, false),
+            (1, false),
+            (1, true, false),
+        ),
         row(
             "invalid_grant",
             Answer::json(400, r#"{"error":"invalid_grant","error_description":"no"}"#),
             "API",
+            (1, false),
+            (1, false),
             (1, false),
             (1, false, false),
         ),
     ]
 }
 
+/// One request with a credential, and what the caller has afterwards: the error, and whether the flow value came back.
+struct Sent {
+    error: Error,
+    returned: bool,
+}
+
+fn rejected<F>(outcome: Result<impl Sized, Rejected<F>>) -> Sent {
+    let Err(rejected) = outcome else { panic!("a fault was expected") };
+    let (error, flow) = rejected.into_parts();
+    Sent { error, returned: flow.is_some() }
+}
+
+/// Every grant that is answered once: its name, and how it is sent.
+async fn answers(client: &ConfidentialClient) -> Vec<(&'static str, Sent)> {
+    let email = || "ada@example.com".parse::<EmailAddress>().unwrap();
+    let pending = || PendingAuthenticationToken::new("pending");
+    let password = client.authenticate_with_password(email(), Password::new("password"));
+    let magic_auth = client.authenticate_with_magic_auth(MagicAuthCode::new("123456"), email());
+    let totp = TotpChallenge::from_parts(client, pending(), "auth_challenge_1".parse().unwrap());
+    let verification = EmailVerification::from_parts(client, pending());
+    let selection = OrganizationSelection::from_parts(client, pending());
+    let radar_email = RadarEmailChallenge::from_parts(client, pending(), "radar_challenge_1".parse().unwrap());
+    let radar_sms = RadarSmsCode::from_sign_in(client, pending());
+    vec![
+        ("password", rejected(password.send().await)),
+        ("Magic Auth", rejected(magic_auth.send().await)),
+        ("TOTP", rejected(totp.verify(TotpCode::new("123456")).send().await)),
+        ("email code", rejected(verification.verify(EmailVerificationCode::new("123456")).send().await)),
+        ("organization", rejected(selection.select_unlisted("org_1".parse().unwrap()).send().await)),
+        ("Radar email", rejected(radar_email.verify(RadarCode::new("123456")).send().await)),
+        ("Radar SMS", rejected(radar_sms.verify(RadarCode::new("123456")).send().await)),
+    ]
+}
+
+const ANSWERS: usize = 7;
+
+/// A server for one cell of the table, and a client for it.
+async fn cell(server: &Server) -> Result<(Option<RawServer>, ConfidentialClient), Box<dyn std::error::Error>> {
+    let running = match server {
+        Server::Absent => None,
+        Server::Answers(answers) => Some(RawServer::start(answers.clone()).await?),
+    };
+    let base_url = match &running {
+        Some(server) => server.base_url(),
+        None => format!("http://{}", free_address().await?),
+    };
+    let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(base_url);
+    Ok((running, client.timeout(TIMEOUT).clock(clock()).build()?))
+}
+
+/// A device login whose server is well at first, so that there is something to poll for.
+async fn device_login(
+    server: &Server,
+) -> Result<(Option<RawServer>, DeviceLogin<Confidential>), Box<dyn std::error::Error>> {
+    const BEGUN: &str = r#"{"device_code":"device-code","user_code":"ABCD","expires_in":300,
+        "verification_uri":"https://example.com/device"}"#;
+    let mut answers = vec![Answer::json(200, BEGUN)];
+    if let Server::Answers(faults) = server {
+        answers.extend_from_slice(faults);
+    }
+    let (running, client) = cell(&Server::Answers(answers)).await?;
+    let login = client.device_authorization().send().await?;
+    Ok(match server {
+        Server::Answers(_) => (running, login),
+        Server::Absent => {
+            drop(running);
+            // The port is free once the server's task has ended.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            (None, login)
+        }
+    })
+}
+
 #[tokio::test]
 async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> Outcome {
-    for Row { fault, server, kind, code, refresh } in table() {
-        let start = async || match &server {
-            Server::Absent => Ok(None),
-            Server::Answers(answers) => RawServer::start(answers.clone()).await.map(Some),
-        };
-        let absent = format!("http://{}", free_address().await?);
-        let base_url = |server: &Option<RawServer>| server.as_ref().map_or(absent.clone(), RawServer::base_url);
+    for Row { fault, server, kind, code, answer, poll, refresh } in table() {
         let arrived = |server: &Option<RawServer>| server.as_ref().map_or(0, |server| server.requests().len());
 
-        let running = start().await?;
-        let client = builder(base_url(&running)).clock(clock()).build()?;
-        let rejected = exchange(&client).send().await.unwrap_err();
-        let (error, flow) = rejected.into_parts();
-        assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
-        assert_eq!((arrived(&running), flow.is_some()), code, "a code, {fault}");
-        assert_eq!(error.replay_before(), None, "a code is never replayed: {fault}");
+        let (running, client) = cell(&server).await?;
+        let sent = rejected(client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await);
+        assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
+        assert_eq!((arrived(&running), sent.returned), code, "a code, {fault}");
+        assert_eq!(sent.error.replay_before(), None, "a code is never replayed: {fault}");
 
-        let running = start().await?;
-        let client = builder(base_url(&running)).clock(clock()).build()?;
+        let (running, client) = cell(&server).await?;
+        let sent = answers(&client).await;
+        assert_eq!(sent.len(), ANSWERS);
+        assert_eq!(arrived(&running), answer.0 * ANSWERS, "the answers together, {fault}");
+        for (grant, sent) in sent {
+            assert_eq!(kind_name(&sent.error), kind, "{grant}, {fault}: {:?}", sent.error);
+            assert_eq!(sent.returned, answer.1, "{grant}, {fault}");
+        }
+
+        let (running, login) = device_login(&server).await?;
+        let sent = rejected(login.poll().await);
+        assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
+        assert_eq!((arrived(&running).saturating_sub(1), sent.returned), poll, "a device login, {fault}");
+
+        let (running, client) = cell(&server).await?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        let rejected = grant.send().await.unwrap_err();
-        let (error, flow) = rejected.into_parts();
+        let (error, flow) = grant.send().await.unwrap_err().into_parts();
         assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
         let outcome = (arrived(&running), flow.is_some(), error.replay_before().is_some());
         assert_eq!(outcome, refresh, "a refresh token, {fault}");
@@ -335,16 +465,13 @@ async fn a_foreign_transport_that_reads_too_much_is_refused() -> Outcome {
 async fn an_outcome_is_either_complete_or_says_its_step() -> Outcome {
     let step = Answer::json(
         403,
-        r#"{"code":"organization_selection_required","message":"Choose.","pending_authentication_token":"pending"}"#,
+        r#"{"code":"organization_selection_required","message":"Choose.","pending_authentication_token":"pending",
+            "organizations":[{"id":"org_1","name":"One"},{"id":"org_2","name":"Two"}]}"#,
     );
     let server = RawServer::start([step]).await?;
     let client = builder(server.base_url()).build()?;
     match exchange(&client).send().await? {
-        Authentication::Unfinished(login) => {
-            assert_eq!(login.code(), &ErrorCode::OrganizationSelectionRequired);
-            let pending = login.into_pending_authentication_token().ok_or("the token was lost")?;
-            assert_eq!(pending.expose_secret(), "pending");
-        }
+        Authentication::OrganizationSelection(step) => assert_eq!(step.organizations()[1].name, "Two"),
         other => panic!("not a step: {other:?}"),
     }
     Ok(())

@@ -13,8 +13,11 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use workos_auth::{
     ApiKey, AuthorizationCode, Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential,
-    ConfidentialClient, Error, ErrorKind, InvitationToken, NoCredentials, Provider, Public, PublicClient, RedirectUri,
-    RefreshToken, RequestContext, ScreenHint,
+    ConfidentialClient, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorKind, InvitationToken,
+    MagicAuthCode, MfaChallenge, MfaEnrollment, NoCredentials, OrganizationSelection, Password,
+    PendingAuthenticationToken, PhoneNumber, Provider, Public, PublicClient, RadarCode, RadarContext,
+    RadarEmailChallenge, RadarSmsCode, RadarSmsSignUp, RedirectUri, RefreshToken, RequestContext, ScreenHint,
+    TotpChallenge, TotpCode, TransportError,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -111,6 +114,134 @@ async fn refresh() -> Outcome {
     let grant = confidential.authenticate_with_refresh_token(token()).organization("org_1".parse()?);
     grant.context(context()).send().await?.complete()?;
     assert_bytes("refresh_full.http", recorder.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn grants_of_confidential_clients() -> Outcome {
+    let recorder = Recorder::start().await;
+    let client = confidential(recorder.base_url())?;
+    let email = || EmailAddress::new("ada@example.com").unwrap();
+    let radar = || RadarContext::new().auth_attempt_id("attempt-1").signals_id("signals-1");
+
+    let grant = || client.authenticate_with_password(email(), Password::new("pass\"word"));
+    grant().send().await?.complete()?;
+    assert_bytes("password.http", recorder.take());
+    let full = grant().invitation_token(InvitationToken::new("invitation")).context(context()).radar(radar());
+    full.send().await?.complete()?;
+    assert_bytes("password_full.http", recorder.take());
+
+    let grant = || client.authenticate_with_magic_auth(MagicAuthCode::new("123456"), email());
+    grant().send().await?.complete()?;
+    assert_bytes("magic_auth.http", recorder.take());
+    let full = grant()
+        .invitation_token(InvitationToken::new("invitation"))
+        .link_authorization_code(AuthorizationCode::new("link"))
+        .context(context())
+        .radar(radar());
+    full.send().await?.complete()?;
+    assert_bytes("magic_auth_full.http", recorder.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn grants_that_answer_a_step() -> Outcome {
+    let recorder = Recorder::start().await;
+    let client = &confidential(recorder.base_url())?;
+    let pending = || PendingAuthenticationToken::new("pending");
+
+    macro_rules! pin {
+        ($name:literal, $answer:expr) => {
+            $answer.send().await?.complete()?;
+            assert_bytes(concat!($name, ".http"), recorder.take());
+            $answer.context(context()).send().await?.complete()?;
+            assert_bytes(concat!($name, "_full.http"), recorder.take());
+        };
+    }
+    let totp = || TotpChallenge::from_parts(client, pending(), "auth_challenge_1".parse().unwrap());
+    pin!("totp", totp().verify(TotpCode::new("123456")));
+    let code = || EmailVerificationCode::new("123456");
+    pin!("email_verification", EmailVerification::from_parts(client, pending()).verify(code()));
+    let selection = || OrganizationSelection::from_parts(client, pending());
+    pin!("organization_selection", selection().select_unlisted("org_1".parse()?));
+    let radar = || RadarEmailChallenge::from_parts(client, pending(), "radar_challenge_1".parse().unwrap());
+    pin!("radar_email", radar().verify(RadarCode::new("123456")));
+    let sign_in = || RadarSmsCode::from_sign_in(client, pending());
+    pin!("radar_sms_sign_in", sign_in().verify(RadarCode::new("123456")));
+    let number = || PhoneNumber::new("+15005550006").unwrap();
+    let sign_up = || RadarSmsCode::from_parts(client, pending(), "verification_1".parse().unwrap(), number());
+    pin!("radar_sms_sign_up", sign_up().verify(RadarCode::new("123456")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_between_the_steps() -> Outcome {
+    let challenge = r#"{"id":"auth_challenge_1"}"#;
+    let recorder = Recorder::replying(challenge).await;
+    let client = confidential(recorder.base_url())?;
+    let pending = || PendingAuthenticationToken::new("pending");
+    let factor = "auth_factor_1".parse()?;
+    let _ = MfaChallenge::from_parts(&client, pending(), []).challenge(&factor).send().await?;
+    assert_bytes("challenge_factor.http", recorder.take());
+
+    let enrolled = format!(
+        r#"{{"authentication_factor":{{"id":"auth_factor_1","totp":{{"qr_code":"q","secret":"s","uri":"u"}}}},
+        "authentication_challenge":{challenge}}}"#
+    );
+    let recorder = Recorder::replying(&enrolled).await;
+    let client = confidential(recorder.base_url())?;
+    let step = MfaEnrollment::from_parts(&client, pending(), "user_1".parse()?);
+    let _ = step.enroll_totp("Example", "ada@example.com").send().await?;
+    assert_bytes("enroll_factor.http", recorder.take());
+
+    let recorder = Recorder::replying(r#"{"verification_id":"verification_1","phone_number":"+15005550006"}"#).await;
+    let client = confidential(recorder.base_url())?;
+    let request = || -> Result<_, Error> {
+        let step = RadarSmsSignUp::from_parts(&client, pending(), "user_1".parse()?);
+        Ok(step.send(PhoneNumber::new("+15005550006")?))
+    };
+    let _ = request()?.send().await?;
+    assert_bytes("send_radar_sms.http", recorder.take());
+    let _ = request()?.context(context()).send().await?;
+    assert_bytes("send_radar_sms_full.http", recorder.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn device_login() -> Outcome {
+    const AUTHORIZATION: &str = r#"{"device_code":"device-code","user_code":"ABCD-EFGH",
+        "verification_uri":"https://example.com/device","expires_in":300,"interval":5}"#;
+    let recorder = Recorder::replying(AUTHORIZATION).await;
+    let _ = public(recorder.base_url())?.device_authorization().send().await?;
+    assert_bytes("device_authorization.http", recorder.take());
+    let _ = confidential(recorder.base_url())?.device_authorization().send().await?;
+    assert_bytes("device_authorization_confidential.http", recorder.take());
+
+    // The code is had from one server and polled at another: a transport in between chooses by the path.
+    let devices = Recorder::replying(AUTHORIZATION).await;
+    let tokens = Recorder::start().await;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let (device_url, token_url) = (devices.base_url(), tokens.base_url());
+    let transport = move |request: http::Request<bytes::Bytes>| {
+        let (http, path) = (http.clone(), request.uri().path().to_owned());
+        let base_url = if path.ends_with("/device") { device_url.clone() } else { token_url.clone() };
+        async move {
+            let mut forwarded = http.post(format!("{base_url}{path}")).body(request.body().clone());
+            for (name, value) in request.headers() {
+                forwarded = forwarded.header(name, value);
+            }
+            let reply = forwarded.send().await.map_err(TransportError::interrupted)?;
+            Ok(http::Response::new(reply.bytes().await.map_err(TransportError::interrupted)?))
+        }
+    };
+    let client = Client::builder().client_id("client_123").build_with(transport.clone())?;
+    client.device_authorization().send().await?.wait().await?.complete()?;
+    assert_bytes("device_code.http", tokens.take());
+    client.device_authorization().context(context()).send().await?.wait().await?.complete()?;
+    assert_bytes("device_code_full.http", tokens.take());
+    let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(transport)?;
+    client.device_authorization().send().await?.wait().await?.complete()?;
+    assert_bytes("device_code_confidential.http", tokens.take());
     Ok(())
 }
 

@@ -73,7 +73,7 @@ impl<K> CodeExchange<K> {
             signals_id: self.signals_id.as_deref(),
         };
         let answer = authenticate(&self.caller, "authorization_code", body, Repeat::Credential).await?;
-        answer.finish(&self.caller.client, None)
+        answer.finish(&self.caller, None)
     }
 }
 

@@ -1,21 +1,34 @@
 //! `POST /user_management/authenticate`: one file per grant, one way through for all of them.
 
 mod code;
-mod outcome;
+mod magic_auth;
+pub(crate) mod outcome;
+mod password;
 mod refresh;
+mod steps;
 
 use std::net::IpAddr;
 
 use http::Method;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use code::{CodeExchange, ImpersonationExchange};
-pub use outcome::{Authentication, Rejected, UnfinishedLogin};
+pub use magic_auth::MagicAuthGrant;
+pub use outcome::{Authentication, Rejected};
+pub use password::PasswordGrant;
 pub use refresh::RefreshGrant;
+pub use steps::{
+    AuthenticationFactor, AuthenticationFactorType, BlockedLogin, ChallengeRequest, ContinuesLogin, EmailVerification,
+    MfaChallenge, MfaEnrollment, OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PendingUser,
+    RadarEmailChallenge, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, StepAnswer, TotpChallenge,
+    TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
+};
 
 use crate::client::Caller;
-use crate::transport::{Call, Failure, Fate, Repeat};
-use crate::wire::{self, ContextBody, TokenRequest};
+use crate::error::{Error, ErrorCode, ErrorKind};
+use crate::transport::{Call, Failure, Repeat, Reply, Route};
+use crate::wire::{self, ContextBody, RadarBody, TokenRequest};
 use outcome::Answer;
 
 /// Where the user's own request came from, for WorkOS's fraud detection and audit log.
@@ -60,7 +73,7 @@ impl RequestContext {
         self
     }
 
-    fn body(&self) -> ContextBody<'_> {
+    pub(crate) fn body(&self) -> ContextBody<'_> {
         ContextBody {
             ip_address: self.ip_address,
             user_agent: self.user_agent.as_deref(),
@@ -69,22 +82,87 @@ impl RequestContext {
     }
 }
 
-/// Sends one grant and reads its answer.
+/// What WorkOS Radar, the fraud detection, knows of this visit.
+#[derive(Clone, Debug, Default)]
+pub struct RadarContext {
+    auth_attempt_id: Option<String>,
+    signals_id: Option<String>,
+}
+
+impl RadarContext {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The ID that Radar gave to this attempt.
+    #[must_use]
+    pub fn auth_attempt_id(mut self, id: impl Into<String>) -> Self {
+        self.auth_attempt_id = Some(id.into());
+        self
+    }
+
+    /// The ID that Radar's browser script gave to this visit.
+    #[must_use]
+    pub fn signals_id(mut self, id: impl Into<String>) -> Self {
+        self.signals_id = Some(id.into());
+        self
+    }
+
+    fn body(&self) -> RadarBody<'_> {
+        RadarBody { radar_auth_attempt_id: self.auth_attempt_id.as_deref(), signals_id: self.signals_id.as_deref() }
+    }
+}
+
+/// Sends one grant, with the client secret of a confidential client, and reads its answer.
 async fn authenticate<K>(
     caller: &Caller<K>,
     grant_type: &'static str,
     grant: impl Serialize,
     repeat: Repeat,
 ) -> Result<Answer, Failure> {
-    let identity = caller.identity();
-    let unsent = |error| Failure { error, fate: Fate::Unused };
+    submit(caller, &TokenRequest::new(grant_type, caller.identity(), grant), repeat).await
+}
+
+pub(crate) async fn submit<K>(
+    caller: &Caller<K>,
+    request: &TokenRequest<'_, impl Serialize>,
+    repeat: Repeat,
+) -> Result<Answer, Failure> {
+    post(caller, wire::AUTHENTICATE.into(), request, repeat).await.and_then(Answer::read)
+}
+
+/// Sends a call that a login needs between its steps, and reads its answer.
+async fn call<T: DeserializeOwned, K>(caller: &Caller<K>, route: Route, body: &impl Serialize) -> Result<T, Failure> {
+    post(caller, route, body, Repeat::Credential).await.and_then(outcome::read)
+}
+
+async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, repeat: Repeat) -> Result<Reply, Failure> {
     let call = Call {
         method: Method::POST,
-        route: wire::AUTHENTICATE,
-        authorization: identity.api_key.map(wire::bearer).transpose().map_err(unsent)?,
-        body: wire::body(&TokenRequest::new(grant_type, identity, grant)).map_err(unsent)?,
+        route,
+        authorization: caller.identity().api_key.map(wire::bearer).transpose().map_err(Failure::unsent)?,
+        body: wire::body(body).map_err(Failure::unsent)?,
         repeat,
     };
-    let reply = caller.client.core.send(call).await?;
-    Answer::read(reply)
+    caller.client.core.send(call).await
+}
+
+/// Whether a refused credential, or another in its place, may be sent again; an authorization code has a stricter rule.
+fn may_try_again(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Api(_) | ErrorKind::NotJson | ErrorKind::UnexpectedShape => {
+            error.is_transient()
+                || matches!(
+                    error.code(),
+                    Some(
+                        ErrorCode::InvalidCredentials
+                            | ErrorCode::InvalidOneTimeCode
+                            | ErrorCode::OneTimeCodePreviouslyUsed
+                    )
+                )
+        }
+        _ => error.is_transient(),
+    }
 }

@@ -1,5 +1,6 @@
 //! What comes of a login: a response, a further step, or a rejection that may give the flow value back.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -7,27 +8,35 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::Client;
+use super::steps::{
+    AuthenticationFactor, BlockedLogin, EmailVerification, MfaChallenge, MfaEnrollment, OrganizationChoice,
+    OrganizationMethodsRequired, OrganizationSelection, Pending, PendingUser, RadarEmailChallenge, RadarSmsCode,
+    RadarSmsSignUp, SentChallenge, SsoRequired, TotpChallenge, UnfinishedLogin,
+};
+use crate::client::Caller;
 use crate::error::{ApiError, Error, ErrorCode, ErrorKind, plain_code};
-use crate::id::OrganizationId;
+use crate::id::{ConnectionId, EmailVerificationId, OrganizationId, RadarChallengeId};
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 use crate::secret::{AccessToken, AuthorizationCode, PendingAuthenticationToken, RefreshToken, ServerMessage};
 use crate::transport::{Failure, Reply};
 
-/// What the API made of a login.
+/// What the API made of a login: finished, or one of the steps that come before that.
 ///
 /// ```
-/// use workos_auth::{Authentication, AuthenticationResponse, Error};
+/// use workos_auth::{Authentication, AuthenticationResponse, HasApiKey};
 ///
-/// fn signed_in<K>(outcome: Authentication<K>) -> Option<AuthenticationResponse> {
+/// fn next<K: HasApiKey>(outcome: Authentication<K>) -> Option<AuthenticationResponse> {
 ///     match outcome {
-///         Authentication::Complete(response) => Some(*response),
-///         Authentication::Unfinished(login) => {
-///             println!("one more step: {}", login.code());
-///             None
+///         Authentication::Complete(response) => return Some(*response),
+///         Authentication::OrganizationSelection(step) => {
+///             for organization in step.organizations() {
+///                 println!("{}", organization.name);
+///             }
 ///         }
-///         _ => None,
+///         Authentication::TotpChallenge(_) => println!("the code of your authenticator, please"),
+///         other => println!("not supported here: {}", other.complete().unwrap_err()),
 ///     }
+///     None
 /// }
 /// ```
 #[derive(Debug)]
@@ -36,8 +45,30 @@ use crate::transport::{Failure, Reply};
 pub enum Authentication<K> {
     /// The user is signed in.
     Complete(Box<AuthenticationResponse>),
-    /// The login needs a further step.
+    /// The user must enrol a second factor.
+    MfaEnrollment(MfaEnrollment<K>),
+    /// A second factor must be challenged.
+    MfaChallenge(MfaChallenge<K>),
+    /// A second factor was challenged: its code is wanted.
+    TotpChallenge(TotpChallenge<K>),
+    /// The code of a verification e-mail is wanted.
+    EmailVerification(EmailVerification<K>),
+    /// The user must choose an organization.
+    OrganizationSelection(OrganizationSelection<K>),
+    /// The user must sign in over SSO.
+    SsoRequired(SsoRequired<K>),
+    /// The organization wants another way to sign in.
+    OrganizationMethodsRequired(OrganizationMethodsRequired<K>),
+    /// Radar wants a code that was sent by e-mail.
+    RadarEmailChallenge(RadarEmailChallenge<K>),
+    /// Radar wants a new user's telephone number.
+    RadarSmsSignUp(RadarSmsSignUp<K>),
+    /// Radar wants a code that was sent by SMS.
+    RadarSmsCode(RadarSmsCode<K>),
+    /// The login goes on in a way that this release does not model.
     Unfinished(UnfinishedLogin<K>),
+    /// The login can't go on this way.
+    Blocked(BlockedLogin<K>),
 }
 
 impl<K> Authentication<K> {
@@ -46,50 +77,21 @@ impl<K> Authentication<K> {
     /// # Errors
     /// [`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished) naming the step that the login needs.
     pub fn complete(self) -> Result<AuthenticationResponse, Error> {
-        match self {
-            Self::Complete(response) => Ok(*response),
-            Self::Unfinished(login) => Err(Error::unfinished(login.code)),
-        }
-    }
-}
-
-/// A login that needs a further step: which one, and the token that continues it.
-pub struct UnfinishedLogin<K> {
-    client: Client<K>,
-    code: ErrorCode,
-    message: Option<ServerMessage>,
-    pending_authentication_token: Option<PendingAuthenticationToken>,
-}
-
-impl<K> UnfinishedLogin<K> {
-    /// Which step it needs, such as [`ErrorCode::MfaChallenge`].
-    #[must_use]
-    pub fn code(&self) -> &ErrorCode {
-        &self.code
-    }
-
-    /// The API's own words; see [`ApiError::message`].
-    #[must_use]
-    pub fn message(&self) -> Option<&ServerMessage> {
-        self.message.as_ref()
-    }
-
-    /// The client that began the login.
-    #[must_use]
-    pub fn client(&self) -> &Client<K> {
-        &self.client
-    }
-
-    /// Takes out the token that continues the login, where the API gave one.
-    #[must_use]
-    pub fn into_pending_authentication_token(self) -> Option<PendingAuthenticationToken> {
-        self.pending_authentication_token
-    }
-}
-
-impl<K> fmt::Debug for UnfinishedLogin<K> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("UnfinishedLogin").field("code", &self.code).finish_non_exhaustive()
+        let step = match self {
+            Self::Complete(response) => return Ok(*response),
+            Self::MfaEnrollment(_) => ErrorCode::MfaEnrollment,
+            Self::MfaChallenge(_) | Self::TotpChallenge(_) => ErrorCode::MfaChallenge,
+            Self::EmailVerification(_) => ErrorCode::EmailVerificationRequired,
+            Self::OrganizationSelection(_) => ErrorCode::OrganizationSelectionRequired,
+            Self::SsoRequired(_) => ErrorCode::SsoRequired,
+            Self::OrganizationMethodsRequired(_) => ErrorCode::OrganizationAuthenticationMethodsRequired,
+            Self::RadarEmailChallenge(_) => ErrorCode::RadarChallenge,
+            Self::RadarSmsSignUp(_) => ErrorCode::RadarSignUpChallenge,
+            Self::RadarSmsCode(_) => ErrorCode::RadarSmsSignInChallenge,
+            Self::Unfinished(login) => login.code,
+            Self::Blocked(login) => login.code,
+        };
+        Err(Error::unfinished(step))
     }
 }
 
@@ -186,14 +188,14 @@ impl<F> StdError for Rejected<F> {
 }
 
 /// A reply of `/user_management/authenticate`, read by the one decoder of all its shapes.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Complete(Box<Complete>, Reply),
-    Unfinished { code: ErrorCode, message: Option<ServerMessage>, pending: Option<PendingAuthenticationToken> },
+    Step(Box<Step>),
 }
 
 /// A present `null` and an absent field mean the same.
 #[derive(Deserialize)]
-pub(super) struct Complete {
+pub(crate) struct Complete {
     user: User,
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
@@ -202,6 +204,29 @@ pub(super) struct Complete {
     impersonator: Option<Impersonator>,
     oauth_tokens: Option<OAuthTokens>,
     authkit_authorization_code: Option<AuthorizationCode>,
+}
+
+/// A login that isn't finished, as it came.
+pub(crate) struct Step {
+    code: ErrorCode,
+    message: Option<ServerMessage>,
+    token: Option<PendingAuthenticationToken>,
+    details: StepDetails,
+}
+
+/// What some steps carry besides their code and token.
+#[derive(Default, Deserialize)]
+struct StepDetails {
+    user: Option<PendingUser>,
+    authentication_factors: Option<Vec<AuthenticationFactor>>,
+    authentication_challenge: Option<SentChallenge>,
+    email: Option<String>,
+    email_verification_id: Option<EmailVerificationId>,
+    organizations: Option<Vec<OrganizationChoice>>,
+    connection_ids: Option<Vec<ConnectionId>>,
+    sso_connection_ids: Option<Vec<ConnectionId>>,
+    auth_methods: Option<BTreeMap<String, bool>>,
+    radar_challenge_id: Option<RadarChallengeId>,
 }
 
 /// All three envelopes at once: `{code, message, …}`, `{error, error_description, …}` and a bare `{message}`.
@@ -214,34 +239,61 @@ struct Refusal {
     pending_authentication_token: Option<PendingAuthenticationToken>,
 }
 
+impl Refusal {
+    fn code(&self) -> Option<ErrorCode> {
+        self.code.as_deref().or(self.error.as_deref()).and_then(plain_code).map(ErrorCode::from)
+    }
+
+    fn failure(self, reply: Reply) -> Failure {
+        let code = self.code();
+        let message = self.message.or(self.error_description).map(Arc::new);
+        reply.error(ErrorKind::Api(ApiError { code, message }))
+    }
+}
+
+/// Reads a reply of any endpoint: what was asked for, or a refusal in one of its three envelopes.
+pub(crate) fn read<T: DeserializeOwned>(reply: Reply) -> Result<T, Failure> {
+    match success_or_refusal(&reply) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(refusal)) => Err(refusal.failure(reply)),
+        Err(kind) => Err(reply.error(kind)),
+    }
+}
+
+fn success_or_refusal<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Refusal>, ErrorKind> {
+    if reply.status.is_success() {
+        parse(reply).map(Ok)
+    } else if reply.status.is_client_error() || reply.status.is_server_error() {
+        parse(reply).map(Err)
+    } else {
+        Err(ErrorKind::UnexpectedStatus)
+    }
+}
+
 impl Answer {
     pub(super) fn read(reply: Reply) -> Result<Self, Failure> {
-        if reply.status.is_success() {
-            return match parse::<Complete>(&reply) {
-                Ok(complete) => Ok(Self::Complete(Box::new(complete), reply)),
-                Err(kind) => Err(reply.error(kind)),
-            };
-        }
-        if !reply.status.is_client_error() && !reply.status.is_server_error() {
-            return Err(reply.error(ErrorKind::UnexpectedStatus));
-        }
-        let refusal = match parse::<Refusal>(&reply) {
-            Ok(refusal) => refusal,
-            Err(kind) => return Err(reply.error(kind)),
-        };
-        let code = refusal.code.as_deref().or(refusal.error.as_deref()).and_then(plain_code).map(ErrorCode::from);
-        let message = refusal.message.or(refusal.error_description);
-        let pending = refusal.pending_authentication_token;
-        match code {
-            Some(code) if pending.is_some() || is_step(&code) => Ok(Self::Unfinished { code, message, pending }),
-            code => Err(reply.error(ErrorKind::Api(ApiError { code, message: message.map(Arc::new) }))),
+        match success_or_refusal::<Complete>(&reply) {
+            Ok(Ok(complete)) => Ok(Self::Complete(Box::new(complete), reply)),
+            Ok(Err(refusal)) => match refusal.code() {
+                Some(code) if refusal.pending_authentication_token.is_some() || is_step(&code) => {
+                    Ok(Self::Step(Box::new(Step {
+                        code,
+                        message: refusal.message.or(refusal.error_description),
+                        token: refusal.pending_authentication_token,
+                        // Details of a shape that is new must not lose the token.
+                        details: parse(&reply).unwrap_or_default(),
+                    })))
+                }
+                _ => Err(refusal.failure(reply)),
+            },
+            Err(kind) => Err(reply.error(kind)),
         }
     }
 
     /// Makes the outcome of it; `kept` is the refresh token that stays when no new one came.
-    pub(super) fn finish<K>(
+    pub(crate) fn finish<K>(
         self,
-        client: &Client<K>,
+        caller: &Caller<K>,
         kept: Option<RefreshToken>,
     ) -> Result<Authentication<K>, Failure> {
         match self {
@@ -258,12 +310,69 @@ impl Answer {
                 }))),
                 None => Err(reply.error(ErrorKind::UnexpectedShape)),
             },
-            Self::Unfinished { code, message, pending } => Ok(Authentication::Unfinished(UnfinishedLogin {
-                client: client.clone(),
-                code,
-                message,
-                pending_authentication_token: pending,
-            })),
+            Self::Step(step) => Ok(step.finish(caller.clone())),
+        }
+    }
+}
+
+impl Step {
+    /// A step that lacks what its next call needs keeps its code and token as an unfinished login.
+    fn finish<K>(self, caller: Caller<K>) -> Authentication<K> {
+        let Self { code, message, token, details } = self;
+        match code {
+            ErrorCode::SsoRequired => {
+                return Authentication::SsoRequired(SsoRequired {
+                    caller,
+                    email: details.email,
+                    connection_ids: details.connection_ids.unwrap_or_default(),
+                    token,
+                });
+            }
+            ErrorCode::OrganizationAuthenticationMethodsRequired => {
+                return Authentication::OrganizationMethodsRequired(OrganizationMethodsRequired {
+                    caller,
+                    email: details.email,
+                    sso_connection_ids: details.sso_connection_ids.unwrap_or_default(),
+                    methods: details.auth_methods.unwrap_or_default(),
+                    token,
+                });
+            }
+            _ => {}
+        }
+        let Some(token) = token else {
+            return Authentication::Blocked(BlockedLogin { client: caller.client, code, message });
+        };
+        let pending = Pending { caller, token };
+        match (&code, details) {
+            (ErrorCode::MfaEnrollment, StepDetails { user: Some(user), .. }) => {
+                Authentication::MfaEnrollment(MfaEnrollment { pending, user })
+            }
+            (
+                ErrorCode::MfaChallenge | ErrorCode::MfaVerification,
+                StepDetails { authentication_challenge: Some(challenge), .. },
+            ) => Authentication::TotpChallenge(TotpChallenge::new(pending, challenge)),
+            (
+                ErrorCode::MfaChallenge | ErrorCode::MfaVerification,
+                StepDetails { authentication_factors: Some(factors), user, .. },
+            ) => Authentication::MfaChallenge(MfaChallenge { pending, user, factors }),
+            (ErrorCode::EmailVerificationRequired, StepDetails { email, email_verification_id, .. }) => {
+                Authentication::EmailVerification(EmailVerification { pending, email, id: email_verification_id })
+            }
+            (
+                ErrorCode::OrganizationSelectionRequired,
+                StepDetails { organizations: Some(organizations), user, .. },
+            ) => Authentication::OrganizationSelection(OrganizationSelection { pending, user, organizations }),
+            (
+                ErrorCode::RadarChallenge | ErrorCode::RadarEmailChallenge,
+                StepDetails { radar_challenge_id: Some(id), .. },
+            ) => Authentication::RadarEmailChallenge(RadarEmailChallenge { pending, id }),
+            (ErrorCode::RadarSignUpChallenge, StepDetails { user: Some(user), .. }) => {
+                Authentication::RadarSmsSignUp(RadarSmsSignUp { pending, user })
+            }
+            (ErrorCode::RadarSmsSignInChallenge | ErrorCode::RadarSmsChallenge, _) => {
+                Authentication::RadarSmsCode(RadarSmsCode { pending, sent: None })
+            }
+            _ => Authentication::Unfinished(UnfinishedLogin { pending, code, message }),
         }
     }
 }

@@ -63,7 +63,7 @@ impl<K> RefreshGrant<K> {
             Err(failure) => return Err(Rejected::returning(failure.error, self)),
         };
         let Self { caller, token, .. } = self;
-        answer.finish(&caller.client, Some(token)).map_err(|failure| Rejected::spent(failure.error))
+        answer.finish(&caller, Some(token)).map_err(|failure| Rejected::spent(failure.error))
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use super::keys::SigningKey;
+use super::login::Logins;
 use super::server;
 
 /// Replaying a refresh token within this time brings the same pair again.
@@ -93,6 +94,26 @@ impl AuthKit {
         self.service.state().requests.get(path).copied().unwrap_or(0)
     }
 
+    /// Sends a Magic Auth e-mail, and returns the code that the user reads in it.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub fn send_magic_auth(&self, email: &str) -> io::Result<String> {
+        self.service.send_magic_auth(email)
+    }
+
+    /// The code of the last verification e-mail, Radar e-mail or SMS to this user.
+    #[must_use]
+    pub fn last_code(&self, email: &str) -> Option<String> {
+        self.service.last_code(email)
+    }
+
+    /// What the user's authenticator app shows now for the last factor that was enrolled (RFC 6238).
+    #[must_use]
+    pub fn totp_code(&self, email: &str) -> Option<String> {
+        self.service.totp_code(email)
+    }
+
     /// A callback URL as the dashboard's impersonation makes it: with a code, and without a state.
     ///
     /// # Errors
@@ -140,6 +161,7 @@ impl Default for AuthKitBuilder {
                 api_key: "sk_test_authkit".to_owned(),
                 users: Vec::new(),
                 redirect_uris: Vec::new(),
+                sso_domains: Vec::new(),
                 access_token_lifetime: Duration::from_secs(300),
                 code_lifetime: Duration::from_secs(600),
             },
@@ -169,6 +191,12 @@ impl AuthKitBuilder {
     /// Allows a redirect URI, compared as a string (RFC 9700 §2.1). Without any, every `http` URI on loopback is allowed.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.config.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Makes SSO over a connection the only way to sign in for the addresses of a domain.
+    pub fn sso_domain(mut self, domain: impl Into<String>, connection_id: impl Into<String>) -> Self {
+        self.config.sso_domains.push((domain.into(), connection_id.into()));
         self
     }
 
@@ -211,13 +239,37 @@ impl fmt::Debug for AuthKitBuilder {
     }
 }
 
+/// What WorkOS Radar wants of a user before a password or Magic Auth login goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RadarDemand {
+    /// A code that is sent by e-mail.
+    Email,
+    /// A new user's telephone number, and a code that is sent to it.
+    SmsSignUp,
+    /// A code that is sent to the telephone number on file.
+    SmsSignIn,
+}
+
+/// Whether a user has a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mfa {
+    Off,
+    Enrolled,
+    MustEnroll,
+}
+
 /// A user of an [`AuthKit`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TestUser {
-    id: String,
-    email: String,
+    pub(super) id: String,
+    pub(super) email: String,
+    pub(super) password: Option<String>,
+    pub(super) email_verified: bool,
+    pub(super) mfa: Mfa,
+    pub(super) radar: Option<RadarDemand>,
     name: Option<(String, String)>,
-    organizations: Vec<String>,
+    pub(super) organizations: Vec<String>,
     role: Option<String>,
     permissions: Vec<String>,
     metadata: BTreeMap<String, String>,
@@ -233,6 +285,10 @@ impl TestUser {
         Self {
             id,
             email,
+            password: None,
+            email_verified: true,
+            mfa: Mfa::Off,
+            radar: None,
             name: None,
             organizations: Vec::new(),
             role: None,
@@ -248,7 +304,42 @@ impl TestUser {
         self
     }
 
-    /// A membership in an organization; the user signs in to the first one.
+    /// A password. Without one, the user has none.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// The e-mail address is not verified yet: a login asks for the code that is sent to it.
+    #[must_use]
+    pub fn unverified(mut self) -> Self {
+        self.email_verified = false;
+        self
+    }
+
+    /// The user has enrolled a TOTP factor: a login asks for a code of it.
+    #[must_use]
+    pub fn totp(mut self) -> Self {
+        self.mfa = Mfa::Enrolled;
+        self
+    }
+
+    /// The user must enrol a second factor at the next login.
+    #[must_use]
+    pub fn must_enroll_mfa(mut self) -> Self {
+        self.mfa = Mfa::MustEnroll;
+        self
+    }
+
+    /// Radar makes a demand at the next login.
+    #[must_use]
+    pub fn radar(mut self, demand: RadarDemand) -> Self {
+        self.radar = Some(demand);
+        self
+    }
+
+    /// A membership in an organization; with several, password and Magic Auth logins ask which one.
     #[must_use]
     pub fn organization(mut self, id: impl Into<String>) -> Self {
         self.organizations.push(id.into());
@@ -276,14 +367,14 @@ impl TestUser {
         self
     }
 
-    fn json(&self, now: Timestamp) -> Value {
+    pub(super) fn json(&self, now: Timestamp, email_verified: bool) -> Value {
         let (first, last) = self.name.as_ref().map_or((None, None), |(first, last)| (Some(first), Some(last)));
         let created = "2026-01-01T00:00:00.000Z";
         json!({
             "object": "user",
             "id": self.id,
             "email": self.email,
-            "email_verified": true,
+            "email_verified": email_verified,
             "first_name": first,
             "last_name": last,
             "name": first.zip(last).map(|(first, last)| format!("{first} {last}")),
@@ -298,17 +389,24 @@ impl TestUser {
     }
 }
 
-struct Config {
+impl fmt::Debug for TestUser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TestUser").field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Config {
     client_id: String,
     api_key: String,
-    users: Vec<TestUser>,
+    pub(super) users: Vec<TestUser>,
     redirect_uris: Vec<String>,
+    pub(super) sso_domains: Vec<(String, String)>,
     access_token_lifetime: Duration,
     code_lifetime: Duration,
 }
 
 impl Config {
-    fn user(&self, email: &str) -> Option<&TestUser> {
+    pub(super) fn user(&self, email: &str) -> Option<&TestUser> {
         self.users.iter().find(|user| user.email.eq_ignore_ascii_case(email))
     }
 
@@ -322,14 +420,14 @@ impl Config {
 }
 
 pub(super) struct Service {
-    config: Config,
+    pub(super) config: Config,
     issuer: String,
     key: SigningKey,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// How far the clock is ahead of the system's.
     ahead: Duration,
     requests: HashMap<String, usize>,
@@ -338,6 +436,7 @@ struct State {
     codes: HashMap<String, Code>,
     sessions: HashMap<String, Session>,
     refresh_tokens: HashMap<String, RefreshToken>,
+    pub(super) logins: Logins,
 }
 
 /// An authorization request that was found in order.
@@ -365,11 +464,11 @@ struct Code {
     burnt: bool,
 }
 
-struct Session {
-    user_id: String,
-    confidential: bool,
-    organization_id: Option<String>,
-    impersonator: Option<(String, Option<String>)>,
+pub(super) struct Session {
+    pub(super) user_id: String,
+    pub(super) confidential: bool,
+    pub(super) organization_id: Option<String>,
+    pub(super) impersonator: Option<(String, Option<String>)>,
 }
 
 struct RefreshToken {
@@ -382,6 +481,12 @@ struct RefreshToken {
 pub(super) enum Refusal {
     /// `{error, error_description}` with 400 (RFC 6749 §5.2).
     OAuth(&'static str, &'static str),
+    /// `{code, message}` with 400.
+    Code(&'static str),
+    /// A step of a login: 403 `{code, message, pending_authentication_token, …}`.
+    Step(Value),
+    /// 404 `{message}`.
+    NotFound,
     /// 401 `{message}`.
     Unauthorized,
     /// 500: this machine gave no random bytes or no signature.
@@ -409,15 +514,27 @@ pub(super) struct TokenRequest {
     grant_type: Option<String>,
     client_id: Option<String>,
     client_secret: Option<String>,
-    code: Option<String>,
+    pub(super) code: Option<String>,
     code_verifier: Option<String>,
     refresh_token: Option<String>,
-    organization_id: Option<String>,
+    pub(super) organization_id: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) device_code: Option<String>,
+    pub(super) pending_authentication_token: Option<String>,
+    pub(super) authentication_challenge_id: Option<String>,
+    pub(super) radar_challenge_id: Option<String>,
+    pub(super) verification_id: Option<String>,
+    pub(super) phone_number: Option<String>,
 }
 
 impl Service {
     pub(super) fn count(&self, path: &str) {
         *self.state().requests.entry(path.to_owned()).or_default() += 1;
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     pub(super) fn jwks(&self, client_id: &str) -> Option<Value> {
@@ -505,8 +622,8 @@ impl Service {
 
     /// `POST /user_management/authenticate` (RFC 6749 §3.2).
     pub(super) fn authenticate(&self, bearer: Option<&str>, request: &TokenRequest) -> Result<Value, Refusal> {
-        if bearer.is_some_and(|key| !same(key, &self.config.api_key)) {
-            return Err(Refusal::Unauthorized);
+        if bearer.is_some() {
+            self.authorize_key(bearer)?;
         }
         if request.client_id.as_deref() != Some(&self.config.client_id) {
             return Err(Refusal::OAuth("invalid_client", "The client is unknown."));
@@ -519,9 +636,25 @@ impl Service {
         match request.grant_type.as_deref() {
             Some("authorization_code") => self.exchange_code(request, confidential),
             Some("refresh_token") => self.refresh(request, confidential),
+            Some("urn:ietf:params:oauth:grant-type:device_code") => self.poll_device(request),
+            Some(grant) if grant == "password" || grant.starts_with("urn:workos:oauth:grant-type:") => {
+                if !confidential {
+                    return Err(Refusal::OAuth("invalid_client", "The client secret is missing."));
+                }
+                self.sign_in_with(grant, request)
+            }
             Some(_) => Err(Refusal::OAuth("unsupported_grant_type", "The grant is not supported.")),
             None => Err(Refusal::OAuth("invalid_request", "The grant type is missing.")),
         }
+    }
+
+    /// The API key of `Authorization: Bearer` (RFC 6750 §2.1).
+    pub(super) fn authorize_key(&self, bearer: Option<&str>) -> Result<(), Refusal> {
+        if bearer.is_some_and(|key| same(key, &self.config.api_key)) { Ok(()) } else { Err(Refusal::Unauthorized) }
+    }
+
+    pub(super) fn knows_client(&self, client_id: &str) -> bool {
+        client_id == self.config.client_id
     }
 
     fn exchange_code(&self, request: &TokenRequest, confidential: bool) -> Result<Value, Refusal> {
@@ -557,8 +690,12 @@ impl Service {
             organization_id: code.login.organization_id.clone(),
             impersonator: code.login.impersonator.clone(),
         };
-        state.sessions.insert(session_id.clone(), session);
-        self.issue_tokens(&mut state, &session_id)
+        self.begin_session(&mut state, session_id, session)
+    }
+
+    pub(super) fn begin_session(&self, state: &mut State, id: String, session: Session) -> Result<Value, Refusal> {
+        state.sessions.insert(id.clone(), session);
+        self.issue_tokens(state, &id)
     }
 
     /// Rotation (RFC 9700 §4.14.2), with a window in which a lost reply can be had again.
@@ -609,7 +746,7 @@ impl Service {
             "exp": after(now, self.config.access_token_lifetime).as_second(),
         });
         let mut reply = json!({
-            "user": user.json(now),
+            "user": user.json(now, state.logins.is_verified(user)),
             "refresh_token": random("")?,
             "authentication_method": if session.impersonator.is_some() { "Impersonation" } else { "Password" },
         });
@@ -640,13 +777,13 @@ impl Service {
         return_to.filter(|url| Url::parse(url).is_ok_and(|url| crate::id::is_loopback(&url))).map(str::to_owned)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         after(Timestamp::now(), self.ahead)
     }
 
@@ -656,7 +793,7 @@ impl State {
     }
 }
 
-fn after(time: Timestamp, duration: Duration) -> Timestamp {
+pub(super) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
@@ -669,7 +806,7 @@ fn is_challenge(text: &str) -> bool {
     BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
-fn same(given: &str, expected: &str) -> bool {
+pub(super) fn same(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 

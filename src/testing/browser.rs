@@ -66,6 +66,30 @@ impl Browser {
         self.answer(authorization_url, "", "cancel").await
     }
 
+    /// Opens the verification address of a device login (with the code in it) and approves it as this user.
+    ///
+    /// # Errors
+    /// [`BrowserError`]; [`BrowserError::Refused`] with 400 where there is no such code or user.
+    pub async fn approve_device(&self, verification_uri_complete: &str, email: &str) -> Result<(), BrowserError> {
+        self.answer_device(verification_uri_complete, email, "approve").await
+    }
+
+    /// Opens the verification address of a device login (with the code in it) and denies it.
+    ///
+    /// # Errors
+    /// As [`approve_device`](Self::approve_device).
+    pub async fn deny_device(&self, verification_uri_complete: &str) -> Result<(), BrowserError> {
+        self.answer_device(verification_uri_complete, "", "deny").await
+    }
+
+    async fn answer_device(&self, url: &str, email: &str, action: &str) -> Result<(), BrowserError> {
+        let url = loopback(url)?;
+        let page = self.http.get(url.clone()).send().await?.text().await?;
+        let code = attribute(&page, "name=\"user_code\" value=\"").ok_or(BrowserError::NoForm)?;
+        let reply = self.submit(&url, &page, &[("user_code", code), ("email", email), ("action", action)]).await?;
+        if reply.status().is_success() { Ok(()) } else { Err(BrowserError::Refused(reply.status().as_u16())) }
+    }
+
     /// Goes to an address and returns the status and the text of the page.
     ///
     /// # Errors
@@ -86,19 +110,17 @@ impl Browser {
         }
         let page = reply.text().await?;
         let transaction = attribute(&page, "name=\"transaction\" value=\"").ok_or(BrowserError::NoForm)?;
-        let target = attribute(&page, "action=\"").ok_or(BrowserError::NoForm)?;
-        let target = loopback(url.join(target).map_err(|_| BrowserError::NoForm)?.as_str())?;
-        let form = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("transaction", transaction), ("email", email), ("action", action)])
-            .finish();
-        let reply = self
-            .http
-            .post(target)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-            .await?;
+        let fields = [("transaction", transaction), ("email", email), ("action", action)];
+        let reply = self.submit(&url, &page, &fields).await?;
         location(&reply).ok_or(BrowserError::Refused(reply.status().as_u16()))
+    }
+
+    async fn submit(&self, url: &Url, page: &str, fields: &[(&str, &str)]) -> Result<reqwest::Response, BrowserError> {
+        let target = attribute(page, "action=\"").ok_or(BrowserError::NoForm)?;
+        let target = loopback(url.join(target).map_err(|_| BrowserError::NoForm)?.as_str())?;
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.http.post(target).header("content-type", "application/x-www-form-urlencoded").body(form);
+        Ok(request.send().await?)
     }
 }
 

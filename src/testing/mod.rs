@@ -26,9 +26,10 @@ mod authkit;
 mod browser;
 mod clock;
 mod keys;
+mod login;
 mod server;
 
-pub use authkit::{AuthKit, AuthKitBuilder, TestUser};
+pub use authkit::{AuthKit, AuthKitBuilder, RadarDemand, TestUser};
 pub use browser::{Browser, BrowserError};
 pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;

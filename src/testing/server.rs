@@ -13,12 +13,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::form_urlencoded;
 
-use super::authkit::{Authorization, Refusal, Service, TokenRequest, random};
+use super::authkit::{Authorization, Refusal, Service, random};
 
 type Reply = Response<Full<Bytes>>;
 
@@ -49,10 +50,20 @@ async fn route(service: &Service, request: Request<Incoming>) -> Reply {
         "/user_management/authorize" if get => authorize(service, &query),
         "/sign-in" if post => sign_in(service, request).await,
         "/user_management/authenticate" if post => authenticate(service, request).await,
+        "/user_management/authorize/device" if post => device_authorization(service, request).await,
+        "/user_management/radar_challenges" if post => api_call(service, request, Service::send_radar_sms).await,
+        "/device" if get => device_page(&query),
+        "/device" if post => approve_device(service, request).await,
         "/user_management/sessions/logout" if get => log_out(service, &query),
-        path => match path.strip_prefix("/sso/jwks/") {
-            Some(client_id) if get => jwks(service, client_id),
-            _ => json_reply(StatusCode::NOT_FOUND, &json!({"message": "Not Found"})),
+        path => match path.split('/').collect::<Vec<_>>().as_slice() {
+            ["", "sso", "jwks", client_id] if get => jwks(service, client_id),
+            ["", "auth", "factors", id, "challenge"] if post => {
+                api_call(service, request, |service, _| service.challenge_factor(id)).await
+            }
+            ["", "user_management", "users", id, "auth_factors"] if post => {
+                api_call(service, request, |service, body| service.enroll_factor(id, body)).await
+            }
+            _ => refusal(&Refusal::NotFound),
         },
     };
     if let Some(id) = random("req_").ok().and_then(|id| HeaderValue::from_str(&id).ok()) {
@@ -100,20 +111,82 @@ fn authorization(outcome: std::io::Result<Authorization>) -> Reply {
 }
 
 async fn authenticate(service: &Service, request: Request<Incoming>) -> Reply {
-    let bearer = match request.headers().get(AUTHORIZATION).map(HeaderValue::to_str) {
-        Some(Ok(value)) => match value.strip_prefix("Bearer ") {
-            Some(key) => Some(key.to_owned()),
-            None => return refusal(&Refusal::Unauthorized),
-        },
-        Some(Err(_)) => return refusal(&Refusal::Unauthorized),
+    let outcome = match json_body(request).await {
+        Ok((bearer, body)) => service.authenticate(bearer.as_deref(), &body),
+        Err(reason) => Err(reason),
+    };
+    answer(StatusCode::OK, outcome)
+}
+
+/// An endpoint that needs the API key.
+async fn api_call(
+    service: &Service,
+    request: Request<Incoming>,
+    handle: impl FnOnce(&Service, &Value) -> Result<Value, Refusal>,
+) -> Reply {
+    let outcome = match json_body::<Value>(request).await {
+        Ok((bearer, body)) => service.authorize_key(bearer.as_deref()).and_then(|()| handle(service, &body)),
+        Err(reason) => Err(reason),
+    };
+    answer(StatusCode::CREATED, outcome)
+}
+
+async fn device_authorization(service: &Service, request: Request<Incoming>) -> Reply {
+    let outcome = match json_body::<Value>(request).await {
+        Ok((_, body)) => service.authorize_device(body["client_id"].as_str().unwrap_or_default()),
+        Err(reason) => Err(reason),
+    };
+    answer(StatusCode::OK, outcome)
+}
+
+fn device_page(query: &str) -> Reply {
+    let code = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "user_code");
+    let code = escape(&code.map(|(_, code)| code).unwrap_or_default());
+    page(
+        StatusCode::OK,
+        &format!(
+            "<form method=\"post\" action=\"/device\">\n\
+             <label>Code <input name=\"user_code\" value=\"{code}\"></label>\n\
+             <label>E-mail <input type=\"email\" name=\"email\"></label>\n\
+             <button name=\"action\" value=\"approve\">Approve</button>\n\
+             <button name=\"action\" value=\"deny\">Deny</button>\n</form>"
+        ),
+    )
+}
+
+async fn approve_device(service: &Service, request: Request<Incoming>) -> Reply {
+    let Some(body) = body(request).await else {
+        return page(StatusCode::PAYLOAD_TOO_LARGE, "<p>The form is too large.</p>");
+    };
+    let field = |wanted: &str| form_urlencoded::parse(&body).find(|(name, _)| name == wanted).map(|(_, value)| value);
+    let deny = field("action").is_some_and(|action| action == "deny");
+    if service.approve_device(&field("user_code").unwrap_or_default(), &field("email").unwrap_or_default(), deny) {
+        page(StatusCode::OK, "<p>You may go back to your device.</p>")
+    } else {
+        page(StatusCode::BAD_REQUEST, "<p>There is no such code or no such user.</p>")
+    }
+}
+
+/// The API key, where the request carries one, and its JSON body.
+async fn json_body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<(Option<String>, T), Refusal> {
+    const INVALID: Refusal = Refusal::OAuth("invalid_request", "The body is not the JSON that is expected.");
+    let bearer = match request.headers().get(AUTHORIZATION) {
+        Some(value) => {
+            let key = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+            Some(key.ok_or(Refusal::Unauthorized)?.to_owned())
+        }
         None => None,
     };
-    let invalid = || refusal(&Refusal::OAuth("invalid_request", "The body is not the JSON that is expected."));
-    let is_json = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    let Some(body) = body(request).await.filter(|_| is_json) else { return invalid() };
-    let Ok(request) = serde_json::from_slice::<TokenRequest>(&body) else { return invalid() };
-    match service.authenticate(bearer.as_deref(), &request) {
-        Ok(reply) => json_reply(StatusCode::OK, &reply),
+    if request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+        return Err(INVALID);
+    }
+    let body = body(request).await.ok_or(INVALID)?;
+    Ok((bearer, serde_json::from_slice(&body).map_err(|_| INVALID)?))
+}
+
+fn answer(status: StatusCode, outcome: Result<Value, Refusal>) -> Reply {
+    match outcome {
+        Ok(value) => json_reply(status, &value),
         Err(reason) => refusal(&reason),
     }
 }
@@ -147,6 +220,12 @@ fn refusal(refusal: &Refusal) -> Reply {
         Refusal::OAuth(error, description) => {
             json_reply(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": description}))
         }
+        Refusal::Code(code) => json_reply(
+            StatusCode::BAD_REQUEST,
+            &json!({"code": code, "message": "The request could not be processed."}),
+        ),
+        Refusal::Step(step) => json_reply(StatusCode::FORBIDDEN, step),
+        Refusal::NotFound => json_reply(StatusCode::NOT_FOUND, &json!({"message": "Not Found"})),
         Refusal::Unauthorized => json_reply(StatusCode::UNAUTHORIZED, &json!({"message": "Unauthorized"})),
         Refusal::Broken => json_reply(StatusCode::INTERNAL_SERVER_ERROR, &json!({"message": "Internal Server Error"})),
     }

@@ -4,6 +4,7 @@
 pub(crate) mod reqwest;
 mod retry;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
@@ -148,11 +149,23 @@ pub(crate) struct Core {
     timeout: Duration,
 }
 
+/// Where a request goes.
+pub(crate) struct Route {
+    /// The only form of the path that is traced.
+    pub(crate) template: &'static str,
+    pub(crate) path: Cow<'static, str>,
+}
+
+impl From<&'static str> for Route {
+    fn from(path: &'static str) -> Self {
+        Self { template: path, path: Cow::Borrowed(path) }
+    }
+}
+
 /// One request, however many attempts it takes.
 pub(crate) struct Call {
     pub(crate) method: Method,
-    /// The route template: the only form of the path that is traced.
-    pub(crate) route: &'static str,
+    pub(crate) route: Route,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) body: Bytes,
     pub(crate) repeat: Repeat,
@@ -180,6 +193,13 @@ impl Reply {
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) fate: Fate,
+}
+
+impl Failure {
+    /// Of a request that could not even be written.
+    pub(crate) fn unsent(error: Error) -> Self {
+        Self { error, fate: Fate::Unused }
+    }
 }
 
 /// What a failed request says about the credential it carried.
@@ -255,7 +275,7 @@ impl Core {
         let span = tracing::debug_span!(
             "workos_auth.request",
             method = %call.method,
-            route = call.route,
+            route = call.route.template,
             attempt,
             status = Empty,
             request_id = Empty,
@@ -274,7 +294,7 @@ impl Core {
     fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
         let mut request = Request::builder()
             .method(&call.method)
-            .uri(format!("{}{}", self.base_url.as_str(), call.route))
+            .uri(format!("{}{}", self.base_url.as_str(), call.route.path))
             .body(call.body.clone())
             .map_err(TransportError::not_sent)?;
         let headers = request.headers_mut();

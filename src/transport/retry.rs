@@ -18,6 +18,8 @@ pub(crate) enum Repeat {
     Refresh,
     /// A code, password or other credential that must not arrive twice.
     Credential,
+    /// A poll of a device login: its loop sends the next one in its own time.
+    Poll,
 }
 
 /// One row of the table.
@@ -53,6 +55,7 @@ impl Repeat {
                 budget: Some(REPLAY_WINDOW),
             },
             Self::Credential => Rule { not_sent: true, throttled: true, ambiguous: false, attempt: None, budget: None },
+            Self::Poll => Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, budget: None },
         }
     }
 
@@ -60,7 +63,7 @@ impl Repeat {
     pub(crate) fn replay_before(self, ambiguous_since: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Refresh => ambiguous_since.checked_add(REPLAY_WINDOW).ok(),
-            Self::Credential => None,
+            Self::Credential | Self::Poll => None,
         }
     }
 }

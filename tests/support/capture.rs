@@ -9,7 +9,7 @@ pub(crate) const SIGNED_IN: &str = r#"{"user":{"object":"user","id":"user_01","e
     "access_token":"access-token","refresh_token":"refresh-token",
     "impersonator":{"email":"support@example.com","reason":null}}"#;
 
-/// A server that signs everybody in and keeps what it was sent.
+/// A server that gives one reply, a finished login at first, and keeps what it was sent.
 pub(crate) struct Recorder {
     server: MockServer,
     seen: Arc<Mutex<Vec<HttpMockRequest>>>,
@@ -17,6 +17,10 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) async fn start() -> Self {
+        Self::replying(SIGNED_IN).await
+    }
+
+    pub(crate) async fn replying(body: &str) -> Self {
         let server = MockServer::start_async().await;
         let seen = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&seen);
@@ -26,7 +30,7 @@ impl Recorder {
                     keep.lock().unwrap().push(request.clone());
                     true
                 });
-                then.status(200).header("content-type", "application/json").body(SIGNED_IN);
+                then.status(200).header("content-type", "application/json").body(body);
             })
             .await;
         Self { server, seen }

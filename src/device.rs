@@ -1,0 +1,238 @@
+//! Device login (RFC 8628): for command lines without a browser beside them.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::Method;
+use serde::Deserialize;
+use url::Url;
+
+use crate::authenticate::{Authentication, Rejected, RequestContext, outcome, submit};
+use crate::client::Caller;
+use crate::credentials::Identity;
+use crate::error::{Error, ErrorCode, ErrorKind};
+use crate::id::is_loopback;
+use crate::secret::DeviceCode;
+use crate::transport::{Call, Failure, Fate, Repeat};
+use crate::wire::{self, DeviceAuthorizationBody, DeviceCodeBody, TokenRequest, WithContext};
+
+/// RFC 8628 §3.2: where the reply names none.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// RFC 8628 §3.5: what `slow_down` adds.
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+/// A device login that is ready to be asked for; made by
+/// [`Client::device_authorization`](crate::Client::device_authorization).
+#[must_use = "nothing was sent yet: call `.send().await`"]
+pub struct DeviceAuthorizationRequest<K> {
+    caller: Caller<K>,
+    context: RequestContext,
+}
+
+#[derive(Deserialize)]
+struct DeviceAuthorization {
+    device_code: DeviceCode,
+    user_code: String,
+    verification_uri: String,
+    verification_uri_complete: Option<String>,
+    expires_in: f64,
+    interval: Option<f64>,
+}
+
+impl<K> DeviceAuthorizationRequest<K> {
+    pub(crate) fn new(caller: Caller<K>) -> Self {
+        Self { caller, context: RequestContext::new() }
+    }
+
+    /// Where the user's own request comes from; goes along with every poll.
+    pub fn context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Asks for a device code and a user code (RFC 8628 §3.1).
+    ///
+    /// # Errors
+    /// [`Error`]; [`ErrorKind::InvalidValue`] naming `verification_uri` when the reply would send the user to an address
+    /// that isn't https.
+    pub async fn send(self) -> Result<DeviceLogin<K>, Error> {
+        let core = &self.caller.client.core;
+        let call = Call {
+            method: Method::POST,
+            route: wire::AUTHORIZE_DEVICE.into(),
+            authorization: None,
+            body: wire::body(&DeviceAuthorizationBody { client_id: self.caller.identity().client_id.as_str() })?,
+            repeat: Repeat::Credential,
+        };
+        let reply = core.send(call).await.map_err(|failure| failure.error)?;
+        let reply: DeviceAuthorization = outcome::read(reply).map_err(|failure| failure.error)?;
+        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
+        let verification_uri = trusted(&reply.verification_uri)?;
+        let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
+        let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
+        Ok(DeviceLogin {
+            device_code: reply.device_code,
+            user_code: reply.user_code,
+            verification_uri,
+            verification_uri_complete,
+            expires_in: seconds(reply.expires_in),
+            deadline,
+            interval: reply.interval.map_or(INTERVAL, seconds).max(Duration::from_secs(1)),
+            context: self.context,
+            caller: self.caller,
+        })
+    }
+}
+
+/// The user types a code and a password at this address, so it must be the right one.
+fn trusted(uri: &str) -> Result<Url, Error> {
+    let refuse = || Error::invalid_value("verification_uri", "must be https unless its host is loopback");
+    let url = Url::parse(uri).map_err(|_| refuse())?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        _ => Err(refuse()),
+    }
+}
+
+/// A login that waits for the user to type its code on another device (RFC 8628 §3.3).
+///
+/// Show [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), then [`wait`](Self::wait).
+#[must_use = "the login ends when it is dropped: show its code, then call `wait().await`"]
+pub struct DeviceLogin<K> {
+    caller: Caller<K>,
+    device_code: DeviceCode,
+    user_code: String,
+    verification_uri: Url,
+    verification_uri_complete: Option<Url>,
+    expires_in: Duration,
+    /// On the clock's own scale.
+    deadline: Duration,
+    interval: Duration,
+    context: RequestContext,
+}
+
+/// What one poll of a [`DeviceLogin`] brought.
+#[allow(clippy::large_enum_variant, reason = "it is matched on at once, and never stored")]
+#[derive(Debug)]
+#[must_use = "the login goes on only if `Pending` is polled again"]
+pub enum DevicePoll<K> {
+    /// The user has not finished: poll again after its [`interval`](DeviceLogin::interval).
+    Pending(DeviceLogin<K>),
+    /// The user has finished.
+    Finished(Authentication<K>),
+}
+
+impl<K> DeviceLogin<K> {
+    /// The code that the user types.
+    #[must_use]
+    pub fn user_code(&self) -> &str {
+        &self.user_code
+    }
+
+    /// Where the user types it.
+    #[must_use]
+    pub fn verification_uri(&self) -> &Url {
+        &self.verification_uri
+    }
+
+    /// The same with the code in it, for a QR code or a browser (RFC 8628 §3.3.1).
+    #[must_use]
+    pub fn verification_uri_complete(&self) -> Option<&Url> {
+        self.verification_uri_complete.as_ref()
+    }
+
+    /// How long the code was good for when it was made.
+    #[must_use]
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+
+    /// How long to wait before the next poll.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Polls until the user has finished, the code has expired or the login was denied.
+    ///
+    /// The interval grows by 5 s on `slow_down`, and doubles when a reply was lost (RFC 8628 §3.5). Nothing is sent after
+    /// the deadline, and nothing more once the future is dropped.
+    ///
+    /// # Errors
+    /// [`Rejected`] without the login: [`AccessDenied`](ErrorCode::AccessDenied), [`ExpiredToken`](ErrorCode::ExpiredToken)
+    /// or [`ErrorKind::DeviceLoginExpired`], or another refusal for good.
+    pub async fn wait(self) -> Result<Authentication<K>, Rejected<Self>> {
+        let mut login = self;
+        loop {
+            let mut pause = Duration::ZERO;
+            login = match login.poll().await {
+                Ok(DevicePoll::Finished(authentication)) => return Ok(authentication),
+                Ok(DevicePoll::Pending(login)) => login,
+                Err(rejected) => {
+                    let (error, login) = rejected.into_parts();
+                    pause = error.retry_after().unwrap_or_default();
+                    login.ok_or_else(|| Rejected::spent(error))?
+                }
+            };
+            let clock = &login.caller.client.core.runtime.clock;
+            let pause = pause.max(login.interval);
+            if clock.elapsed() + pause >= login.deadline {
+                return Err(Rejected::spent(Error::device_login_expired()));
+            }
+            clock.sleep(pause).await;
+        }
+    }
+
+    /// Asks once whether the user has finished (RFC 8628 §3.4), for those who drive the polling themselves.
+    ///
+    /// # Errors
+    /// The login comes back in [`Rejected`] when it can be polled again; not once it was denied or has expired.
+    pub async fn poll(mut self) -> Result<DevicePoll<K>, Rejected<Self>> {
+        if self.caller.client.core.runtime.clock.elapsed() >= self.deadline {
+            return Err(Rejected::spent(Error::device_login_expired()));
+        }
+        let Failure { error, fate } = match self.ask().await {
+            Ok(authentication) => return Ok(DevicePoll::Finished(authentication)),
+            Err(failure) => failure,
+        };
+        match error.code() {
+            Some(ErrorCode::AuthorizationPending) => return Ok(DevicePoll::Pending(self)),
+            Some(ErrorCode::SlowDown) => {
+                self.interval += SLOW_DOWN;
+                return Ok(DevicePoll::Pending(self));
+            }
+            _ => {}
+        }
+        let lost = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Interrupted);
+        if lost {
+            self.interval = self.interval.saturating_mul(2);
+        }
+        if error.is_transient() || fate == Fate::Unused {
+            Err(Rejected::returning(error, self))
+        } else {
+            Err(Rejected::spent(error))
+        }
+    }
+
+    async fn ask(&self) -> Result<Authentication<K>, Failure> {
+        let body = DeviceCodeBody { device_code: wire::text(&self.device_code) };
+        let body = WithContext { body, context: self.context.body() };
+        // The device code is the proof; the client secret stays at home.
+        let identity = Identity { api_key: None, ..self.caller.identity() };
+        let request = TokenRequest::new("urn:ietf:params:oauth:grant-type:device_code", identity, body);
+        submit(&self.caller, &request, Repeat::Poll).await?.finish(&self.caller, None)
+    }
+}
+
+impl<K> fmt::Debug for DeviceAuthorizationRequest<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DeviceAuthorizationRequest").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl<K> fmt::Debug for DeviceLogin<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DeviceLogin").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}

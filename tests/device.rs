@@ -1,0 +1,148 @@
+//! The polling of a device login (RFC 8628 §3.5) against a scripted server, on a virtual clock.
+
+#[path = "support/raw.rs"]
+mod raw;
+
+use std::time::Duration;
+
+use raw::{Answer, RawServer};
+use workos_auth::testing::ManualClock;
+use workos_auth::{Client, DeviceLogin, Error, ErrorCode, ErrorKind, Public};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+const SIGNED_IN: &str = r#"{"user":{"id":"user_01","email":"ada@example.com","email_verified":true,
+    "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},
+    "access_token":"access","refresh_token":"refresh"}"#;
+
+fn authorization(uri: &str, rest: &str) -> Answer {
+    let body = format!(r#"{{"device_code":"dc","user_code":"ABCD","verification_uri":"{uri}"{rest}}}"#);
+    Answer::json(200, &body)
+}
+
+fn error(code: &str) -> Answer {
+    Answer::json(400, &format!(r#"{{"error":"{code}","error_description":"d"}}"#))
+}
+
+async fn begin(rest: &str, polls: &[Answer]) -> Result<(RawServer, ManualClock, DeviceLogin<Public>), Error> {
+    let mut answers = vec![authorization("https://example.com/device", rest)];
+    answers.extend_from_slice(polls);
+    let server = RawServer::start(answers).await.unwrap();
+    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let client = Client::builder()
+        .client_id("client_123")
+        .base_url(server.base_url())
+        .timeout(Duration::from_secs(1))
+        .clock(clock.clone())
+        .build()?;
+    let login = client.device_authorization().send().await?;
+    Ok((server, clock, login))
+}
+
+fn seconds(waits: &[u64]) -> Vec<Duration> {
+    waits.iter().copied().map(Duration::from_secs).collect()
+}
+
+#[tokio::test]
+async fn the_waits_follow_the_server() -> Outcome {
+    let pending = error("authorization_pending");
+    let polls = [
+        pending.clone(),
+        pending.clone(),
+        pending,
+        error("slow_down"),
+        Answer::json(503, "{}"),
+        Answer::json(200, SIGNED_IN),
+    ];
+    let (server, clock, login) = begin(r#","expires_in":300,"interval":5"#, &polls).await?;
+    let response = login.wait().await?.complete()?;
+    assert_eq!(response.user.email, "ada@example.com");
+    assert_eq!(clock.waits(), seconds(&[5, 5, 5, 10, 10]));
+    assert_eq!(server.requests().len(), 1 + 6);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_reply_doubles_the_interval_and_a_429_is_obeyed() -> Outcome {
+    let polls = [
+        Answer::Close,
+        Answer::Stall,
+        Answer::with_headers(429, "retry-after: 30\r\n", "{}"),
+        Answer::json(200, SIGNED_IN),
+    ];
+    // No interval in the reply: 5 s.
+    let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
+    login.wait().await?.complete()?;
+    assert_eq!(clock.waits(), seconds(&[10, 20, 30]));
+    assert_eq!(server.requests().len(), 1 + 4, "each poll is one request");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_polled_after_the_deadline() -> Outcome {
+    let (server, clock, login) = begin(r#","expires_in":12,"interval":5"#, &[error("authorization_pending")]).await?;
+    let rejected = login.wait().await.unwrap_err();
+    assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired));
+    assert!(rejected.recover().is_err());
+    // At 0, 5 and 10 s; the next would have been at 15.
+    assert_eq!(clock.waits(), seconds(&[5, 5]));
+    assert_eq!(server.requests().len(), 1 + 3);
+
+    let (server, clock, login) = begin(r#","expires_in":12"#, &[error("authorization_pending")]).await?;
+    clock.advance(Duration::from_secs(12));
+    assert!(matches!(login.poll().await.unwrap_err().error().kind(), ErrorKind::DeviceLoginExpired));
+    assert_eq!(server.requests().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn denied_and_expired_are_final() -> Outcome {
+    for (code, expected) in [
+        ("access_denied", ErrorCode::AccessDenied),
+        ("expired_token", ErrorCode::ExpiredToken),
+        ("invalid_grant", ErrorCode::InvalidGrant),
+    ] {
+        let (server, clock, login) = begin(r#","expires_in":300"#, &[error(code)]).await?;
+        let rejected = login.wait().await.unwrap_err();
+        assert_eq!(rejected.error().code(), Some(&expected));
+        assert!(rejected.recover().is_err());
+        assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_user_is_sent_to_https_alone() -> Outcome {
+    for (uri, trusted) in [
+        ("https://example.com/device", true),
+        ("http://127.0.0.1:1/device", true),
+        ("http://example.com/device", false),
+        ("javascript:alert(1)", false),
+        ("device", false),
+    ] {
+        let server = RawServer::start([authorization(uri, r#","expires_in":300"#)]).await?;
+        let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+        match client.device_authorization().send().await {
+            Ok(login) => {
+                assert!(trusted, "{uri}");
+                assert_eq!(login.verification_uri().as_str(), uri);
+            }
+            Err(error) => {
+                assert!(!trusted, "{uri}: {error:?}");
+                assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "verification_uri", .. }));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_wait_polls_no_more() -> Outcome {
+    let (server, _clock, login) = begin(r#","expires_in":300"#, &[Answer::Stall]).await?;
+    let dropped = tokio::time::timeout(Duration::from_millis(200), login.wait()).await;
+    assert!(dropped.is_err());
+    let polled = server.requests().len();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(server.requests().len(), polled);
+    Ok(())
+}

@@ -1,0 +1,257 @@
+//! Every error code of the API, in every envelope, with and without a pending token: each lands in a typed outcome.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use workos_auth::{
+    Authentication, AuthorizationCode, Client, Confidential, ConfidentialClient, EmailVerificationCode, Error,
+    ErrorCode, ErrorKind, ExposeSecret, PendingAuthenticationToken, RadarCode,
+};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// The codes that the API description lists for `/user_management/authenticate` with 400, 403, 422 and 429, and
+/// those that the protocol adds to them.
+const CODES: &[&str] = &[
+    "invalid_organization_id",
+    "code_challenge_not_found",
+    "invalid_credentials",
+    "invalid_one_time_code",
+    "one_time_code_previously_used",
+    "one_time_code_expired",
+    "one_time_code_too_many_attempts",
+    "invalid_pending_authentication_token",
+    "user_mismatch",
+    "phone_number_required",
+    "verification_id_required",
+    "invalid_client",
+    "unauthorized_client",
+    "invalid_profile",
+    "invitation_invalid",
+    "invitation_cannot_be_used_for_email",
+    "authentication_method_not_allowed",
+    "invalid_connection",
+    "sign_up_not_allowed",
+    "organization_authentication_methods_required",
+    "invalid_link_authorization_code",
+    "extra_attributes_required",
+    "pkce_not_supported",
+    "expired_token",
+    "authorization_pending",
+    "access_denied",
+    "slow_down",
+    "invalid_grant",
+    "invalid_request",
+    "organization_not_found",
+    "organization_membership_not_found",
+    "mfa_enrollment",
+    "token_too_big",
+    "mfa_challenge",
+    "email_verification_required",
+    "email_password_auth_disabled",
+    "organization_selection_required",
+    "passkey_progressive_enrollment",
+    "radar_challenge",
+    "radar_sign_up_challenge",
+    "radar_sms_sign_in_challenge",
+    "application_consent_required",
+    "invalid_request_parameters",
+    "daily_quota_exceeded",
+    "too_many_requests",
+    // Not in the description.
+    "mfa_verification",
+    "sso_required",
+    "radar_email_challenge",
+    "radar_sms_challenge",
+];
+
+/// What each step carries.
+const DETAILS: &str = r#","user":{"object":"user","id":"user_1","email":"ada@example.com"},
+    "authentication_factors":[{"id":"auth_factor_1","type":"totp"}],
+    "email":"ada@example.com","email_verification_id":"email_verification_1",
+    "organizations":[{"id":"org_1","name":"One"}],"connection_ids":["conn_1"],"sso_connection_ids":["conn_2"],
+    "auth_methods":{"password":true,"google_oauth":false},"radar_challenge_id":"radar_challenge_1""#;
+
+const TOKEN: &str = r#","pending_authentication_token":"pending""#;
+
+fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
+    let body = Bytes::from(body);
+    let sent = Sent::default();
+    let keep = Arc::clone(&sent);
+    let client = Client::builder()
+        .client_id("client_123")
+        .api_key("sk_example")
+        .base_url("http://127.0.0.1:9")
+        .clock(workos_auth::testing::ManualClock::new(jiff::Timestamp::UNIX_EPOCH))
+        .build_with(move |request: http::Request<Bytes>| {
+            *keep.lock().unwrap() = String::from_utf8_lossy(request.body()).into_owned();
+            let mut reply = http::Response::new(body.clone());
+            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            async move { Ok(reply) }
+        })
+        .unwrap();
+    (client, sent)
+}
+
+/// The body that was sent last.
+type Sent = Arc<Mutex<String>>;
+
+async fn outcome_and_sent(status: u16, body: String) -> (Result<Authentication<Confidential>, Error>, Sent) {
+    let (client, sent) = client(status, body);
+    let outcome = client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await;
+    (outcome.map_err(Error::from), sent)
+}
+
+async fn outcome(status: u16, body: String) -> Result<Authentication<Confidential>, Error> {
+    outcome_and_sent(status, body).await.0
+}
+
+/// The two envelopes that name a code.
+fn envelopes(code: &str, rest: &str) -> [String; 2] {
+    [
+        format!(r#"{{"code":"{code}","message":"m"{rest}}}"#),
+        format!(r#"{{"error":"{code}","error_description":"m"{rest}}}"#),
+    ]
+}
+
+fn name(outcome: &Authentication<Confidential>) -> &'static str {
+    match outcome {
+        Authentication::Complete(_) => "complete",
+        Authentication::MfaEnrollment(_) => "MFA enrolment",
+        Authentication::MfaChallenge(_) => "MFA challenge",
+        Authentication::TotpChallenge(_) => "TOTP challenge",
+        Authentication::EmailVerification(_) => "email verification",
+        Authentication::OrganizationSelection(_) => "organization selection",
+        Authentication::SsoRequired(_) => "SSO required",
+        Authentication::OrganizationMethodsRequired(_) => "organization methods",
+        Authentication::RadarEmailChallenge(_) => "Radar email",
+        Authentication::RadarSmsSignUp(_) => "Radar SMS sign-up",
+        Authentication::RadarSmsCode(_) => "Radar SMS",
+        Authentication::Unfinished(_) => "unfinished",
+        Authentication::Blocked(_) => "blocked",
+        _ => "unknown to this test",
+    }
+}
+
+/// The outcome with everything there; whatever isn't listed is a refusal without a token, and unfinished with one.
+fn step(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "mfa_enrollment" => "MFA enrolment",
+        "mfa_challenge" | "mfa_verification" => "MFA challenge",
+        "email_verification_required" => "email verification",
+        "organization_selection_required" => "organization selection",
+        "sso_required" => "SSO required",
+        "organization_authentication_methods_required" => "organization methods",
+        "radar_challenge" | "radar_email_challenge" => "Radar email",
+        "radar_sign_up_challenge" => "Radar SMS sign-up",
+        "radar_sms_sign_in_challenge" | "radar_sms_challenge" => "Radar SMS",
+        _ => return None,
+    })
+}
+
+const BLOCKED: &[&str] = &[
+    "passkey_progressive_enrollment",
+    "application_consent_required",
+    "authentication_method_not_allowed",
+    "email_password_auth_disabled",
+];
+
+/// Only these carry on without a token, since they begin another login.
+const TOKENLESS: &[&str] = &["sso_required", "organization_authentication_methods_required"];
+
+#[tokio::test]
+async fn every_code_lands_in_a_typed_outcome() -> Outcome {
+    for code in CODES {
+        assert!(!matches!(ErrorCode::from(*code), ErrorCode::Other(_)), "{code} is a code of its own");
+        for status in [400, 403] {
+            for body in envelopes(code, &format!("{DETAILS}{TOKEN}")) {
+                let outcome = outcome(status, body).await?;
+                assert_eq!(name(&outcome), step(code).unwrap_or("unfinished"), "{code}, all there");
+            }
+            for body in envelopes(code, DETAILS) {
+                match outcome(status, body).await {
+                    Ok(outcome) if TOKENLESS.contains(code) => assert_eq!(Some(name(&outcome)), step(code)),
+                    Ok(outcome) => {
+                        assert_eq!(name(&outcome), "blocked", "{code}, without a token");
+                        assert!(step(code).is_some() || BLOCKED.contains(code), "{code}");
+                        let Err(error) = outcome.complete() else { panic!("{code}") };
+                        assert!(matches!(error.kind(), ErrorKind::Unfinished(named) if named.as_str() == *code));
+                    }
+                    Err(error) => {
+                        assert!(step(code).is_none() && !BLOCKED.contains(code), "{code}");
+                        assert_eq!(error.code(), Some(&ErrorCode::from(*code)));
+                        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+                    }
+                }
+            }
+            // Details that are missing, or of a shape of tomorrow, don't lose the token.
+            for rest in [TOKEN.to_owned(), format!(r#","user":7,"organizations":{{}},"email":[]{TOKEN}"#)] {
+                for body in envelopes(code, &rest) {
+                    let (outcome, sent) = outcome_and_sent(status, body).await;
+                    assert_eq!(pending_token(outcome?, &sent).await, "pending", "{code}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The token, wherever it is: reachable, or in what the step sends as its answer.
+async fn pending_token(outcome: Authentication<Confidential>, sent: &Sent) -> String {
+    let held = |token: Option<&PendingAuthenticationToken>| token.unwrap().expose_secret().to_owned();
+    match outcome {
+        Authentication::Unfinished(login) => return held(Some(&login.into_pending_authentication_token())),
+        Authentication::SsoRequired(step) => return held(step.pending_authentication_token()),
+        Authentication::OrganizationMethodsRequired(step) => return held(step.pending_authentication_token()),
+        Authentication::EmailVerification(step) => {
+            drop(step.verify(EmailVerificationCode::new("1")).send().await);
+        }
+        Authentication::RadarSmsCode(step) => drop(step.verify(RadarCode::new("1")).send().await),
+        other => panic!("{other:?} lost the token"),
+    }
+    let body: serde_json::Value = serde_json::from_str(&sent.lock().unwrap()).unwrap();
+    body["pending_authentication_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_bare_message_is_a_refusal_and_keeps_a_token() -> Outcome {
+    for (status, message) in [(400, "Must use SSO for selected organization"), (404, "Organization not found")] {
+        let error = outcome(status, format!(r#"{{"message":"{message}"}}"#)).await.unwrap_err();
+        let ErrorKind::Api(api) = error.kind() else { panic!("{error:?}") };
+        assert_eq!(api.code(), None);
+        assert_eq!(api.message().ok_or("lost")?.expose_secret(), message);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_of_tomorrow_keeps_code_message_and_token() -> Outcome {
+    let outcome = outcome(403, envelopes("brand_new_step", TOKEN)[0].clone()).await?;
+    let Authentication::Unfinished(login) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(login.code(), &ErrorCode::Other("brand_new_step".to_owned()));
+    assert_eq!(login.message().ok_or("lost")?.expose_secret(), "m");
+    assert_eq!(login.client().client_id().as_str(), "client_123");
+    assert_eq!(login.into_pending_authentication_token().expose_secret(), "pending");
+    Ok(())
+}
+
+#[tokio::test]
+async fn steps_hold_their_data() -> Outcome {
+    let get = async |code: &str| outcome(403, envelopes(code, &format!("{DETAILS}{TOKEN}"))[0].clone()).await;
+    let Authentication::OrganizationMethodsRequired(step) = get("organization_authentication_methods_required").await?
+    else {
+        panic!("another step")
+    };
+    assert_eq!(step.email(), Some("ada@example.com"));
+    assert_eq!(step.sso_connection_ids()[0].as_str(), "conn_2");
+    assert_eq!(step.allowed_methods().collect::<Vec<_>>(), ["password"]);
+    assert_eq!(step.client().client_id().as_str(), "client_123");
+    let Authentication::RadarEmailChallenge(step) = get("radar_challenge").await? else { panic!("another step") };
+    assert_eq!(step.id().as_str(), "radar_challenge_1");
+    let challenge = r#","authentication_challenge":{"id":"auth_challenge_1","expires_at":"2026-01-01T00:00:00Z"}"#;
+    let body = envelopes("mfa_challenge", &format!("{challenge}{DETAILS}{TOKEN}"))[0].clone();
+    let Authentication::TotpChallenge(step) = outcome(403, body).await? else { panic!("another step") };
+    assert_eq!(step.id().as_str(), "auth_challenge_1");
+    assert_eq!(step.expires_at(), Some("2026-01-01T00:00:00Z".parse()?));
+    Ok(())
+}

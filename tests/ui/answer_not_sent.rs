@@ -1,0 +1,10 @@
+// A step is answered, and the answer is not sent.
+#![deny(unused_must_use)]
+
+use workos_auth::{Confidential, EmailVerification, EmailVerificationCode};
+
+fn misuse(step: EmailVerification<Confidential>, code: EmailVerificationCode) {
+    step.verify(code);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// A login that is blocked is continued.
+use workos_auth::{BlockedLogin, Confidential};
+
+fn misuse(login: BlockedLogin<Confidential>) {
+    let _ = login.into_pending_authentication_token();
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+// A device login is polled after it has ended.
+use workos_auth::{DeviceLogin, Public};
+
+async fn misuse(login: DeviceLogin<Public>) {
+    let _ = login.wait().await;
+    let _ = login.poll().await;
+}
+
+fn main() {}

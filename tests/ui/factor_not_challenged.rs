@@ -1,0 +1,8 @@
+// A code is given before a factor was challenged.
+use workos_auth::{Confidential, MfaChallenge, TotpCode};
+
+fn misuse(step: MfaChallenge<Confidential>, code: TotpCode) {
+    let _ = step.verify(code);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// A public client selects an organization, which needs an API key.
+use workos_auth::{OrganizationId, OrganizationSelection, Public};
+
+fn misuse(step: OrganizationSelection<Public>, id: OrganizationId) {
+    let _ = step.select(&id);
+}
+
+fn main() {}

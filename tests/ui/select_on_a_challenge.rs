@@ -1,0 +1,8 @@
+// An organization is selected in a step that asks for a code.
+use workos_auth::{Confidential, OrganizationId, TotpChallenge};
+
+fn misuse(challenge: TotpChallenge<Confidential>, id: OrganizationId) {
+    let _ = challenge.select(&id);
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+// A public client answers a step, which needs an API key.
+use workos_auth::{Public, TotpChallenge, TotpCode};
+
+fn misuse(challenge: TotpChallenge<Public>, code: TotpCode) {
+    let _ = challenge.verify(code);
+}
+
+fn main() {}
