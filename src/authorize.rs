@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::client::Caller;
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::Error;
-use crate::id::{ConnectionId, OrganizationId, RedirectUri};
+use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
 use crate::open_enum::open_enum;
 use crate::pkce::{PkceSession, PlainSession};
 use crate::secret::InvitationToken;
@@ -112,6 +112,7 @@ pub struct AuthorizationBuilder<K, T> {
 pub(crate) struct Parameters {
     pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
     pub(crate) invitation_token: Option<InvitationToken>,
+    pub(crate) return_path: Option<ReturnPath>,
     /// The first value that was refused.
     problem: Option<Error>,
 }
@@ -183,6 +184,12 @@ impl<K, T> AuthorizationBuilder<K, T> {
     /// The invitation that this login redeems.
     pub fn invitation_token(mut self, token: InvitationToken) -> Self {
         self.parameters.invitation_token = Some(token);
+        self
+    }
+
+    /// Where the application goes on after the login. It stays with the session and is not sent.
+    pub fn return_path(mut self, path: ReturnPath) -> Self {
+        self.parameters.return_path = Some(path);
         self
     }
 
@@ -281,7 +288,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         T: Target,
     {
         let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
-        PkceSession::begin(caller, &redirect_uri, &parameters)
+        PkceSession::begin(caller, redirect_uri, parameters)
     }
 
     /// Begins a login without PKCE, for a confidential client whose redirect can't carry it. The API key and the
@@ -295,7 +302,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         K: HasApiKey + HasClientId,
     {
         let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
-        PlainSession::begin(caller, &redirect_uri, &parameters)
+        PlainSession::begin(caller, redirect_uri, parameters)
     }
 
     fn checked(mut self) -> Result<Self, Error> {

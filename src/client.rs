@@ -314,7 +314,10 @@ impl<K: fmt::Debug> fmt::Debug for Client<K> {
 
 /// A client that has shown it can identify itself. It carries how, so that no later step repeats the bound,
 /// and so that the flow of a public client has no place for a key either.
-pub(crate) struct Caller<K> {
+///
+/// Seen by sealed traits, and by nobody outside.
+#[allow(missing_debug_implementations, reason = "what carries it has its own")]
+pub struct Caller<K> {
     pub(crate) client: Client<K>,
     identify: fn(&K) -> Identity<'_>,
 }

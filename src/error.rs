@@ -51,6 +51,9 @@ pub enum ErrorKind {
     /// The callback was refused before anything was sent.
     #[error("{0}")]
     Callback(CallbackError),
+    /// A parked login could not be resumed; nothing was sent.
+    #[error("{0}")]
+    Parked(ParkedError),
     /// The operating system gave no random bytes; nothing was sent.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -96,6 +99,45 @@ pub enum ErrorKind {
     /// A code accepted as an impersonation was none; the result was thrown away.
     #[error("the code was accepted as an impersonation, but was none")]
     NotImpersonated,
+}
+
+/// Why a parked login could not be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParkedError {
+    /// It is no parked login.
+    #[error("this is no parked login")]
+    Malformed,
+    /// It was parked by a release with another format.
+    #[error("the login was parked in a format that is not known here")]
+    UnknownVersion,
+    /// It was sealed with another password.
+    #[error("the login was sealed with another password")]
+    WrongPassword,
+    /// It was changed since it was sealed.
+    #[error("the parked login was changed")]
+    Tampered,
+    /// It was parked for too long.
+    #[error("the parked login has expired")]
+    Expired,
+    /// It is another kind of login or step.
+    #[error("the parked value is of another kind")]
+    WrongKind,
+    /// It belongs to another client ID.
+    #[error("the parked login belongs to another client ID")]
+    WrongClient,
+    /// It belongs to another API.
+    #[error("the parked login belongs to another base URL")]
+    WrongBaseUrl,
+    /// It waits for its callback at another redirect URI.
+    #[error("the parked login waits at another redirect URI")]
+    WrongRedirectUri,
+    /// The store holds no such login, or none with this state.
+    #[error("the store holds no such login")]
+    NotFound,
+    /// The store failed.
+    #[error("the store failed")]
+    Store,
 }
 
 /// Why a callback was refused.
@@ -256,6 +298,14 @@ impl Error {
 
     pub(crate) fn callback(error: CallbackError) -> Self {
         Self::local(ErrorKind::Callback(error))
+    }
+
+    pub(crate) fn parked(error: ParkedError) -> Self {
+        Self::local(ErrorKind::Parked(error))
+    }
+
+    pub(crate) fn store(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with_source(ErrorKind::Parked(ParkedError::Store), Some(Box::new(source)))
     }
 
     pub(crate) fn unfinished(code: ErrorCode) -> Self {

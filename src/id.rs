@@ -173,6 +173,16 @@ texts! {
     };
 }
 
+texts! {
+    /// Where the application goes on after the login: a path of its own origin, so that no login becomes an open redirector
+    /// (RFC 9700 §4.11).
+    ReturnPath = "return_path", "must be a path that starts with one `/`, without backslashes and control characters", |text| {
+        text.starts_with('/')
+            && !text.starts_with("//")
+            && !text.chars().any(|character| character == '\\' || character.is_control())
+    };
+}
+
 /// Whether plain http stays on this machine (RFC 8252 §7.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -83,6 +83,7 @@ mod id;
 mod loopback;
 mod model;
 mod open_enum;
+mod parking;
 mod pkce;
 mod runtime;
 mod secret;
@@ -106,14 +107,17 @@ pub use authorize::{
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
-pub use error::{ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind};
+pub use error::{ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError};
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
-    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, UserId, VerificationId,
+    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, ReturnPath, UserId, VerificationId,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
 pub use model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
+pub use parking::{
+    DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parkable, ParkableStep, Parking, PkceStore, StoredLogin,
+};
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use secrecy::ExposeSecret;
 pub use secret::{

@@ -8,7 +8,7 @@ use crate::authenticate::{CodeExchange, Rejected};
 use crate::authorize::Parameters;
 use crate::client::Caller;
 use crate::error::{AuthorizationErrorCode, CallbackError, Error, plain_code};
-use crate::id::RedirectUri;
+use crate::id::{RedirectUri, ReturnPath};
 use crate::secret::{AuthorizationCode, CodeVerifier, State};
 use crate::wire;
 
@@ -18,8 +18,8 @@ use crate::wire;
 /// the session: it can be exchanged once, by the login that began it.
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct PkceSession<K> {
-    login: Login<K>,
-    verifier: CodeVerifier,
+    pub(crate) login: Login<K>,
+    pub(crate) verifier: CodeVerifier,
 }
 
 /// A login that waits for its callback, without PKCE: for confidential clients alone.
@@ -28,29 +28,31 @@ pub struct PlainSession<K> {
     login: Login<K>,
 }
 
-struct Login<K> {
-    caller: Caller<K>,
-    url: Url,
-    state: State,
+pub(crate) struct Login<K> {
+    pub(crate) caller: Caller<K>,
+    pub(crate) url: Url,
+    pub(crate) state: State,
+    pub(crate) redirect_uri: RedirectUri,
+    pub(crate) return_path: Option<ReturnPath>,
 }
 
 impl<K> Login<K> {
     fn begin(
         caller: Caller<K>,
-        redirect_uri: &RedirectUri,
+        redirect_uri: RedirectUri,
         verifier: Option<&CodeVerifier>,
-        parameters: &Parameters,
+        parameters: Parameters,
     ) -> Result<Self, Error> {
         let core = &caller.client.core;
         let state = wire::random_state(core.runtime.random.as_ref())?;
         let client_id = caller.identity().client_id;
-        let url = wire::authorization_url(&core.base_url, client_id, redirect_uri, &state, verifier, parameters)?;
-        Ok(Self { caller, url, state })
+        let url = wire::authorization_url(&core.base_url, client_id, &redirect_uri, &state, verifier, &parameters)?;
+        Ok(Self { caller, url, state, redirect_uri, return_path: parameters.return_path })
     }
 }
 
 impl<K> PkceSession<K> {
-    pub(crate) fn begin(caller: Caller<K>, redirect_uri: &RedirectUri, parameters: &Parameters) -> Result<Self, Error> {
+    pub(crate) fn begin(caller: Caller<K>, redirect_uri: RedirectUri, parameters: Parameters) -> Result<Self, Error> {
         let verifier = wire::random_verifier(caller.client.core.runtime.random.as_ref())?;
         Ok(Self { login: Login::begin(caller, redirect_uri, Some(&verifier), parameters)?, verifier })
     }
@@ -59,6 +61,12 @@ impl<K> PkceSession<K> {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.login.url
+    }
+
+    /// Where the application goes on after the login, as it was set when the login began.
+    #[must_use]
+    pub fn return_path(&self) -> Option<&ReturnPath> {
+        self.login.return_path.as_ref()
     }
 
     /// Checks the callback's state, in constant time, and turns code and verifier into an exchange. Nothing is sent.
@@ -75,7 +83,7 @@ impl<K> PkceSession<K> {
 }
 
 impl<K> PlainSession<K> {
-    pub(crate) fn begin(caller: Caller<K>, redirect_uri: &RedirectUri, parameters: &Parameters) -> Result<Self, Error> {
+    pub(crate) fn begin(caller: Caller<K>, redirect_uri: RedirectUri, parameters: Parameters) -> Result<Self, Error> {
         Ok(Self { login: Login::begin(caller, redirect_uri, None, parameters)? })
     }
 
@@ -83,6 +91,12 @@ impl<K> PlainSession<K> {
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.login.url
+    }
+
+    /// Where the application goes on after the login, as it was set when the login began.
+    #[must_use]
+    pub fn return_path(&self) -> Option<&ReturnPath> {
+        self.login.return_path.as_ref()
     }
 
     /// Checks the callback's state, in constant time, and turns the code into an exchange. Nothing is sent.
@@ -177,6 +191,10 @@ impl Callback {
     #[must_use]
     pub fn from_parts(code: AuthorizationCode, state: Option<State>) -> Self {
         Self { answer: Answer::Code(code), state }
+    }
+
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.state.as_ref()
     }
 
     /// The code, if the callback belongs to the login with this state, or to none where none is expected.

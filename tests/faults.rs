@@ -339,7 +339,7 @@ async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budge
     let client = builder(server.base_url()).clock(waiting.clone()).build()?;
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
     let error = Error::from(grant.send().await.unwrap_err());
-    assert_eq!(waiting.waits(), []);
+    assert_eq!(waiting.waits(), Vec::<Duration>::new());
     assert_eq!(server.requests().len(), 1);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
     Ok(())

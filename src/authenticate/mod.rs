@@ -5,7 +5,7 @@ mod magic_auth;
 pub(crate) mod outcome;
 mod password;
 mod refresh;
-mod steps;
+pub(crate) mod steps;
 
 use std::net::IpAddr;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::outcome::{Authentication, Rejected};
 use super::{RequestContext, authenticate, call, may_try_again};
@@ -41,7 +41,7 @@ impl<K> Pending<K> {
 }
 
 /// The user of a login that is not finished, as far as the API tells.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PendingUser {
     /// The ID.
@@ -61,7 +61,7 @@ open_enum! {
 }
 
 /// A second factor of a user.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AuthenticationFactor {
     /// The ID.
@@ -72,7 +72,7 @@ pub struct AuthenticationFactor {
 }
 
 /// An organization that the user may sign in to.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OrganizationChoice {
     /// The ID.
@@ -162,8 +162,8 @@ impl<S: ContinuesLogin> fmt::Debug for StepAnswer<S> {
 /// The user must enrol a second factor before the login goes on.
 #[must_use = "the login is not finished: enrol a factor with `enroll_totp(issuer, user)`"]
 pub struct MfaEnrollment<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) user: PendingUser,
+    pub(crate) pending: Pending<K>,
+    pub(crate) user: PendingUser,
 }
 
 impl<K> MfaEnrollment<K> {
@@ -235,9 +235,9 @@ struct EnrolledTotp {
 }
 
 #[derive(Deserialize)]
-pub(super) struct SentChallenge {
-    pub(super) id: AuthenticationChallengeId,
-    pub(super) expires_at: Option<Timestamp>,
+pub(crate) struct SentChallenge {
+    pub(crate) id: AuthenticationChallengeId,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl<K> TotpEnrollmentRequest<K> {
@@ -274,9 +274,9 @@ impl Failure {
 /// The user must give a code of a second factor, and it isn't known yet which.
 #[must_use = "the login is not finished: `challenge(factor)` one of the `factors()`"]
 pub struct MfaChallenge<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) user: Option<PendingUser>,
-    pub(super) factors: Vec<AuthenticationFactor>,
+    pub(crate) pending: Pending<K>,
+    pub(crate) user: Option<PendingUser>,
+    pub(crate) factors: Vec<AuthenticationFactor>,
 }
 
 impl<K> MfaChallenge<K> {
@@ -342,13 +342,13 @@ impl<K> ChallengeRequest<K> {
 /// The user must give a code of the factor that was challenged.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct TotpChallenge<K> {
-    pending: Pending<K>,
-    id: AuthenticationChallengeId,
-    expires_at: Option<Timestamp>,
+    pub(crate) pending: Pending<K>,
+    pub(crate) id: AuthenticationChallengeId,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 impl<K> TotpChallenge<K> {
-    pub(super) fn new(pending: Pending<K>, challenge: SentChallenge) -> Self {
+    pub(crate) fn new(pending: Pending<K>, challenge: SentChallenge) -> Self {
         Self { pending, id: challenge.id, expires_at: challenge.expires_at }
     }
 
@@ -402,9 +402,9 @@ impl<K> Step for TotpChallenge<K> {
 /// The user must give the code that was sent to the e-mail address.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct EmailVerification<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) email: Option<String>,
-    pub(super) id: Option<EmailVerificationId>,
+    pub(crate) pending: Pending<K>,
+    pub(crate) email: Option<String>,
+    pub(crate) id: Option<EmailVerificationId>,
 }
 
 impl<K> EmailVerification<K> {
@@ -459,9 +459,9 @@ impl<K> Step for EmailVerification<K> {
 /// The user must choose one of several organizations.
 #[must_use = "the login is not finished: `select(id)` one of the `organizations()`"]
 pub struct OrganizationSelection<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) user: Option<PendingUser>,
-    pub(super) organizations: Vec<OrganizationChoice>,
+    pub(crate) pending: Pending<K>,
+    pub(crate) user: Option<PendingUser>,
+    pub(crate) organizations: Vec<OrganizationChoice>,
 }
 
 impl<K> OrganizationSelection<K> {
@@ -527,10 +527,10 @@ impl<K> Step for OrganizationSelection<K> {
 /// The user must sign in over SSO.
 #[must_use = "the login is not finished: begin another with `authorize(connection, redirect)`"]
 pub struct SsoRequired<K> {
-    pub(super) caller: Caller<K>,
-    pub(super) email: Option<String>,
-    pub(super) connection_ids: Vec<ConnectionId>,
-    pub(super) token: Option<PendingAuthenticationToken>,
+    pub(crate) caller: Caller<K>,
+    pub(crate) email: Option<String>,
+    pub(crate) connection_ids: Vec<ConnectionId>,
+    pub(crate) token: Option<PendingAuthenticationToken>,
 }
 
 impl<K> SsoRequired<K> {
@@ -573,11 +573,11 @@ impl<K> SsoRequired<K> {
 /// The organization allows other ways to sign in than the one that was tried.
 #[must_use = "the login is not finished: begin another with one of the `allowed_methods()`"]
 pub struct OrganizationMethodsRequired<K> {
-    pub(super) caller: Caller<K>,
-    pub(super) email: Option<String>,
-    pub(super) sso_connection_ids: Vec<ConnectionId>,
-    pub(super) methods: BTreeMap<String, bool>,
-    pub(super) token: Option<PendingAuthenticationToken>,
+    pub(crate) caller: Caller<K>,
+    pub(crate) email: Option<String>,
+    pub(crate) sso_connection_ids: Vec<ConnectionId>,
+    pub(crate) methods: BTreeMap<String, bool>,
+    pub(crate) token: Option<PendingAuthenticationToken>,
 }
 
 impl<K> OrganizationMethodsRequired<K> {
@@ -614,8 +614,8 @@ impl<K> OrganizationMethodsRequired<K> {
 /// WorkOS Radar wants a code that was sent by e-mail.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarEmailChallenge<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) id: RadarChallengeId,
+    pub(crate) pending: Pending<K>,
+    pub(crate) id: RadarChallengeId,
 }
 
 impl<K> RadarEmailChallenge<K> {
@@ -663,8 +663,8 @@ impl<K> Step for RadarEmailChallenge<K> {
 /// WorkOS Radar wants the telephone number of a new user, and a code that is sent to it.
 #[must_use = "the login is not finished: `send(phone_number)`"]
 pub struct RadarSmsSignUp<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) user: PendingUser,
+    pub(crate) pending: Pending<K>,
+    pub(crate) user: PendingUser,
 }
 
 impl<K> RadarSmsSignUp<K> {
@@ -738,9 +738,9 @@ impl<K> RadarSmsRequest<K> {
 /// WorkOS Radar wants a code that was sent by SMS.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarSmsCode<K> {
-    pub(super) pending: Pending<K>,
+    pub(crate) pending: Pending<K>,
     /// Of a sign-up; at a sign-in the API knows them itself.
-    pub(super) sent: Option<(VerificationId, PhoneNumber)>,
+    pub(crate) sent: Option<(VerificationId, PhoneNumber)>,
 }
 
 impl<K> RadarSmsCode<K> {
@@ -796,9 +796,9 @@ impl<K> Step for RadarSmsCode<K> {
 /// A login that goes on in a way that this release does not model: its code, its message and its token.
 #[must_use = "the login is not finished"]
 pub struct UnfinishedLogin<K> {
-    pub(super) pending: Pending<K>,
-    pub(super) code: ErrorCode,
-    pub(super) message: Option<ServerMessage>,
+    pub(crate) pending: Pending<K>,
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<ServerMessage>,
 }
 
 impl<K> UnfinishedLogin<K> {
@@ -829,9 +829,9 @@ impl<K> UnfinishedLogin<K> {
 
 /// A login that can't go on this way: the application or the user must change something first.
 pub struct BlockedLogin<K> {
-    pub(super) client: Client<K>,
-    pub(super) code: ErrorCode,
-    pub(super) message: Option<ServerMessage>,
+    pub(crate) client: Client<K>,
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<ServerMessage>,
 }
 
 impl<K> BlockedLogin<K> {

@@ -1,0 +1,307 @@
+//! Logins that cross a restart or a browser round-trip: sealed strings, stores, a login cookie.
+
+mod cookie;
+mod seal;
+mod store;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+use zeroize::Zeroizing;
+
+pub use cookie::LoginCookies;
+pub use store::{DirectoryStore, LoginHandle, MemoryStore, PkceStore, StoredLogin};
+
+use crate::authenticate::Rejected;
+use crate::authenticate::steps::{
+    EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, Pending, RadarEmailChallenge, RadarSmsCode,
+    RadarSmsSignUp, TotpChallenge,
+};
+use crate::client::{Caller, Client};
+use crate::credentials::{HasApiKey, HasClientId};
+use crate::error::{Error, ParkedError};
+use crate::id::{RedirectUri, ReturnPath};
+use crate::pkce::{Login, PkceSession};
+use crate::secret::{CodeVerifier, CookiePassword, PendingAuthenticationToken, State};
+use crate::wire;
+
+/// How long a parked login is good for, unless said otherwise.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// Seals logins that wait for a human, so that another process of the same application can go on with them.
+///
+/// The sealed string may be kept anywhere: it can't be read or changed without the password, and expires. It is bound to
+/// the client ID, the base URL and, for a login in the browser, the redirect URI. Whoever holds it can resume it as often
+/// as they like until then; single use is the API's (the code, the pending token) or that of a [`PkceStore`].
+///
+/// ```
+/// use workos_auth::{ConfidentialClient, CookiePassword, Parking, PkceSession, RedirectUri, ReturnPath};
+///
+/// let client = ConfidentialClient::new("client_123", "sk_example")?;
+/// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
+/// let redirect = RedirectUri::new("https://example.com/callback")?;
+///
+/// let session = client.authorize(redirect.clone()).authkit().return_path(ReturnPath::new("/inbox")?).begin()?;
+/// let sealed = parking.park(session)?;
+///
+/// // In another process:
+/// let session = parking.resume_login(&client, &redirect, &sealed)?;
+/// assert_eq!(session.return_path().map(ReturnPath::as_str), Some("/inbox"));
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub struct Parking {
+    password: CookiePassword,
+    lifetime: Duration,
+}
+
+impl Parking {
+    /// Seals with this password, for ten minutes each.
+    #[must_use]
+    pub fn new(password: CookiePassword) -> Self {
+        Self { password, lifetime: LIFETIME }
+    }
+
+    /// How long a parked login is good for.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Seals a login or a step.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); the value comes back.
+    pub fn park<F>(&self, flow: F) -> Result<String, Rejected<F>>
+    where
+        F: Parkable,
+    {
+        seal(&flow, wire::text(&self.password), self.lifetime).map_err(|error| Rejected::returning(error, flow))
+    }
+
+    /// Resumes a login in the browser, for the handler of its callback.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with its own reason for each way it can fail. Nothing is sent.
+    pub fn resume_login<K>(
+        &self,
+        client: &Client<K>,
+        redirect_uri: &RedirectUri,
+        sealed: &str,
+    ) -> Result<PkceSession<K>, Error>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        open(client, Some(redirect_uri), wire::text(&self.password), sealed)
+    }
+
+    /// Resumes a step.
+    ///
+    /// # Errors
+    /// As [`resume_login`](Self::resume_login).
+    pub fn resume_step<K, F>(&self, client: &Client<K>, sealed: &str) -> Result<F, Error>
+    where
+        K: HasApiKey + HasClientId,
+        F: ParkableStep<Credentials = K>,
+    {
+        open(client, None, wire::text(&self.password), sealed)
+    }
+}
+
+impl fmt::Debug for Parking {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Parking").field("lifetime", &self.lifetime).finish_non_exhaustive()
+    }
+}
+
+/// A login or step that [`Parking`] seals: those of clients that hold an API key. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this value can't be sealed",
+    label = "neither a login nor a step that waits for a human",
+    note = "a `PkceSession` and the steps of an `Authentication` can be sealed by a client that holds an API key",
+    note = "a public client keeps its login with `session.store(&store)` in a `PkceStore`"
+)]
+pub trait Parkable: Park {}
+
+/// A step that [`Parking`] seals. Sealed.
+pub trait ParkableStep: Parkable {}
+
+mod sealed {
+    use serde_json::Value;
+
+    use crate::client::Caller;
+    use crate::id::RedirectUri;
+
+    /// What of a flow is kept: its secrets, and the rest.
+    #[allow(missing_debug_implementations, reason = "it holds exposed secrets")]
+    pub struct Packed<'a> {
+        pub(super) secrets: Vec<&'a str>,
+        pub(super) details: Value,
+    }
+
+    pub trait Park: Sized {
+        type Credentials;
+        const KIND: &'static str;
+
+        fn caller(&self) -> &Caller<Self::Credentials>;
+        fn redirect_uri(&self) -> Option<&RedirectUri> {
+            None
+        }
+        fn pack(&self) -> Packed<'_>;
+        fn unpack(caller: Caller<Self::Credentials>, secrets: &[&str], details: Value) -> Option<Self>;
+    }
+}
+
+use sealed::{Packed, Park};
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    kind: &'a str,
+    expires: i64,
+    client_id: &'a str,
+    base_url: &'a str,
+    redirect_uri: Option<&'a str>,
+    secrets: &'a [&'a str],
+    details: &'a Value,
+}
+
+#[derive(Deserialize)]
+struct OpenEnvelope {
+    kind: String,
+    expires: i64,
+    client_id: String,
+    base_url: String,
+    redirect_uri: Option<String>,
+    secrets: Vec<Zeroizing<String>>,
+    details: Value,
+}
+
+fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String, Error> {
+    let caller = flow.caller();
+    let core = &caller.client.core;
+    let packed = flow.pack();
+    let expires = core.runtime.clock.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
+    let envelope = Envelope {
+        kind: F::KIND,
+        expires: expires.as_second(),
+        client_id: caller.identity().client_id.as_str(),
+        base_url: core.base_url.as_str(),
+        redirect_uri: flow.redirect_uri().map(RedirectUri::as_str),
+        secrets: &packed.secrets,
+        details: &packed.details,
+    };
+    seal::seal(password, &wire::body(&envelope)?, core.runtime.random.as_ref())
+}
+
+fn open<K: HasClientId, F: Park<Credentials = K>>(
+    client: &Client<K>,
+    redirect_uri: Option<&RedirectUri>,
+    password: &str,
+    sealed: &str,
+) -> Result<F, Error> {
+    let text = seal::open(password, sealed).map_err(Error::parked)?;
+    let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
+    let problem = if envelope.kind != F::KIND {
+        Some(ParkedError::WrongKind)
+    } else if envelope.client_id != client.client_id().as_str() {
+        Some(ParkedError::WrongClient)
+    } else if envelope.base_url != client.base_url() {
+        Some(ParkedError::WrongBaseUrl)
+    } else if envelope.redirect_uri.as_deref() != redirect_uri.map(RedirectUri::as_str) {
+        Some(ParkedError::WrongRedirectUri)
+    } else if client.core.runtime.clock.now().as_second() >= envelope.expires {
+        Some(ParkedError::Expired)
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        return Err(Error::parked(problem));
+    }
+    let secrets: Vec<&str> = envelope.secrets.iter().map(|secret| secret.as_str()).collect();
+    F::unpack(Caller::new(client), &secrets, envelope.details).ok_or_else(|| Error::parked(ParkedError::Malformed))
+}
+
+impl<K: HasApiKey> Parkable for PkceSession<K> {}
+
+impl<K> Park for PkceSession<K> {
+    type Credentials = K;
+    const KIND: &'static str = "login";
+
+    fn caller(&self) -> &Caller<K> {
+        &self.login.caller
+    }
+
+    fn redirect_uri(&self) -> Option<&RedirectUri> {
+        Some(&self.login.redirect_uri)
+    }
+
+    fn pack(&self) -> Packed<'_> {
+        Packed {
+            // The URL holds the state, and an invitation token perhaps.
+            secrets: vec![wire::text(&self.verifier), wire::text(&self.login.state), self.login.url.as_str()],
+            details: json!({"redirect_uri": self.login.redirect_uri.as_str(), "return_path": self.login.return_path}),
+        }
+    }
+
+    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
+        let [verifier, state, url] = secrets else { return None };
+        Some(Self {
+            verifier: CodeVerifier::new(*verifier),
+            login: Login {
+                caller,
+                url: Url::parse(url).ok()?,
+                state: State::new(*state),
+                redirect_uri: RedirectUri::new(details.get("redirect_uri")?.as_str()?).ok()?,
+                return_path: field::<Option<ReturnPath>>(&details, "return_path")?,
+            },
+        })
+    }
+}
+
+fn field<T: serde::de::DeserializeOwned>(details: &Value, name: &str) -> Option<T> {
+    serde_json::from_value(details.get(name)?.clone()).ok()
+}
+
+/// Each step is its pending token and the fields it shows.
+macro_rules! parkable {
+    ($($name:ident = $kind:literal { $($field:ident),* };)*) => {$(
+        impl<K: HasApiKey> Parkable for $name<K> {}
+        impl<K: HasApiKey> ParkableStep for $name<K> {}
+
+        impl<K> Park for $name<K> {
+            type Credentials = K;
+            const KIND: &'static str = $kind;
+
+            fn caller(&self) -> &Caller<K> {
+                &self.pending.caller
+            }
+
+            fn pack(&self) -> Packed<'_> {
+                Packed {
+                    secrets: vec![wire::text(&self.pending.token)],
+                    details: json!({$(stringify!($field): self.$field),*}),
+                }
+            }
+
+            fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
+                let [token] = secrets else { return None };
+                let pending = Pending { caller, token: PendingAuthenticationToken::new(*token) };
+                Some(Self { pending, $($field: field(&details, stringify!($field))?),* })
+            }
+        }
+    )*};
+}
+
+parkable! {
+    MfaEnrollment = "mfa_enrollment" { user };
+    MfaChallenge = "mfa_challenge" { user, factors };
+    EmailVerification = "email_verification" { email, id };
+    OrganizationSelection = "organization_selection" { user, organizations };
+    RadarEmailChallenge = "radar_email" { id };
+    RadarSmsSignUp = "radar_sms_sign_up" { user };
+    RadarSmsCode = "radar_sms_code" { sent };
+    TotpChallenge = "totp_challenge" { id, expires_at };
+}

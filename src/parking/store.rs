@@ -1,0 +1,264 @@
+//! Stores for logins in the browser, for every kind of client: single use beyond the process.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use url::Url;
+
+use super::LIFETIME;
+use crate::authenticate::Rejected;
+use crate::client::Client;
+use crate::credentials::HasClientId;
+use crate::error::{CallbackError, Error, ParkedError};
+use crate::id::RedirectUri;
+use crate::pkce::{Callback, PkceSession};
+use crate::secret::State;
+use crate::wire;
+
+/// What a [`PkceStore`] keeps under a key. It can't be read without the handle, which the store never sees.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct StoredLogin {
+    /// SHA-256 of the login's state, in hex: what [`PkceStore::take`] compares.
+    pub state_hash: String,
+    /// After this time the entry may be dropped.
+    pub expires: Timestamp,
+    /// The login, sealed with its handle.
+    pub sealed: String,
+}
+
+impl StoredLogin {
+    /// Whether it is the login with this state; constant-time.
+    #[must_use]
+    pub fn matches(&self, state_hash: &str) -> bool {
+        self.state_hash.as_bytes().ct_eq(state_hash.as_bytes()).into()
+    }
+}
+
+/// Keeps logins while their users are at the browser, so that each is taken at most once, by whichever process gets the
+/// callback.
+///
+/// The key is SHA-256 of a random handle that lives in the user's browser or in the process, never the state, and the
+/// value is sealed with that handle: a store that leaks gives nothing away.
+pub trait PkceStore: Send + Sync {
+    /// Keeps a login.
+    ///
+    /// # Errors
+    /// Whatever went wrong; it becomes the source of an [`Error`].
+    fn put(&self, key: &str, login: StoredLogin) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Takes the login out if it [`matches`](StoredLogin::matches) the state, and leaves it where it is if it doesn't: a
+    /// forged callback must remove nothing. Of several calls at once, one gets it.
+    ///
+    /// # Errors
+    /// Whatever went wrong; it becomes the source of an [`Error`].
+    fn take(&self, key: &str, state_hash: &str) -> impl Future<Output = io::Result<Option<StoredLogin>>> + Send;
+
+    /// How long a login is kept; ten minutes unless said otherwise.
+    fn lifetime(&self) -> Duration {
+        LIFETIME
+    }
+}
+
+/// The handle of a stored login: 256 random bits, for a cookie of the user's browser or the memory of the process.
+///
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+pub struct LoginHandle(State);
+
+impl LoginHandle {
+    /// Takes a handle back, as it was kept.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(State::new(value))
+    }
+
+    fn key(&self) -> String {
+        hash(wire::text(self))
+    }
+}
+
+impl ExposeSecret<str> for LoginHandle {
+    fn expose_secret(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for LoginHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LoginHandle([REDACTED])")
+    }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+impl<K> PkceSession<K> {
+    /// Puts the login into a store, and gives the URL for the browser and the handle to take it out with.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::Store`]; the session comes back.
+    pub async fn store(self, store: &impl PkceStore) -> Result<(Url, LoginHandle), Rejected<Self>> {
+        match self.put(store).await {
+            Ok(handle) => Ok((self.login.url, handle)),
+            Err(error) => Err(Rejected::returning(error, self)),
+        }
+    }
+
+    async fn put(&self, store: &impl PkceStore) -> Result<LoginHandle, Error> {
+        let runtime = &self.login.caller.client.core.runtime;
+        let handle = LoginHandle(wire::random_state(runtime.random.as_ref())?);
+        let lifetime = store.lifetime();
+        let login = StoredLogin {
+            state_hash: hash(wire::text(&self.login.state)),
+            expires: runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX),
+            sealed: super::seal(self, wire::text(&handle), lifetime)?,
+        };
+        store.put(&handle.key(), login).await.map_err(Error::store)?;
+        Ok(handle)
+    }
+}
+
+/// # Logins that were stored
+impl<K> Client<K> {
+    /// Takes a login out of a store for its callback, which is then exchanged with it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NotFound`] when there is no such login or it has
+    /// another state: then nothing was removed. [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no
+    /// state.
+    pub async fn resume_login(
+        &self,
+        store: &impl PkceStore,
+        handle: &LoginHandle,
+        redirect_uri: &RedirectUri,
+        callback: &Callback,
+    ) -> Result<PkceSession<K>, Error>
+    where
+        K: HasClientId,
+    {
+        let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
+        let taken = store.take(&handle.key(), &hash(wire::text(state))).await.map_err(Error::store)?;
+        let login = taken.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
+        super::open(self, Some(redirect_uri), wire::text(handle), &login.sealed)
+    }
+}
+
+/// Keeps logins in the memory of this process.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<HashMap<String, StoredLogin>>);
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl PkceStore for MemoryStore {
+    async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
+        let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Timestamp::now();
+        logins.retain(|_, login| login.expires > now);
+        logins.insert(key.to_owned(), login);
+        Ok(())
+    }
+
+    async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
+        let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logins.get(key).is_some_and(|login| login.matches(state_hash)) { Ok(logins.remove(key)) } else { Ok(None) }
+    }
+}
+
+/// Keeps logins in a directory, one file each, readable by its owner alone (mode 0600 on Unix).
+///
+/// A file appears whole or not at all, and of several processes that take it one gets it. The files are small, and are read
+/// and written on the calling thread.
+#[derive(Clone, Debug)]
+pub struct DirectoryStore {
+    directory: PathBuf,
+}
+
+impl DirectoryStore {
+    /// Opens a directory, and makes it (mode 0700 on Unix) if it isn't there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
+        let directory = directory.into();
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&directory).map_err(Error::store)?;
+        Ok(Self { directory })
+    }
+
+    fn file(&self, key: &str) -> PathBuf {
+        self.directory.join(format!("{key}.login"))
+    }
+
+    /// Drops what nobody came back for.
+    fn sweep(&self) -> io::Result<()> {
+        let now = Timestamp::now();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            let stale = path.extension().is_some_and(|extension| extension == "login")
+                && read(&path).is_ok_and(|login| login.is_some_and(|login| login.expires <= now));
+            if stale {
+                ignore_missing(fs::remove_file(path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PkceStore for DirectoryStore {
+    async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
+        self.sweep()?;
+        let temporary = self.directory.join(format!(".{key}.{}.new", std::process::id()));
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&temporary)?;
+        file.write_all(&serde_json::to_vec(&login)?)?;
+        file.sync_all()?;
+        fs::rename(temporary, self.file(key))
+    }
+
+    async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
+        let path = self.file(key);
+        match read(&path)? {
+            Some(login) if login.matches(state_hash) => {
+                // Of several processes that have read it, the one whose removal succeeds has taken it.
+                let removed = fs::remove_file(path).map(|()| Some(login));
+                removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) })
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<StoredLogin>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}

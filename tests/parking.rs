@@ -1,0 +1,313 @@
+//! Logins that cross a restart: sealed strings, stores, the login cookie. Nothing here talks to a server.
+
+use std::time::Duration;
+
+use workos_auth::testing::ManualClock;
+use workos_auth::{
+    Callback, CallbackError, Client, Confidential, ConfidentialClient, CookiePassword, DirectoryStore,
+    EmailVerification, Error, ErrorKind, ExposeSecret, LoginCookies, LoginHandle, MemoryStore, OrganizationSelection,
+    ParkedError, Parking, PendingAuthenticationToken, PkceSession, PkceStore, Public, PublicClient, RadarSmsCode,
+    RedirectUri, ReturnPath, TotpChallenge,
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+const BASE_URL: &str = "http://127.0.0.1:9";
+
+fn clock() -> ManualClock {
+    ManualClock::new(jiff::Timestamp::now())
+}
+
+fn client(clock: &ManualClock) -> ConfidentialClient {
+    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url(BASE_URL);
+    builder.clock(clock.clone()).build().unwrap()
+}
+
+fn public() -> PublicClient {
+    Client::builder().client_id("client_123").base_url(BASE_URL).build().unwrap()
+}
+
+fn parking() -> Parking {
+    Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef").unwrap())
+}
+
+fn redirect() -> RedirectUri {
+    RedirectUri::new("https://example.com/callback").unwrap()
+}
+
+fn begin<K: workos_auth::HasClientId>(client: &Client<K>) -> PkceSession<K> {
+    client.authorize(redirect()).authkit().return_path(ReturnPath::new("/inbox?x=1").unwrap()).begin().unwrap()
+}
+
+fn callback<K>(session: &PkceSession<K>) -> Callback {
+    let state = session.url().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    Callback::from_query(&format!("code=the-code&state={state}")).unwrap()
+}
+
+fn reason(error: impl Into<Error>) -> ParkedError {
+    match error.into().kind() {
+        ErrorKind::Parked(reason) => *reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_login_is_resumed_elsewhere() -> Outcome {
+    let clock = clock();
+    let session = begin(&client(&clock));
+    let (callback, url) = (callback(&session), session.url().clone());
+    let sealed = parking().park(session)?;
+    assert!(sealed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{sealed}");
+
+    let session = parking().resume_login(&client(&clock), &redirect(), &sealed)?;
+    assert_eq!(session.url(), &url);
+    assert_eq!(session.return_path().map(ReturnPath::as_str), Some("/inbox?x=1"));
+    assert!(session.exchange(callback).is_ok());
+    Ok(())
+}
+
+#[test]
+fn every_reason_not_to_resume_has_its_own_error() -> Outcome {
+    let clock = clock();
+    let here = client(&clock);
+    let sealed = parking().park(begin(&here))?;
+    let resume = |sealed: &str| parking().resume_login(&here, &redirect(), sealed).map(drop).map_err(reason);
+
+    assert_eq!(resume(&sealed), Ok(()));
+    let middle = sealed.len() / 2;
+    let other = if sealed[middle..].starts_with('A') { "B" } else { "A" };
+    let changed = format!("{}{other}{}", &sealed[..middle], &sealed[middle + 1..]);
+    for (damaged, expected) in [
+        (String::new(), ParkedError::Malformed),
+        ("nonsense".to_owned(), ParkedError::Malformed),
+        ("wa1.".to_owned(), ParkedError::Malformed),
+        ("wa1.!!!!".to_owned(), ParkedError::Malformed),
+        (sealed[..30].to_owned(), ParkedError::Malformed),
+        (sealed.replace("wa1.", "wa2."), ParkedError::UnknownVersion),
+        (changed, ParkedError::Tampered),
+    ] {
+        assert_eq!(resume(&damaged), Err(expected), "{damaged}");
+    }
+    let other = Parking::new(CookiePassword::new("fedcba9876543210fedcba9876543210")?);
+    assert_eq!(
+        other.resume_login(&here, &redirect(), &sealed).map(drop).map_err(reason),
+        Err(ParkedError::WrongPassword)
+    );
+    let elsewhere = RedirectUri::new("https://example.com/other")?;
+    assert_eq!(
+        parking().resume_login(&here, &elsewhere, &sealed).map(drop).map_err(reason),
+        Err(ParkedError::WrongRedirectUri)
+    );
+    let theirs = here.with_client_id("client_456".parse()?);
+    assert_eq!(
+        parking().resume_login(&theirs, &redirect(), &sealed).map(drop).map_err(reason),
+        Err(ParkedError::WrongClient)
+    );
+    let staging = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:10");
+    let staging = staging.clock(clock.clone()).build()?;
+    assert_eq!(
+        parking().resume_login(&staging, &redirect(), &sealed).map(drop).map_err(reason),
+        Err(ParkedError::WrongBaseUrl)
+    );
+    let step: Result<TotpChallenge<Confidential>, Error> = parking().resume_step(&here, &sealed);
+    assert_eq!(step.map(drop).map_err(reason), Err(ParkedError::WrongKind));
+
+    clock.advance(Duration::from_secs(599));
+    assert_eq!(resume(&sealed), Ok(()));
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(resume(&sealed), Err(ParkedError::Expired));
+    let longer = parking().lifetime(Duration::from_secs(3600)).park(begin(&here))?;
+    clock.advance(Duration::from_secs(3000));
+    assert_eq!(resume(&longer), Ok(()));
+    Ok(())
+}
+
+#[test]
+fn every_single_character_is_guarded() -> Outcome {
+    let clock = clock();
+    let here = client(&clock);
+    let sealed = parking().park(begin(&here))?;
+    for (index, byte) in sealed.bytes().enumerate() {
+        let mut damaged = sealed.clone().into_bytes();
+        damaged[index] = if byte == b'A' { b'B' } else { b'A' };
+        let damaged = String::from_utf8(damaged)?;
+        let error = parking().resume_login(&here, &redirect(), &damaged).map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Parked(_)), "{index}: {error:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn steps_are_parked_with_what_they_show() -> Outcome {
+    let clock = clock();
+    let client = client(&clock);
+    let pending = || PendingAuthenticationToken::new("canary-pending");
+    let parking = parking();
+
+    let sealed = parking.park(TotpChallenge::from_parts(&client, pending(), "auth_challenge_1".parse()?))?;
+    assert!(!sealed.contains("canary"));
+    let step: TotpChallenge<Confidential> = parking.resume_step(&client, &sealed)?;
+    assert_eq!(step.id().as_str(), "auth_challenge_1");
+
+    let sealed = parking.park(OrganizationSelection::from_parts(&client, pending()))?;
+    let step: OrganizationSelection<Confidential> = parking.resume_step(&client, &sealed)?;
+    assert!(step.organizations().is_empty());
+    let sealed = parking.park(EmailVerification::from_parts(&client, pending()))?;
+    let _: EmailVerification<Confidential> = parking.resume_step(&client, &sealed)?;
+    let sms = RadarSmsCode::from_parts(&client, pending(), "verification_1".parse()?, "+15005550006".parse()?);
+    let sealed = parking.park(sms)?;
+    let _: RadarSmsCode<Confidential> = parking.resume_step(&client, &sealed)?;
+    let wrong: Result<EmailVerification<Confidential>, Error> = parking.resume_step(&client, &sealed);
+    assert_eq!(wrong.map(drop).map_err(reason), Err(ParkedError::WrongKind));
+    Ok(())
+}
+
+/// What every store must do, for public clients too.
+async fn check(store: &impl PkceStore) -> Outcome {
+    let client = public();
+    let session = begin(&client);
+    let true_callback = callback(&session);
+    let (_, handle) = session.store(store).await?;
+    let handle = LoginHandle::new(handle.expose_secret().to_owned());
+
+    for forged in ["code=evil&state=forged", "error=access_denied&state=forged"] {
+        let forged = Callback::from_query(forged)?;
+        let error = client.resume_login(store, &handle, &redirect(), &forged).await.unwrap_err();
+        assert_eq!(reason(error), ParkedError::NotFound);
+    }
+    let stateless = client.resume_login(store, &handle, &redirect(), &Callback::from_query("code=a")?).await;
+    assert!(matches!(stateless.unwrap_err().kind(), ErrorKind::Callback(CallbackError::MissingState)));
+    let unknown = LoginHandle::new("unknown");
+    let error = client.resume_login(store, &unknown, &redirect(), &true_callback).await.unwrap_err();
+    assert_eq!(reason(error), ParkedError::NotFound);
+
+    // Nothing of that has removed the login; of two that take it, one gets it.
+    let uri = redirect();
+    let (first, second) = tokio::join!(
+        client.resume_login(store, &handle, &uri, &true_callback),
+        client.resume_login(store, &handle, &uri, &true_callback),
+    );
+    let (taken, missed) = if first.is_ok() { (first, second) } else { (second, first) };
+    assert_eq!(reason(missed.map(drop).unwrap_err()), ParkedError::NotFound);
+    let session: PkceSession<Public> = taken?;
+    assert_eq!(session.return_path().map(ReturnPath::as_str), Some("/inbox?x=1"));
+    assert!(session.exchange(true_callback).is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_memory_store_gives_each_login_once() -> Outcome {
+    check(&MemoryStore::new()).await
+}
+
+fn directory(name: &str) -> std::path::PathBuf {
+    let directory =
+        std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    directory
+}
+
+#[tokio::test]
+async fn the_directory_store_gives_each_login_once() -> Outcome {
+    check(&DirectoryStore::open(directory("once"))?).await
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_directory_is_private_and_holds_no_secret_in_plain_text() -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = directory("private");
+    let store = DirectoryStore::open(&path)?;
+    let session = begin(&public());
+    let callback = callback(&session);
+    let state = session.url().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let (_, handle) = session.store(&store).await?;
+    assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o700);
+    let files: Vec<_> = std::fs::read_dir(&path)?.collect::<Result<_, _>>()?;
+    assert_eq!(files.len(), 1, "no temporary file is left");
+    assert_eq!(files[0].metadata()?.permissions().mode() & 0o777, 0o600);
+    let content = std::fs::read_to_string(files[0].path())?;
+    let name = files[0].file_name().into_string().unwrap();
+    for secret in [state.as_str(), handle.expose_secret(), "code_verifier", "inbox"] {
+        assert!(!content.contains(secret) && !name.contains(secret), "{secret} in {name}: {content}");
+    }
+    drop(public().resume_login(&store, &handle, &redirect(), &callback).await?);
+    assert_eq!(std::fs::read_dir(&path)?.count(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stored_login_expires_and_is_swept() -> Outcome {
+    let path = directory("swept");
+    let store = DirectoryStore::open(&path)?;
+    let past = ManualClock::new(jiff::Timestamp::now() - Duration::from_secs(601));
+    let late = Client::builder().client_id("client_123").base_url(BASE_URL).clock(past).build()?;
+    let session = begin(&late);
+    let callback = callback(&session);
+    let (_, handle) = session.store(&store).await?;
+    let error = public().resume_login(&store, &handle, &redirect(), &callback).await.unwrap_err();
+    assert_eq!(reason(error), ParkedError::Expired);
+
+    let _ = begin(&late).store(&store).await?;
+    let _ = begin(&public()).store(&store).await?;
+    assert_eq!(std::fs::read_dir(&path)?.count(), 1, "the stale one is gone");
+    Ok(())
+}
+
+#[test]
+fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
+    let clock = clock();
+    let client = client(&clock);
+    let (first, second) = (begin(&client), begin(&client));
+    let (first_callback, second_callback) = (callback(&first), callback(&second));
+    let first = LoginCookies::from_header("theme=dark").begin(&parking(), first)?;
+    let second = LoginCookies::from_header("").begin(&parking(), second)?;
+    let text = first[0].to_string();
+    for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=600"] {
+        assert!(text.contains(attribute), "{attribute} is missing in {text}");
+    }
+    assert_ne!(first[0].name(), second[0].name());
+
+    let header = format!("theme=dark; {}; {}", first[0].stripped(), second[0].stripped());
+    let cookies = LoginCookies::from_header(&header);
+    for callback in [second_callback, first_callback] {
+        let (session, clear) = cookies.resume(&parking(), &client, &redirect(), &callback)?;
+        assert!(header.contains(clear.name()) && clear.value().is_empty());
+        assert!(clear.to_string().contains("Max-Age=0"));
+        assert!(session.exchange(callback).is_ok());
+    }
+    let forged = Callback::from_query("code=evil&state=forged")?;
+    let error = cookies.resume(&parking(), &client, &redirect(), &forged).map(drop).unwrap_err();
+    assert_eq!(reason(error), ParkedError::NotFound);
+
+    let many: Vec<String> = (0..7).map(|index| format!("workos-login-{index}=x")).collect();
+    let set = LoginCookies::from_header(&many.join("; ")).begin(&parking(), begin(&client))?;
+    let cleared: Vec<&str> = set[1..].iter().map(cookie::Cookie::name).collect();
+    assert_eq!(cleared, ["workos-login-0", "workos-login-1", "workos-login-2"], "five remain, the new one among them");
+
+    let local = client.authorize(RedirectUri::new("http://localhost:3000/callback")?).authkit().begin()?;
+    let set = LoginCookies::from_header("").begin(&parking(), local)?;
+    assert_eq!(set[0].secure(), Some(false), "a browser drops a Secure cookie of plain http");
+    Ok(())
+}
+
+#[test]
+fn return_paths_stay_on_their_origin() {
+    for accepted in ["/", "/inbox", "/inbox?x=1#y", "/a//b", "/%2f"] {
+        assert!(ReturnPath::new(accepted).is_ok(), "{accepted}");
+    }
+    for refused in [
+        "",
+        "inbox",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "https://evil.example",
+        "/a\nb",
+        "/\t/evil",
+        "javascript:x",
+    ] {
+        assert!(ReturnPath::new(refused).is_err(), "{refused}");
+    }
+}

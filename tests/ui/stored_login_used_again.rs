@@ -1,0 +1,9 @@
+// A login is used after it was put into a store.
+use workos_auth::{Callback, MemoryStore, PkceSession, Public};
+
+async fn misuse(store: MemoryStore, session: PkceSession<Public>, callback: Callback) {
+    let _ = session.store(&store).await;
+    let _ = session.exchange(callback);
+}
+
+fn main() {}
