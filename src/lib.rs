@@ -115,6 +115,8 @@ pub use id::{
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
 pub use model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
+#[cfg(feature = "keyring")]
+pub use parking::KeyringStore;
 pub use parking::{
     DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parkable, ParkableStep, Parking, PkceStore, StoredLogin,
 };

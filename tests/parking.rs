@@ -5,9 +5,9 @@ use std::time::Duration;
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     Callback, CallbackError, Client, Confidential, ConfidentialClient, CookiePassword, DirectoryStore,
-    EmailVerification, Error, ErrorKind, ExposeSecret, LoginCookies, LoginHandle, MemoryStore, OrganizationSelection,
-    ParkedError, Parking, PendingAuthenticationToken, PkceSession, PkceStore, Public, PublicClient, RadarSmsCode,
-    RedirectUri, ReturnPath, TotpChallenge,
+    EmailVerification, Error, ErrorKind, ExposeSecret, KeyringStore, LoginCookies, LoginHandle, MemoryStore,
+    OrganizationSelection, ParkedError, Parking, PendingAuthenticationToken, PkceSession, PkceStore, Public,
+    PublicClient, RadarSmsCode, RedirectUri, ReturnPath, TotpChallenge,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -310,4 +310,11 @@ fn return_paths_stay_on_their_origin() {
     ] {
         assert!(ReturnPath::new(refused).is_err(), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn the_keyring_store_gives_each_login_once() -> Outcome {
+    // No keyring runs on a build machine: this is the one that `keyring-core` ships for tests.
+    keyring_core::set_default_store(keyring_core::mock::Store::new()?);
+    check(&KeyringStore::new("workos-auth-tests")).await
 }

@@ -1,6 +1,8 @@
 //! Logins that cross a restart or a browser round-trip: sealed strings, stores, a login cookie.
 
 mod cookie;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod seal;
 mod store;
 
@@ -13,6 +15,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 pub use cookie::LoginCookies;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringStore;
 pub use store::{DirectoryStore, LoginHandle, MemoryStore, PkceStore, StoredLogin};
 
 use crate::authenticate::Rejected;
