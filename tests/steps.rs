@@ -5,9 +5,9 @@ use std::time::Duration;
 use workos_auth::testing::{AuthKit, Browser, RadarDemand, TestUser};
 use workos_auth::{
     Authentication, AuthenticationFactorType, AuthenticationMethod, Client, Confidential, ConfidentialClient,
-    ConnectionId, DevicePoll, EmailAddress, EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret,
-    MagicAuthCode, MfaChallenge, OrganizationSelection, Password, PendingAuthenticationToken, PhoneNumber, RadarCode,
-    RedirectUri, TotpChallenge, TotpCode,
+    ConnectionId, CookiePassword, DevicePoll, EmailAddress, EmailVerificationCode, Error, ErrorCode, ErrorKind,
+    ExposeSecret, MagicAuthCode, MfaChallenge, OrganizationSelection, Parking, Password, PendingAuthenticationToken,
+    PhoneNumber, RadarCode, RadarEmailChallenge, RedirectUri, TotpChallenge, TotpCode,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -244,6 +244,24 @@ async fn radar_is_answered() -> Outcome {
     let step = expect_step!(password(&client).await?, RadarEmailChallenge);
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
     step.verify(code).send().await?.complete()?;
+
+    // The right code of another challenge, and over another way, is no answer.
+    let step = expect_step!(password(&client).await?, RadarEmailChallenge);
+    let parked = Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef")?).park(step)?;
+    let rejected = RadarEmailChallenge::from_parts(
+        &client,
+        PendingAuthenticationToken::new("unknown"),
+        "radar_challenge_unknown".parse()?,
+    )
+    .verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?))
+    .send()
+    .await
+    .unwrap_err();
+    assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidPendingAuthenticationToken));
+    // The true step is still good, out of its parking place too.
+    let parking = Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef")?);
+    let step: RadarEmailChallenge<Confidential> = parking.resume_step(&client, &parked)?;
+    step.verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?)).send().await?.complete()?;
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignIn)).await?;
     let step = expect_step!(password(&client).await?, RadarSmsCode);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::task::JoinHandle;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::keys::SigningKey;
 use super::login::Logins;
@@ -412,8 +412,7 @@ impl Config {
 
     fn allows(&self, redirect_uri: &str) -> bool {
         if self.redirect_uris.is_empty() {
-            return Url::parse(redirect_uri)
-                .is_ok_and(|url| url.scheme() == "http" && crate::id::is_loopback(&url) && url.fragment().is_none());
+            return is_loopback(redirect_uri);
         }
         self.redirect_uris.iter().any(|allowed| allowed == redirect_uri)
     }
@@ -544,7 +543,7 @@ impl Service {
     /// `GET /user_management/authorize` (RFC 6749 §4.1.1).
     pub(super) fn authorize(&self, query: &str) -> io::Result<Authorization> {
         let mut parameters = HashMap::new();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
                 return Ok(Authorization::Refused("A parameter is given twice."));
             }
@@ -671,6 +670,9 @@ impl Service {
         if code.burnt || now >= code.expires {
             return Err(INVALID);
         }
+        if code.login.code_challenge.is_some() && request.code_verifier.is_none() {
+            return Err(Refusal::OAuth("invalid_request", "The code verifier is missing."));
+        }
         let proven = match (&code.login.code_challenge, request.code_verifier.as_deref()) {
             (Some(challenge), Some(verifier)) => proves(verifier, challenge),
             // A client without PKCE must be a confidential one.
@@ -774,7 +776,7 @@ impl Service {
     /// `GET /user_management/sessions/logout`: where the browser goes from there.
     pub(super) fn log_out(&self, session_id: &str, return_to: Option<&str>) -> Option<String> {
         self.state().end_session(session_id);
-        return_to.filter(|url| Url::parse(url).is_ok_and(|url| crate::id::is_loopback(&url))).map(str::to_owned)
+        return_to.filter(|url| is_loopback(url)).map(str::to_owned)
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -797,13 +799,27 @@ pub(super) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
-/// RFC 7636 §4.6.
+/// RFC 7636 §4.1 and §4.6.
 fn proves(verifier: &str, challenge: &str) -> bool {
-    (43..=128).contains(&verifier.len()) && same(&BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge)
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&verifier.len())
+        && verifier.bytes().all(unreserved)
+        && same(&BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge)
 }
 
 fn is_challenge(text: &str) -> bool {
     BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+}
+
+/// An `http` URI on 127.0.0.1, `[::1]` or localhost, judged as it stands: the URL parser takes `http:\\127.1` for one,
+/// and the browser that is sent there may not.
+fn is_loopback(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let port = ["127.0.0.1", "[::1]", "localhost"].iter().find_map(|host| authority.strip_prefix(host));
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        && uri.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\')
 }
 
 pub(super) fn same(given: &str, expected: &str) -> bool {
@@ -825,7 +841,9 @@ fn with_answer(redirect_uri: &str, answer: (&str, &str), state: Option<&str>) ->
 }
 
 fn with_query(redirect_uri: &str, pairs: &[(&str, &str)]) -> Option<String> {
-    let mut url = Url::parse(redirect_uri).ok()?;
-    url.query_pairs_mut().extend_pairs(pairs);
-    Some(url.into())
+    Url::parse(redirect_uri).ok()?;
+    // The URI stays as it was given: writing a parsed URL would add a slash to `http://127.0.0.1:8080`.
+    let separator = if redirect_uri.contains('?') { '&' } else { '?' };
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Some(format!("{redirect_uri}{separator}{query}"))
 }

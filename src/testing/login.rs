@@ -41,6 +41,9 @@ struct Attempt {
     organization_id: Option<String>,
     radar: bool,
     mfa: bool,
+    /// The Radar challenge by e-mail that the login waits for.
+    radar_email: Option<String>,
+    /// The verification and telephone number of a Radar sign-up by SMS.
     sms: Option<(String, String)>,
 }
 
@@ -151,17 +154,19 @@ impl Service {
             }
             "radar-email-challenge:code" | "radar-sms-challenge:code" => {
                 let attempt = Self::check_code(state, request)?;
-                let challenged = match (&attempt.sms, grant.contains("radar-sms")) {
-                    (Some((id, number)), true) => {
-                        request.verification_id.as_ref() == Some(id) && request.phone_number.as_ref() == Some(number)
+                let challenged = match (&attempt.radar_email, &attempt.sms) {
+                    (Some(id), _) => grant.contains("radar-email") && request.radar_challenge_id.as_ref() == Some(id),
+                    (None, Some((id, number))) => {
+                        grant.contains("radar-sms")
+                            && request.verification_id.as_ref() == Some(id)
+                            && request.phone_number.as_ref() == Some(number)
                     }
-                    (None, true) => request.verification_id.is_none(),
-                    (_, false) => request.radar_challenge_id.is_some(),
+                    (None, None) => grant.contains("radar-sms") && request.verification_id.is_none(),
                 };
                 if !challenged {
                     return Err(Refusal::Code("verification_id_required"));
                 }
-                Attempt { radar: true, ..attempt }
+                Attempt { radar: true, radar_email: None, sms: None, ..attempt }
             }
             "organization-selection" => self.check_organization(state, request)?,
             _ => return Err(Refusal::OAuth("unsupported_grant_type", "The grant is not supported.")),
@@ -260,14 +265,16 @@ impl Service {
     }
 
     /// The next step that a login needs, or its tokens.
-    fn proceed(&self, state: &mut State, attempt: Attempt) -> Result<Value, Refusal> {
+    fn proceed(&self, state: &mut State, mut attempt: Attempt) -> Result<Value, Refusal> {
         let user = self.user(&attempt.user_id)?;
         let now = state.now();
         let summary = json!({"object": "user", "id": user.id, "email": user.email});
         let mut step = if let (Some(demand), false) = (user.radar, attempt.radar) {
             match demand {
                 RadarDemand::Email => {
-                    json!({"code": "radar_challenge", "radar_challenge_id": random("radar_challenge_")?})
+                    let id = random("radar_challenge_")?;
+                    attempt.radar_email = Some(id.clone());
+                    json!({"code": "radar_challenge", "radar_challenge_id": id})
                 }
                 RadarDemand::SmsSignUp => json!({"code": "radar_sign_up_challenge", "user": summary}),
                 RadarDemand::SmsSignIn => json!({"code": "radar_sms_sign_in_challenge", "user": summary}),
@@ -475,7 +482,7 @@ impl Service {
 
 impl Attempt {
     fn begin(user: &TestUser) -> Self {
-        Self { user_id: user.id.clone(), organization_id: None, radar: false, mfa: false, sms: None }
+        Self { user_id: user.id.clone(), organization_id: None, radar: false, mfa: false, radar_email: None, sms: None }
     }
 }
 

@@ -28,7 +28,12 @@ const BODY_LIMIT: usize = 1 << 20;
 pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
     // Dropped with this task, and the connections with it.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // A connection that was reset in the queue, or no descriptor left for now: the next one may do.
+            tokio::task::yield_now().await;
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let service = Arc::clone(&service);
         connections.spawn(async move {
@@ -177,11 +182,16 @@ async fn json_body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<(O
         }
         None => None,
     };
-    if request.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json") {
+    if request.headers().get(CONTENT_TYPE).is_none_or(|kind| !is_json(kind)) {
         return Err(INVALID);
     }
     let body = body(request).await.ok_or(INVALID)?;
     Ok((bearer, serde_json::from_slice(&body).map_err(|_| INVALID)?))
+}
+
+fn is_json(kind: &HeaderValue) -> bool {
+    let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/json")
 }
 
 fn answer(status: StatusCode, outcome: Result<Value, Refusal>) -> Reply {
