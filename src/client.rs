@@ -26,8 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client without an API key, for applications on a user's device: command line, desktop, mobile.
 ///
-/// It can call [`authorize`](Client::authorize) and
-/// [`authenticate_with_refresh_token`](Client::authenticate_with_refresh_token). It has no place for an API key and
+/// It can call [`authorize`](Client::authorize), [`device_authorization`](Client::device_authorization),
+/// [`authenticate_with_refresh_token`](Client::authenticate_with_refresh_token) and
+/// [`resume_login`](Client::resume_login). It has no place for an API key and
 /// never looks at `WORKOS_API_KEY`.
 pub type PublicClient = Client<Public>;
 

@@ -30,7 +30,7 @@
 //!
 //! | client | holds | for | can |
 //! | --- | --- | --- | --- |
-//! | [`PublicClient`] | a client ID | command line, desktop, mobile | log in with PKCE, refresh |
+//! | [`PublicClient`] | a client ID | command line, desktop, mobile | log in with PKCE or a device code, refresh |
 //! | [`ConfidentialClient`] | a client ID and an API key | servers | everything |
 //! | [`ApiKeyClient`] | an API key | what needs no client ID | become a [`ConfidentialClient`] |
 //!
@@ -50,9 +50,22 @@
 //!
 //! # What comes back
 //!
-//! An [`Authentication`] is complete, or it is a login that needs a further step. A failed call is [`Rejected`]: `?` makes
+//! An [`Authentication`] is complete, or it is a step: a second factor, a code of an e-mail, an organization to choose, SSO,
+//! Radar. Each step is a type of its own whose only methods are the next legal calls, and whose answer is again an
+//! `Authentication`. A failed call is [`Rejected`]: `?` makes
 //! an [`Error`] of it, [`recover`](Rejected::recover) gives back the session, code or refresh token when it was not used up.
 //! A forged callback, a refused connection or a 429 ends no login; a timeout or a 5xx ends no session.
+//!
+//! # Other ways to sign in
+//!
+//! Servers have [`authenticate_with_password`](Client::authenticate_with_password) and
+//! [`authenticate_with_magic_auth`](Client::authenticate_with_magic_auth). Command lines without a browser beside them have
+//! [`device_authorization`](Client::device_authorization).
+//!
+//! # Between two requests, and after a restart
+//!
+//! A login or step that waits for a human is sealed with [`Parking`] by clients that hold an API key, in a
+//! [cookie](LoginCookies) of the user's own browser if they like. Every client can put its login into a [`PkceStore`].
 //!
 //! # Secrets
 //!
@@ -67,7 +80,7 @@
 //! # Features
 //!
 //! `reqwest` (default) is the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`]. `loopback` is
-//! the redirect listener, and `testing` an AuthKit inside the process for the tests of applications.
+//! the redirect listener, `keyring` a store in the operating system's keyring, and `testing` an AuthKit inside the process for the tests of applications.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
