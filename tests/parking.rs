@@ -244,10 +244,17 @@ async fn a_stored_login_expires_and_is_swept() -> Outcome {
     let past = ManualClock::new(jiff::Timestamp::now() - Duration::from_secs(601));
     let late = Client::builder().client_id("client_123").base_url(BASE_URL).clock(past).build()?;
     let session = begin(&late);
-    let callback = callback(&session);
+    let late_callback = callback(&session);
     let (_, handle) = session.store(&store).await?;
-    let error = public().resume_login(&store, &handle, &redirect(), &callback).await.unwrap_err();
+    let error = public().resume_login(&store, &handle, &redirect(), &late_callback).await.unwrap_err();
     assert_eq!(reason(error), ParkedError::Expired);
+
+    // The store's own lifetime counts.
+    let patient = DirectoryStore::open(&path)?.with_lifetime(Duration::from_secs(3600));
+    let session = begin(&late);
+    let callback = callback(&session);
+    let (_, handle) = session.store(&patient).await?;
+    assert!(public().resume_login(&patient, &handle, &redirect(), &callback).await.is_ok());
 
     let _ = begin(&late).store(&store).await?;
     let _ = begin(&public()).store(&store).await?;

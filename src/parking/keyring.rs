@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use keyring_core::{Entry, Error};
 
+use super::LIFETIME;
 use super::store::{PkceStore, StoredLogin};
 
 /// Keeps logins in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret Service.
@@ -18,6 +20,7 @@ use super::store::{PkceStore, StoredLogin};
 #[derive(Debug)]
 pub struct KeyringStore {
     service: String,
+    lifetime: Duration,
     one_at_a_time: Mutex<()>,
 }
 
@@ -25,7 +28,14 @@ impl KeyringStore {
     /// Keeps logins under a service name, such as the application's own.
     #[must_use]
     pub fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into(), one_at_a_time: Mutex::default() }
+        Self { service: service.into(), lifetime: LIFETIME, one_at_a_time: Mutex::default() }
+    }
+
+    /// How long a login is kept; ten minutes unless given.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
     }
 
     fn entry(&self, key: &str) -> io::Result<Entry> {
@@ -65,6 +75,10 @@ impl PkceStore for KeyringStore {
 
     async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
         self.take_now(key, state_hash)
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 }
 

@@ -155,20 +155,36 @@ impl<K> Client<K> {
 }
 
 /// Keeps logins in the memory of this process.
-#[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<HashMap<String, StoredLogin>>);
+#[derive(Debug)]
+pub struct MemoryStore {
+    logins: Mutex<HashMap<String, StoredLogin>>,
+    lifetime: Duration,
+}
 
 impl MemoryStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { logins: Mutex::default(), lifetime: LIFETIME }
+    }
+
+    /// How long a login is kept; ten minutes unless given.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl PkceStore for MemoryStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
-        let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Timestamp::now();
         logins.retain(|_, login| login.expires > now);
         logins.insert(key.to_owned(), login);
@@ -176,8 +192,12 @@ impl PkceStore for MemoryStore {
     }
 
     async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
-        let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.get(key).is_some_and(|login| login.matches(state_hash)) { Ok(logins.remove(key)) } else { Ok(None) }
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 }
 
@@ -188,6 +208,7 @@ impl PkceStore for MemoryStore {
 #[derive(Clone, Debug)]
 pub struct DirectoryStore {
     directory: PathBuf,
+    lifetime: Duration,
 }
 
 impl DirectoryStore {
@@ -202,7 +223,14 @@ impl DirectoryStore {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&directory).map_err(Error::store)?;
-        Ok(Self { directory })
+        Ok(Self { directory, lifetime: LIFETIME })
+    }
+
+    /// How long a login is kept; ten minutes unless given.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
     }
 
     fn file(&self, key: &str) -> PathBuf {
@@ -248,6 +276,10 @@ impl PkceStore for DirectoryStore {
             }
             _ => Ok(None),
         }
+    }
+
+    fn lifetime(&self) -> Duration {
+        self.lifetime
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     /// Reads the request and closes without a word.
     Close,
+    /// Writes these bytes, then resets the connection (RST).
+    Reset(Vec<u8>),
     /// Reads the request and says nothing for longer than any test waits.
     Stall,
 }
@@ -112,6 +114,12 @@ async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answers: &[Answ
     match answer {
         Answer::Bytes(bytes) => stream.write_all(&bytes).await,
         Answer::Close => Ok(()),
+        Answer::Reset(bytes) => {
+            stream.write_all(&bytes).await?;
+            // What is written must arrive before the reset overtakes it.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            stream.set_zero_linger()
+        }
         Answer::Stall => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(())
