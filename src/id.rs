@@ -4,32 +4,32 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
-use serde::{Serialize, Serializer};
 use url::{Host, Url};
 
 use crate::error::Error;
 
-macro_rules! identifiers {
-    ($($(#[$attribute:meta])* $name:ident = $field:literal;)*) => {$(
+/// Texts that are parsed once: the check gives the reason to refuse one.
+macro_rules! parsed {
+    ($($(#[$attribute:meta])* $name:ident = $field:literal, $check:expr;)*) => {$(
         $(#[$attribute])*
-        ///
-        /// Letters, digits, `_` and `-` only, so that it can stand in any path.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub struct $name(String);
 
         impl $name {
-            /// Parses an identifier.
+            /// Parses it.
             ///
             /// # Errors
             #[doc = concat!("[`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `", $field, "`.")]
             pub fn new(value: impl Into<String>) -> Result<Self, Error> {
                 let value = value.into();
-                check($field, &value)?;
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                check(&value).map_err(|reason| Error::invalid_value($field, reason))?;
                 Ok(Self(value))
             }
 
-            /// The identifier as it stands on the wire.
+            /// The text as it stands on the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -56,12 +56,6 @@ macro_rules! identifiers {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
@@ -70,116 +64,74 @@ macro_rules! identifiers {
     )*};
 }
 
-fn check(field: &'static str, value: &str) -> Result<(), Error> {
+/// Letters, digits, `_` and `-` only, so that it can stand in any path.
+fn identifier(value: &str) -> Result<(), &'static str> {
     if value.is_empty() {
-        Err(Error::invalid_value(field, "must not be empty"))
+        Err("must not be empty")
     } else if value.starts_with("sk_") {
         // An API key in an identifier's place would end up in a URL.
-        Err(Error::invalid_value(field, "is an API key, not an identifier"))
+        Err("is an API key, not an identifier")
     } else if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
-        Err(Error::invalid_value(field, "may have letters, digits, `_` and `-` only"))
+        Err("may have letters, digits, `_` and `-` only")
     } else {
         Ok(())
     }
 }
 
-identifiers! {
+fn check(holds: bool, reason: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(reason) }
+}
+
+parsed! {
     /// The client ID of an application (`client_…`, RFC 6749 §2.2). It is public.
-    ClientId = "client_id";
+    ClientId = "client_id", identifier;
 
     /// The ID of an SSO connection (`conn_…`).
-    ConnectionId = "connection_id";
+    ConnectionId = "connection_id", identifier;
 
     /// The ID of an organization (`org_…`).
-    OrganizationId = "organization_id";
+    OrganizationId = "organization_id", identifier;
 
     /// The ID of a user (`user_…`).
-    UserId = "user_id";
+    UserId = "user_id", identifier;
 
     /// The ID of a user's authentication factor (`auth_factor_…`).
-    AuthenticationFactorId = "authentication_factor_id";
+    AuthenticationFactorId = "authentication_factor_id", identifier;
 
     /// The ID of a challenge of an authentication factor (`auth_challenge_…`).
-    AuthenticationChallengeId = "authentication_challenge_id";
+    AuthenticationChallengeId = "authentication_challenge_id", identifier;
 
     /// The ID of the verification of an e-mail address (`email_verification_…`).
-    EmailVerificationId = "email_verification_id";
+    EmailVerificationId = "email_verification_id", identifier;
 
     /// The ID of a Radar challenge (`radar_challenge_…`).
-    RadarChallengeId = "radar_challenge_id";
+    RadarChallengeId = "radar_challenge_id", identifier;
 
     /// The ID of the SMS that a Radar challenge was sent by.
-    VerificationId = "verification_id";
+    VerificationId = "verification_id", identifier;
 }
 
-macro_rules! texts {
-    ($($(#[$attribute:meta])* $name:ident = $field:literal, $reason:literal, $check:expr;)*) => {$(
-        $(#[$attribute])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Parses it.
-            ///
-            /// # Errors
-            #[doc = concat!("[`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `", $field, "`.")]
-            pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-                let value = value.into();
-                let check: fn(&str) -> bool = $check;
-                if check(&value) { Ok(Self(value)) } else { Err(Error::invalid_value($field, $reason)) }
-            }
-
-            /// The text as it stands on the wire.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(value: &str) -> Result<Self, Error> {
-                Self::new(value)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
-            }
-        }
-    )*};
-}
-
-texts! {
+parsed! {
     /// An e-mail address: something before and after an `@`; the API checks the rest.
-    EmailAddress = "email", "must be an e-mail address", |text| {
-        text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-            && !text.chars().any(|character| character.is_control() || character.is_whitespace())
+    EmailAddress = "email", |text| {
+        let parts = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+        let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());
+        check(parts && plain, "must be an e-mail address")
     };
 
     /// A telephone number in international form: `+` and digits (E.164).
-    PhoneNumber = "phone_number", "must be `+` and 7 to 15 digits", |text| {
-        text.strip_prefix('+').is_some_and(|digits| {
-            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    PhoneNumber = "phone_number", |text| {
+        let digits = text.strip_prefix('+').unwrap_or_default();
+        let number = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        check(number, "must be `+` and 7 to 15 digits")
     };
-}
 
-texts! {
     /// Where the application goes on after the login: a path of its own origin, so that no login becomes an open redirector
     /// (RFC 9700 §4.11).
-    ReturnPath = "return_path", "must be a path that starts with one `/`, without backslashes and control characters", |text| {
-        text.starts_with('/')
-            && !text.starts_with("//")
-            && !text.chars().any(|character| character == '\\' || character.is_control())
+    ReturnPath = "return_path", |text| {
+        let local = text.starts_with('/') && !text.starts_with("//");
+        let plain = !text.chars().any(|character| character == '\\' || character.is_control());
+        check(local && plain, "must be a path that starts with one `/`, without backslashes and control characters")
     };
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::outcome::{Authentication, Rejected};
-use super::{RadarContext, RequestContext, authenticate, may_try_again};
+use super::{RadarContext, RequestContext, authenticate};
 use crate::client::Caller;
 use crate::id::EmailAddress;
 use crate::secret::{AuthorizationCode, InvitationToken, MagicAuthCode};
@@ -71,11 +71,8 @@ impl<K> MagicAuthGrant<K> {
     /// The grant comes back in [`Rejected`] unless the API refused it for good; after
     /// [`InvalidOneTimeCode`](crate::ErrorCode::InvalidOneTimeCode) it takes another [`code`](Self::code).
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        match self.answer().await {
-            Ok(authentication) => Ok(authentication),
-            Err(Failure { error, .. }) if may_try_again(&error) => Err(Rejected::returning(error, self)),
-            Err(Failure { error, .. }) => Err(Rejected::spent(error)),
-        }
+        let outcome = self.answer().await;
+        outcome.map_err(|failure| failure.rejecting(self))
     }
 
     async fn answer(&self) -> Result<Authentication<K>, Failure> {

@@ -149,6 +149,13 @@ async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, repeat
     caller.client.core.send(call).await
 }
 
+impl Failure {
+    /// Gives the flow value back where it may be used again.
+    fn rejecting<F>(self, flow: F) -> Rejected<F> {
+        Rejected::new(self.error.clone(), may_try_again(&self.error).then_some(flow))
+    }
+}
+
 /// Whether a refused credential, or another in its place, may be sent again; an authorization code has a stricter rule.
 fn may_try_again(error: &Error) -> bool {
     match error.kind() {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::outcome::{Authentication, Rejected};
-use super::{RadarContext, RequestContext, authenticate, may_try_again};
+use super::{RadarContext, RequestContext, authenticate};
 use crate::client::Caller;
 use crate::id::EmailAddress;
 use crate::secret::{InvitationToken, Password};
@@ -63,11 +63,8 @@ impl<K> PasswordGrant<K> {
     /// The grant comes back in [`Rejected`] unless the API refused it for good; after
     /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password).
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        match self.answer().await {
-            Ok(authentication) => Ok(authentication),
-            Err(Failure { error, .. }) if may_try_again(&error) => Err(Rejected::returning(error, self)),
-            Err(Failure { error, .. }) => Err(Rejected::spent(error)),
-        }
+        let outcome = self.answer().await;
+        outcome.map_err(|failure| failure.rejecting(self))
     }
 
     async fn answer(&self) -> Result<Authentication<K>, Failure> {

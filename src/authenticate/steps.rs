@@ -264,13 +264,6 @@ impl<K> TotpEnrollmentRequest<K> {
     }
 }
 
-impl Failure {
-    /// For calls between the steps: nothing of the login is used up by them.
-    fn rejecting<F>(self, flow: F) -> Rejected<F> {
-        if may_try_again(&self.error) { Rejected::returning(self.error, flow) } else { Rejected::spent(self.error) }
-    }
-}
-
 /// The user must give a code of a second factor, and it isn't known yet which.
 #[must_use = "the login is not finished: `challenge(factor)` one of the `factors()`"]
 pub struct MfaChallenge<K> {
