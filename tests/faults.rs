@@ -23,7 +23,7 @@ const SIGNED_IN: &str = r#"{
 }"#;
 
 /// Short enough to see a stalled server fail, long enough for a busy machine to answer on loopback.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 fn clock() -> ManualClock {
     ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap())

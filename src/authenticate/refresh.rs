@@ -49,6 +49,9 @@ impl<K> RefreshGrant<K> {
     /// The grant comes back in [`Rejected`] unless the API said that the token is dead (`invalid_grant`).
     /// When the outcome is unknown, [`Error::replay_before`](crate::Error::replay_before) says until when the same
     /// token may be sent again.
+    ///
+    /// A further step as the answer ends the session: WorkOS wants a new login. Dropping the future drops the token; where
+    /// callers may be cancelled, spawn the refresh as a task of its own.
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
         let body = RefreshTokenBody {
             refresh_token: wire::text(&self.token),
