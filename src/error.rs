@@ -54,6 +54,12 @@ pub enum ErrorKind {
     /// A parked login could not be resumed; nothing was sent.
     #[error("{0}")]
     Parked(ParkedError),
+    /// The access token is not to be trusted.
+    #[error("the access token was refused: {0}")]
+    InvalidToken(TokenError),
+    /// The keys that access tokens are verified with can't be had at the moment: nobody can tell whether the token is good.
+    #[error("the keys to verify access tokens with can't be had at the moment")]
+    KeysUnavailable,
     /// The operating system gave no random bytes; nothing was sent.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -99,6 +105,60 @@ pub enum ErrorKind {
     /// A code accepted as an impersonation was none; the result was thrown away.
     #[error("the code was accepted as an impersonation, but was none")]
     NotImpersonated,
+}
+
+/// Why an access token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It is over 16 KiB.
+    #[error("it is too large")]
+    TooLarge,
+    /// It is no JWT in compact form, or its base64 is not canonical.
+    #[error("it is malformed")]
+    Malformed,
+    /// Its algorithm is another than RS256.
+    #[error("its algorithm is not RS256")]
+    WrongAlgorithm,
+    /// It has a `crit` header (RFC 7515 §4.1.11), and none is understood here.
+    #[error("it has a critical header")]
+    CriticalHeader,
+    /// It names no key.
+    #[error("it names no key")]
+    MissingKeyId,
+    /// The key that it names is not published.
+    #[error("its key is unknown")]
+    UnknownKey,
+    /// The key that it names is published more than once.
+    #[error("its key is published twice")]
+    DuplicateKey,
+    /// The key that it names is not for RS256 signatures, or has less than 2048 bits.
+    #[error("its key is not one for RS256")]
+    UnsuitableKey,
+    /// Its signature is wrong.
+    #[error("its signature is wrong")]
+    WrongSignature,
+    /// Its claims have another shape than WorkOS gives them.
+    #[error("its claims are malformed")]
+    MalformedClaims,
+    /// It lacks `exp`, `sub` or `sid`.
+    #[error("it lacks a claim")]
+    MissingClaim,
+    /// It comes from another issuer.
+    #[error("its issuer is another")]
+    WrongIssuer,
+    /// It was issued to another application.
+    #[error("it was issued to another client")]
+    WrongClient,
+    /// It is for another audience.
+    #[error("its audience is another")]
+    WrongAudience,
+    /// It begins in the future.
+    #[error("it is not valid yet")]
+    NotYetValid,
+    /// Its time is over.
+    #[error("it has expired")]
+    Expired,
 }
 
 /// Why a parked login could not be resumed.
@@ -308,6 +368,14 @@ impl Error {
         Self::with_source(ErrorKind::Parked(ParkedError::Store), Some(Box::new(source)))
     }
 
+    pub(crate) fn token(error: TokenError) -> Self {
+        Self::local(ErrorKind::InvalidToken(error))
+    }
+
+    pub(crate) fn keys_unavailable(source: Option<Self>) -> Self {
+        Self::with_source(ErrorKind::KeysUnavailable, source.map(|source| Box::new(source) as Source))
+    }
+
     pub(crate) fn unfinished(code: ErrorCode) -> Self {
         Self::local(ErrorKind::Unfinished(code))
     }
@@ -424,7 +492,11 @@ impl Error {
             }
             None => matches!(
                 self.0.kind,
-                ErrorKind::NotSent | ErrorKind::Timeout | ErrorKind::Interrupted | ErrorKind::Randomness
+                ErrorKind::NotSent
+                    | ErrorKind::Timeout
+                    | ErrorKind::Interrupted
+                    | ErrorKind::KeysUnavailable
+                    | ErrorKind::Randomness
             ),
         }
     }

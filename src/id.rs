@@ -92,6 +92,9 @@ parsed! {
     /// The ID of an organization (`org_…`).
     OrganizationId = "organization_id", identifier;
 
+    /// The ID of a session (`session_…`, the `sid` of its access tokens).
+    SessionId = "session_id", identifier;
+
     /// The ID of a user (`user_…`).
     UserId = "user_id", identifier;
 

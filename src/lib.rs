@@ -100,6 +100,7 @@ mod parking;
 mod pkce;
 mod runtime;
 mod secret;
+mod token;
 mod transport;
 mod wire;
 
@@ -120,10 +121,12 @@ pub use authorize::{
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
-pub use error::{ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError};
+pub use error::{
+    ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, TokenError,
+};
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
-    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, ReturnPath, UserId, VerificationId,
+    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, ReturnPath, SessionId, UserId, VerificationId,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
@@ -140,6 +143,7 @@ pub use secret::{
     InvitationToken, MagicAuthCode, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
     RadarCode, RefreshToken, ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
+pub use token::{ExpiredToken, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
 
 /// The README's examples, compiled and run with the others.

@@ -14,6 +14,8 @@ use crate::runtime::Random;
 /// Which row of the retry table a request is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
+    /// A request that changes nothing.
+    Read,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
     /// A code, password or other credential that must not arrive twice.
@@ -47,6 +49,7 @@ const REPLAY_WINDOW: Duration = Duration::from_secs(25);
 impl Repeat {
     pub(crate) const fn rule(self) -> Rule {
         match self {
+            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, attempt: None, budget: None },
             Self::Refresh => Rule {
                 not_sent: true,
                 throttled: true,
@@ -63,7 +66,7 @@ impl Repeat {
     pub(crate) fn replay_before(self, ambiguous_since: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Refresh => ambiguous_since.checked_add(REPLAY_WINDOW).ok(),
-            Self::Credential | Self::Poll => None,
+            Self::Read | Self::Credential | Self::Poll => None,
         }
     }
 }

@@ -1,0 +1,291 @@
+//! What a verified access token says. Only a verifier makes these types.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+use crate::id::{OrganizationId, SessionId, UserId};
+
+/// Claims as they stand in the token; none of them means anything before the signature was checked.
+#[derive(Deserialize)]
+pub(super) struct Claims<'a> {
+    #[serde(borrow)]
+    pub(super) iss: Option<Cow<'a, str>>,
+    pub(super) sub: Option<UserId>,
+    pub(super) sid: Option<SessionId>,
+    #[serde(default, deserialize_with = "date")]
+    pub(super) exp: Option<Timestamp>,
+    #[serde(default, deserialize_with = "date")]
+    pub(super) nbf: Option<Timestamp>,
+    #[serde(borrow)]
+    pub(super) client_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) aud: Option<Audience<'a>>,
+    #[serde(default, deserialize_with = "date")]
+    pub(super) iat: Option<Timestamp>,
+    #[serde(default, deserialize_with = "date")]
+    pub(super) auth_time: Option<Timestamp>,
+    pub(super) jti: Option<String>,
+    pub(super) org_id: Option<OrganizationId>,
+    pub(super) role: Option<String>,
+    pub(super) roles: Option<Vec<String>>,
+    pub(super) permissions: Option<Vec<String>>,
+    pub(super) entitlements: Option<Vec<String>>,
+    pub(super) feature_flags: Option<Vec<String>>,
+    pub(super) act: Option<Actor>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Actor {
+    pub(super) sub: String,
+}
+
+/// One audience or several (RFC 7519 §4.1.3).
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience<'a> {
+    #[serde(borrow)]
+    One(Cow<'a, str>),
+    Several(Vec<String>),
+}
+
+impl Audience<'_> {
+    pub(super) fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// `NumericDate` (RFC 7519 §2): seconds, perhaps with a fraction.
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let unfit = || serde::de::Error::custom("not a date");
+    if !seconds.is_finite() || seconds.abs() > 1e11 {
+        return Err(unfit());
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "its size was checked")]
+    Timestamp::from_second(seconds.floor() as i64).map(Some).map_err(|_| unfit())
+}
+
+/// No claims besides those that WorkOS issues itself.
+#[derive(Clone, Copy, Debug)]
+pub struct NoCustomClaims(());
+
+impl<'de> Deserialize<'de> for NoCustomClaims {
+    /// Looks at nothing: nothing is wanted.
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self(()))
+    }
+}
+
+/// The claims of an access token whose signature, issuer and times were checked: what authorization decisions read.
+///
+/// `C` are the claims that a JWT template of the environment adds. There is no other way to one of these than
+/// [`TokenVerifier::verify`](super::TokenVerifier::verify). Cloning is cheap.
+pub struct VerifiedToken<C = NoCustomClaims>(Arc<Verified<C>>);
+
+/// What every access token of WorkOS has, and what it may have besides.
+pub(super) struct Verified<C> {
+    pub(super) user_id: UserId,
+    pub(super) session_id: SessionId,
+    pub(super) expires_at: Timestamp,
+    pub(super) issued_at: Option<Timestamp>,
+    pub(super) authenticated_at: Option<Timestamp>,
+    pub(super) token_id: Option<String>,
+    pub(super) organization_id: Option<OrganizationId>,
+    pub(super) role: Option<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) permissions: Vec<String>,
+    pub(super) entitlements: Vec<String>,
+    pub(super) feature_flags: Vec<String>,
+    pub(super) impersonator: Option<String>,
+    pub(super) custom: C,
+}
+
+/// An access token whose signature and issuer were checked, and whose time is over: it says whose session to refresh or to
+/// end, and decides nothing.
+pub struct ExpiredToken {
+    pub(super) user_id: UserId,
+    pub(super) session_id: SessionId,
+    pub(super) expires_at: Timestamp,
+}
+
+impl<C> VerifiedToken<C> {
+    pub(super) fn new(verified: Verified<C>) -> Self {
+        Self(Arc::new(verified))
+    }
+
+    /// The same, when its time is over.
+    pub(super) fn expire(&self) -> ExpiredToken {
+        ExpiredToken {
+            user_id: self.0.user_id.clone(),
+            session_id: self.0.session_id.clone(),
+            expires_at: self.0.expires_at,
+        }
+    }
+
+    /// The user (`sub`).
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.0.user_id
+    }
+
+    /// The session (`sid`).
+    #[must_use]
+    pub fn session_id(&self) -> &SessionId {
+        &self.0.session_id
+    }
+
+    /// When the token expires (`exp`).
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.0.expires_at
+    }
+
+    /// When the token was issued (`iat`).
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.0.issued_at
+    }
+
+    /// When the user last signed in (`auth_time`).
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.0.authenticated_at
+    }
+
+    /// The token's own ID (`jti`).
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.token_id.as_deref()
+    }
+
+    /// The organization that the user signed in to (`org_id`).
+    #[must_use]
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.0.organization_id.as_ref()
+    }
+
+    /// The user's first role in the organization (`role`).
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        self.0.role.as_deref()
+    }
+
+    /// All roles of the user in the organization (`roles`).
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.0.roles
+    }
+
+    /// The user's permissions (`permissions`).
+    #[must_use]
+    pub fn permissions(&self) -> &[String] {
+        &self.0.permissions
+    }
+
+    /// The organization's entitlements (`entitlements`).
+    #[must_use]
+    pub fn entitlements(&self) -> &[String] {
+        &self.0.entitlements
+    }
+
+    /// The feature flags that are on (`feature_flags`).
+    #[must_use]
+    pub fn feature_flags(&self) -> &[String] {
+        &self.0.feature_flags
+    }
+
+    /// Whether the user has a role (`role` or `roles`).
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.role() == Some(role) || contains(&self.0.roles, role)
+    }
+
+    /// Whether the user has a permission (`permissions`).
+    #[must_use]
+    pub fn has_permission(&self, permission: &str) -> bool {
+        contains(&self.0.permissions, permission)
+    }
+
+    /// Whether the organization has an entitlement (`entitlements`).
+    #[must_use]
+    pub fn has_entitlement(&self, entitlement: &str) -> bool {
+        contains(&self.0.entitlements, entitlement)
+    }
+
+    /// Whether a feature flag is on (`feature_flags`).
+    #[must_use]
+    pub fn has_feature_flag(&self, flag: &str) -> bool {
+        contains(&self.0.feature_flags, flag)
+    }
+
+    /// The e-mail address of the administrator who acts as the user (`act.sub`).
+    #[must_use]
+    pub fn impersonator(&self) -> Option<&str> {
+        self.0.impersonator.as_deref()
+    }
+
+    /// The claims that a JWT template adds.
+    #[must_use]
+    pub fn custom(&self) -> &C {
+        &self.0.custom
+    }
+}
+
+fn contains(list: &[String], wanted: &str) -> bool {
+    list.iter().any(|item| item == wanted)
+}
+
+impl ExpiredToken {
+    /// The user (`sub`) whose session it was.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// The session (`sid`), to refresh it or to end it.
+    #[must_use]
+    pub fn session_id(&self) -> &SessionId {
+        &self.session_id
+    }
+
+    /// When it expired (`exp`).
+    #[must_use]
+    pub fn expired_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+impl<C> Clone for VerifiedToken<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> fmt::Debug for VerifiedToken<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("VerifiedToken")
+            .field("user_id", self.user_id())
+            .field("session_id", self.session_id())
+            .field("expires_at", &self.expires_at())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExpiredToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ExpiredToken")
+            .field("user_id", self.user_id())
+            .field("session_id", self.session_id())
+            .field("expired_at", &self.expired_at())
+            .finish_non_exhaustive()
+    }
+}

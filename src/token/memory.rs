@@ -1,0 +1,78 @@
+//! Tokens that were verified before, so that the next check costs a hash and a look-up.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use super::claims::VerifiedToken;
+use super::jwks::VerifyingKey;
+
+/// SHA-256 of a token. Whoever finds another token with the same one has broken its signature as well.
+pub(super) type Fingerprint = [u8; 32];
+
+pub(super) struct Remembered<C> {
+    pub(super) token: VerifiedToken<C>,
+    /// The key that it was verified with: without it the memory is worth nothing.
+    pub(super) key: Arc<VerifyingKey>,
+}
+
+impl<C> Clone for Remembered<C> {
+    fn clone(&self) -> Self {
+        Self { token: self.token.clone(), key: Arc::clone(&self.key) }
+    }
+}
+
+/// Two generations: when the young one is half of the capacity, it becomes the old one, and what nobody has asked for since
+/// is gone.
+pub(super) struct Memory<C> {
+    pub(super) capacity: usize,
+    generations: Mutex<Generations<C>>,
+}
+
+struct Generations<C> {
+    young: HashMap<Fingerprint, Remembered<C>>,
+    old: HashMap<Fingerprint, Remembered<C>>,
+}
+
+impl<C> Memory<C> {
+    pub(super) fn new(capacity: usize) -> Arc<Self> {
+        let generations = Generations { young: HashMap::new(), old: HashMap::new() };
+        Arc::new(Self { capacity, generations: Mutex::new(generations) })
+    }
+
+    pub(super) fn fingerprint(token: &str) -> Fingerprint {
+        Sha256::digest(token).into()
+    }
+
+    pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Remembered<C>> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = generations.young.get(fingerprint) {
+            return Some(found.clone());
+        }
+        let found = generations.old.remove(fingerprint)?;
+        generations.keep(self.capacity, *fingerprint, found.clone());
+        Some(found)
+    }
+
+    pub(super) fn insert(&self, fingerprint: Fingerprint, remembered: Remembered<C>) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.keep(self.capacity, fingerprint, remembered);
+    }
+
+    pub(super) fn remove(&self, fingerprint: &Fingerprint) {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.young.remove(fingerprint);
+        generations.old.remove(fingerprint);
+    }
+}
+
+impl<C> Generations<C> {
+    fn keep(&mut self, capacity: usize, fingerprint: Fingerprint, remembered: Remembered<C>) {
+        if self.young.len() >= capacity.div_ceil(2) {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.insert(fingerprint, remembered);
+    }
+}

@@ -1,0 +1,9 @@
+//! Access tokens: verified first, read then.
+
+mod claims;
+mod jwks;
+mod memory;
+mod verifier;
+
+pub use claims::{ExpiredToken, NoCustomClaims, VerifiedToken};
+pub use verifier::{TokenCheck, TokenVerifier};

@@ -1,0 +1,337 @@
+//! The verifier of access tokens (RFC 7519, RFC 8725).
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken};
+use super::jwks::{Jwks, VerifyingKey};
+use super::memory::{Memory, Remembered};
+use crate::client::Client;
+use crate::credentials::HasClientId;
+use crate::error::{Error, TokenError};
+use crate::id::ClientId;
+use crate::secret::AccessToken;
+use crate::wire;
+
+/// A token of WorkOS has one or two kilobytes; this one is no token.
+const MAX_LENGTH: usize = 16 * 1024;
+/// For clocks that differ: servers a few seconds ahead issue tokens that begin in the future.
+const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Verifies access tokens against the keys that WorkOS publishes.
+///
+/// Clones share the keys. They are fetched when the first token comes, again in the background before they are ten minutes
+/// old, and when a token names an unknown key, at most every 30 seconds. While the endpoint is down, the last good keys serve
+/// for an hour.
+///
+/// ```
+/// use workos_auth::testing::{AuthKit, Browser};
+/// use workos_auth::{Callback, Client, RedirectUri, TokenCheck};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+/// # let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
+/// # let response = session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+/// let verifier = client.verifier();
+/// match verifier.verify(&response.access_token).await? {
+///     TokenCheck::Active(token) => {
+///         assert_eq!(token.user_id(), &response.user.id);
+///         assert!(!token.has_permission("posts:write"));
+///     }
+///     TokenCheck::Expired(token) => println!("refresh {}", token.session_id()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct TokenVerifier<C = NoCustomClaims> {
+    jwks: Arc<Jwks>,
+    policy: Policy,
+    /// Of the tokens that this policy accepted: another policy starts with an empty one.
+    memory: Option<Arc<Memory<C>>>,
+    custom: PhantomData<fn() -> C>,
+}
+
+/// What a token must say.
+#[derive(Clone)]
+struct Policy {
+    client_id: ClientId,
+    issuers: Vec<String>,
+    audience: Option<String>,
+    leeway: Duration,
+    min_ttl: Duration,
+}
+
+/// What became of a token whose signature and issuer are right.
+#[derive(Debug)]
+#[must_use = "an expired token decides nothing: match on it"]
+pub enum TokenCheck<C = NoCustomClaims> {
+    /// It is good.
+    Active(VerifiedToken<C>),
+    /// Its time is over: refresh the session.
+    Expired(ExpiredToken),
+}
+
+impl<C> TokenCheck<C> {
+    /// The claims, for applications that do nothing else with an expired token than refuse it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with [`TokenError::Expired`].
+    pub fn active(self) -> Result<VerifiedToken<C>, Error> {
+        match self {
+            Self::Active(token) => Ok(token),
+            Self::Expired(_) => Err(Error::token(TokenError::Expired)),
+        }
+    }
+}
+
+/// # Verified tokens
+impl<K> Client<K> {
+    /// A verifier of this application's access tokens. Make one and keep it: it holds the keys.
+    #[must_use]
+    pub fn verifier(&self) -> TokenVerifier
+    where
+        K: HasClientId,
+    {
+        let (client_id, base_url) = (self.client_id().clone(), self.base_url());
+        let issuers =
+            vec![base_url.to_owned(), format!("{base_url}/"), format!("{base_url}/user_management/{client_id}")];
+        TokenVerifier {
+            jwks: Jwks::new(self.core.clone(), client_id.clone()),
+            policy: Policy { client_id, issuers, audience: None, leeway: Duration::ZERO, min_ttl: Duration::ZERO },
+            memory: None,
+            custom: PhantomData,
+        }
+    }
+}
+
+impl TokenVerifier {
+    /// A verifier for a service that has nothing but the client ID whose tokens it gets.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`](crate::ClientBuilder::build).
+    #[cfg(feature = "reqwest")]
+    pub fn new(client_id: ClientId) -> Result<Self, Error> {
+        Ok(Client::builder().client_id(client_id.as_str()).build()?.verifier())
+    }
+}
+
+/// # What a token must say
+impl<C> TokenVerifier<C> {
+    /// Accepts another issuer, such as a custom domain; exactly as it stands in `iss`.
+    #[must_use]
+    pub fn issuer(self, issuer: impl Into<String>) -> Self {
+        self.changing(|policy| policy.issuers.push(issuer.into()))
+    }
+
+    /// Asks for an audience (`aud`), where the environment issues one.
+    #[must_use]
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.changing(|policy| policy.audience = Some(audience.into()))
+    }
+
+    /// How long a token is good after it has expired; not at all unless given.
+    #[must_use]
+    pub fn expiry_leeway(self, leeway: Duration) -> Self {
+        self.changing(|policy| policy.leeway = leeway)
+    }
+
+    /// How long a token must still be good for, so that none expires in the middle of a request. One with less counts as
+    /// expired.
+    #[must_use]
+    pub fn min_ttl(self, min_ttl: Duration) -> Self {
+        self.changing(|policy| policy.min_ttl = min_ttl)
+    }
+
+    /// Reads the claims that a JWT template adds, too. It shares the keys.
+    #[must_use]
+    pub fn custom_claims<D: DeserializeOwned>(self) -> TokenVerifier<D> {
+        let memory = self.memory.map(|memory| Memory::new(memory.capacity));
+        TokenVerifier { jwks: self.jwks, policy: self.policy, memory, custom: PhantomData }
+    }
+
+    /// Remembers this many tokens that were good, so that the next check of one costs a hash and a look-up instead of a
+    /// signature. Clones share the memory.
+    ///
+    /// The tokens themselves are not kept, their claims are. What was remembered is checked for its time again, and forgotten
+    /// when its key is no longer published.
+    #[must_use]
+    pub fn remember(mut self, tokens: usize) -> Self {
+        self.memory = (tokens > 0).then(|| Memory::new(tokens));
+        self
+    }
+
+    fn changing(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.policy);
+        self.memory = self.memory.map(|memory| Memory::new(memory.capacity));
+        self
+    }
+}
+
+/// # Verifying
+impl<C: DeserializeOwned> TokenVerifier<C> {
+    /// Verifies a token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with its reason;
+    /// [`ErrorKind::KeysUnavailable`](crate::ErrorKind::KeysUnavailable) when nobody can tell at the moment, which says
+    /// nothing about the session.
+    pub async fn verify(&self, token: &AccessToken) -> Result<TokenCheck<C>, Error> {
+        let token = wire::text(token);
+        let Some(memory) = &self.memory else {
+            return self.verify_signature(token).await.map(|(check, _)| check);
+        };
+        if token.len() > MAX_LENGTH {
+            return Err(Error::token(TokenError::TooLarge));
+        }
+        let fingerprint = Memory::<C>::fingerprint(token);
+        if let Some(known) = memory.get(&fingerprint) {
+            if self.jwks.key(&known.key.kid).await.is_ok_and(|key| Arc::ptr_eq(&key, &known.key)) {
+                return Ok(if self.has_expired(known.token.expires_at()) {
+                    TokenCheck::Expired(known.token.expire())
+                } else {
+                    TokenCheck::Active(known.token)
+                });
+            }
+            memory.remove(&fingerprint);
+        }
+        let (check, key) = self.verify_signature(token).await?;
+        if let TokenCheck::Active(token) = &check {
+            memory.insert(fingerprint, Remembered { token: token.clone(), key });
+        }
+        Ok(check)
+    }
+
+    async fn verify_signature(&self, token: &str) -> Result<(TokenCheck<C>, Arc<VerifyingKey>), Error> {
+        let parts = Parts::split(token).map_err(Error::token)?;
+        let key = self.jwks.key(&parts.kid).await?;
+        key.verify(parts.signed.as_bytes(), &parts.signature).map_err(Error::token)?;
+        let check = self.judge(&parts.payload).map_err(Error::token)?;
+        Ok((check, key))
+    }
+
+    /// The claims of a token whose signature is right.
+    fn judge(&self, payload: &[u8]) -> Result<TokenCheck<C>, TokenError> {
+        let claims: Claims<'_> = serde_json::from_slice(payload).map_err(|_| TokenError::MalformedClaims)?;
+        let policy = &self.policy;
+        if !claims.iss.is_some_and(|issuer| policy.issuers.iter().any(|accepted| *accepted == issuer)) {
+            return Err(TokenError::WrongIssuer);
+        }
+        if claims.client_id.is_some_and(|id| id != policy.client_id.as_str()) {
+            return Err(TokenError::WrongClient);
+        }
+        if let Some(audience) = &policy.audience
+            && !claims.aud.is_some_and(|given| given.names(audience))
+        {
+            return Err(TokenError::WrongAudience);
+        }
+        let (Some(user_id), Some(session_id), Some(expires_at)) = (claims.sub, claims.sid, claims.exp) else {
+            return Err(TokenError::MissingClaim);
+        };
+        let now = self.jwks.now();
+        let soon = now.checked_add(LEEWAY).unwrap_or(now);
+        if claims.nbf.is_some_and(|nbf| nbf > soon) || claims.iat.is_some_and(|iat| iat > soon) {
+            return Err(TokenError::NotYetValid);
+        }
+        if self.has_expired(expires_at) {
+            return Ok(TokenCheck::Expired(ExpiredToken { user_id, session_id, expires_at }));
+        }
+        // All of it was read above, so what follows the object needs no second look.
+        let custom = C::deserialize(&mut serde_json::Deserializer::from_slice(payload))
+            .map_err(|_| TokenError::MalformedClaims)?;
+        Ok(TokenCheck::Active(VerifiedToken::new(Verified {
+            user_id,
+            session_id,
+            expires_at,
+            issued_at: claims.iat,
+            authenticated_at: claims.auth_time,
+            token_id: claims.jti,
+            organization_id: claims.org_id,
+            role: claims.role,
+            roles: claims.roles.unwrap_or_default(),
+            permissions: claims.permissions.unwrap_or_default(),
+            entitlements: claims.entitlements.unwrap_or_default(),
+            feature_flags: claims.feature_flags.unwrap_or_default(),
+            impersonator: claims.act.map(|actor| actor.sub),
+            custom,
+        })))
+    }
+
+    fn has_expired(&self, expires_at: Timestamp) -> bool {
+        let later = |time: Timestamp, by: Duration| time.checked_add(by).unwrap_or(Timestamp::MAX);
+        later(expires_at, self.policy.leeway) <= later(self.jwks.now(), self.policy.min_ttl)
+    }
+}
+
+/// A token taken apart (RFC 7515 §3.1); nothing of it is trusted yet.
+struct Parts<'a> {
+    kid: String,
+    signed: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// `jku`, `jwk` and `x5u` are not read: they would let a token bring its own key.
+#[derive(Deserialize)]
+struct Header {
+    alg: Option<String>,
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+impl<'a> Parts<'a> {
+    fn split(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > MAX_LENGTH {
+            return Err(TokenError::TooLarge);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        // The decoder refuses padding, foreign letters and trailing bits, so each token has one spelling.
+        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed);
+        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
+        if header.alg.as_deref() != Some("RS256") {
+            return Err(TokenError::WrongAlgorithm);
+        }
+        if header.crit {
+            return Err(TokenError::CriticalHeader);
+        }
+        let kid = header.kid.ok_or(TokenError::MissingKeyId)?;
+        Ok(Self { kid, signed, payload: decode(payload)?, signature: decode(signature)? })
+    }
+}
+
+impl<C> Clone for TokenVerifier<C> {
+    fn clone(&self) -> Self {
+        Self {
+            jwks: Arc::clone(&self.jwks),
+            policy: self.policy.clone(),
+            memory: self.memory.clone(),
+            custom: PhantomData,
+        }
+    }
+}
+
+impl<C> fmt::Debug for TokenVerifier<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TokenVerifier")
+            .field("client_id", &self.policy.client_id)
+            .field("issuers", &self.policy.issuers)
+            .finish_non_exhaustive()
+    }
+}
