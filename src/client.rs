@@ -18,6 +18,7 @@ use crate::id::{BaseUrl, ClientId, EmailAddress, RedirectUri};
 use crate::pkce::Callback;
 use crate::runtime::Runtime;
 use crate::secret::{ApiKey, AuthorizationCode, MagicAuthCode, Password, RefreshToken};
+use crate::session::Flights;
 use crate::transport::{Core, Transport};
 
 const BASE_URL: &str = "https://api.workos.com";
@@ -48,6 +49,7 @@ pub type ApiKeyClient = Client<ApiKeyOnly>;
 pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
     pub(crate) core: Core,
+    pub(crate) flights: Arc<Flights>,
 }
 
 /// # Building
@@ -293,13 +295,13 @@ impl<K> Client<K> {
     }
 
     fn holding<L>(&self, credentials: L) -> Client<L> {
-        Client { credentials: Arc::new(credentials), core: self.core.clone() }
+        Client { credentials: Arc::new(credentials), core: self.core.clone(), flights: Arc::clone(&self.flights) }
     }
 }
 
 impl<K> Clone for Client<K> {
     fn clone(&self) -> Self {
-        Self { credentials: Arc::clone(&self.credentials), core: self.core.clone() }
+        Self { credentials: Arc::clone(&self.credentials), core: self.core.clone(), flights: Arc::clone(&self.flights) }
     }
 }
 
@@ -549,7 +551,8 @@ impl<K> ClientBuilder<K> {
             runtime.random = settings.random.unwrap_or(runtime.random);
         }
         let transport = transport(&base_url)?;
-        Ok(Client { credentials, core: Core::new(base_url, transport, user_agent, settings.timeout, runtime) })
+        let core = Core::new(base_url, transport, user_agent, settings.timeout, runtime);
+        Ok(Client { credentials, core, flights: Arc::default() })
     }
 
     fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {

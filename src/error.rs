@@ -60,6 +60,15 @@ pub enum ErrorKind {
     /// The keys that access tokens are verified with can't be had at the moment: nobody can tell whether the token is good.
     #[error("the keys to verify access tokens with can't be had at the moment")]
     KeysUnavailable,
+    /// A session could not be sealed or opened.
+    #[error("{0}")]
+    Sealed(SealError),
+    /// A refresh brought the session of another user; it was thrown away.
+    #[error("the refresh brought the session of another user")]
+    AnotherUser,
+    /// The session was signed out before its refresh ended.
+    #[error("the session was signed out")]
+    SignedOut,
     /// The operating system gave no random bytes; nothing was sent.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -156,9 +165,42 @@ pub enum TokenError {
     /// It begins in the future.
     #[error("it is not valid yet")]
     NotYetValid,
+    /// It is the token of another user than the session's.
+    #[error("it belongs to another user")]
+    WrongUser,
     /// Its time is over.
     #[error("it has expired")]
     Expired,
+}
+
+/// Why a session could not be sealed or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// It is no sealed session, or a part of it can't be read.
+    #[error("the sealed session is malformed")]
+    Malformed,
+    /// It was sealed in another version of the format.
+    #[error("the sealed session has an unknown version")]
+    UnknownVersion,
+    /// It names a password that is not among those given.
+    #[error("the session was sealed with another password")]
+    WrongPassword,
+    /// Its signature is wrong: it was changed, or sealed with another password of the same name. Nobody can tell which.
+    #[error("the sealed session was changed, or sealed with another password")]
+    BadMac,
+    /// Its time is over.
+    #[error("the sealed session has expired")]
+    Expired,
+    /// What was sealed is not a session.
+    #[error("what was sealed is not a session")]
+    NotASession,
+    /// A browser drops a cookie with more than 4096 bytes of name and value.
+    #[error("the session cookie has {bytes} bytes, and browsers keep 4096")]
+    TooLarge {
+        /// The bytes of name and value.
+        bytes: usize,
+    },
 }
 
 /// Why a parked login could not be resumed.
@@ -374,6 +416,23 @@ impl Error {
 
     pub(crate) fn keys_unavailable(source: Option<Self>) -> Self {
         Self::with_source(ErrorKind::KeysUnavailable, source.map(|source| Box::new(source) as Source))
+    }
+
+    pub(crate) fn seal(error: SealError) -> Self {
+        Self::local(ErrorKind::Sealed(error))
+    }
+
+    pub(crate) fn another_user() -> Self {
+        Self::local(ErrorKind::AnotherUser)
+    }
+
+    pub(crate) fn signed_out() -> Self {
+        Self::local(ErrorKind::SignedOut)
+    }
+
+    /// Whoever sent a request for others is gone.
+    pub(crate) fn abandoned() -> Self {
+        Self::local(ErrorKind::Interrupted)
     }
 
     pub(crate) fn unfinished(code: ErrorCode) -> Self {

@@ -157,6 +157,7 @@ fn has_userinfo(url: &Url) -> bool {
 pub(crate) struct BaseUrl {
     /// Without a trailing slash, so that a path can follow.
     text: String,
+    url: Url,
     loopback: bool,
 }
 
@@ -177,11 +178,18 @@ impl BaseUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("must not have a query or fragment"));
         }
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), loopback })
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url, loopback })
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The URL of a path, for a browser.
+    pub(crate) fn join(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
+        url
     }
 
     #[cfg(feature = "reqwest")]
@@ -281,6 +289,11 @@ impl RedirectUri {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether cookies of this origin can be `Secure`: all but plain http, which is loopback.
+    pub(crate) fn is_secure(&self) -> bool {
+        !self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
     }
 }
 

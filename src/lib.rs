@@ -100,6 +100,7 @@ mod parking;
 mod pkce;
 mod runtime;
 mod secret;
+mod session;
 mod token;
 mod transport;
 mod wire;
@@ -122,7 +123,7 @@ pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, Public
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
 pub use error::{
-    ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, TokenError,
+    ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, SealError, TokenError,
 };
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
@@ -143,7 +144,8 @@ pub use secret::{
     InvitationToken, MagicAuthCode, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
     RadarCode, RefreshToken, ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
-pub use token::{ExpiredToken, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
+pub use session::{KeptSession, RefreshError, RevokeRequest, Session, SessionCookie, SessionParts};
+pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
 
 /// The README's examples, compiled and run with the others.

@@ -46,7 +46,7 @@ impl<K> Login<K> {
         let core = &caller.client.core;
         let state = wire::random_state(core.runtime.random.as_ref())?;
         let client_id = caller.identity().client_id;
-        let url = wire::authorization_url(&core.base_url, client_id, &redirect_uri, &state, verifier, &parameters)?;
+        let url = wire::authorization_url(&core.base_url, client_id, &redirect_uri, &state, verifier, &parameters);
         Ok(Self { caller, url, state, redirect_uri, return_path: parameters.return_path })
     }
 }

@@ -5,10 +5,14 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::Error;
 
@@ -196,5 +200,15 @@ impl CookiePassword {
             return Err(Error::invalid_value("cookie_password", "must have at least 32 characters"));
         }
         Ok(password)
+    }
+
+    /// Makes a random one of 256 bits, to be written down once where the application keeps its secrets.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn generate() -> Result<Self, Error> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
+        Ok(Self(seal(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()))))
     }
 }

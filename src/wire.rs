@@ -17,14 +17,16 @@ use zeroize::Zeroizing;
 use crate::authorize::Parameters;
 use crate::credentials::Identity;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, RedirectUri};
+use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, CodeVerifier, State};
+use crate::secret::{ApiKey, CodeVerifier, RefreshToken, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
 pub(crate) const RADAR_CHALLENGES: &str = "/user_management/radar_challenges";
+pub(crate) const REVOKE_SESSION: &str = "/user_management/sessions/revoke";
 const AUTHORIZE: &str = "/user_management/authorize";
+const LOGOUT: &str = "/user_management/sessions/logout";
 
 /// The body of `POST /user_management/authenticate`. Key order is field order.
 #[derive(Serialize)]
@@ -169,6 +171,12 @@ pub(crate) struct RadarSmsSendBody<'a> {
     pub(crate) user_agent: Option<&'a str>,
 }
 
+/// `POST /user_management/sessions/revoke`
+#[derive(Serialize)]
+pub(crate) struct RevokeBody<'a> {
+    pub(crate) session_id: &'a str,
+}
+
 /// A body without fields.
 #[derive(Serialize)]
 pub(crate) struct EmptyBody {}
@@ -199,6 +207,11 @@ pub(crate) struct ContextBody<'a> {
 /// The text of a secret, for a body that is written at once.
 pub(crate) fn text(secret: &impl ExposeSecret<str>) -> &str {
     secret.expose_secret()
+}
+
+/// The same refresh token once more, for one of several who hold the same session.
+pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
+    RefreshToken::new(token.expose_secret())
 }
 
 /// A body in one allocation of its exact size, wiped when the last handle on it is dropped.
@@ -261,7 +274,7 @@ pub(crate) fn authorization_url(
     state: &State,
     verifier: Option<&CodeVerifier>,
     parameters: &Parameters,
-) -> Result<Url, Error> {
+) -> Url {
     let challenge = verifier.map(code_challenge);
     let mut pairs: Vec<(&str, &str)> = vec![
         ("client_id", client_id.as_str()),
@@ -275,8 +288,19 @@ pub(crate) fn authorization_url(
     pairs.extend(parameters.invitation_token.as_ref().map(|token| ("invitation_token", token.expose_secret())));
     pairs.extend(parameters.pairs.iter().map(|(name, value)| (Cow::as_ref(name), value.as_str())));
     pairs.sort_unstable();
-    let mut url = Url::parse(&format!("{}{AUTHORIZE}", base_url.as_str()))
-        .map_err(|_| Error::invalid_value("base_url", "must be an absolute URL"))?;
+    let mut url = base_url.join(AUTHORIZE);
     url.query_pairs_mut().extend_pairs(pairs);
-    Ok(url)
+    url
+}
+
+/// Where a browser ends its session (`GET /user_management/sessions/logout`).
+pub(crate) fn logout_url(base_url: &BaseUrl, session_id: &SessionId, return_to: Option<&RedirectUri>) -> Url {
+    let mut url = base_url.join(LOGOUT);
+    let mut query = url.query_pairs_mut();
+    query.append_pair("session_id", session_id.as_str());
+    if let Some(return_to) = return_to {
+        query.append_pair("return_to", return_to.as_str());
+    }
+    drop(query);
+    url
 }

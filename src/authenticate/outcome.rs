@@ -270,6 +270,11 @@ fn success_or_refusal<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Re
     }
 }
 
+/// Reads the reply of an endpoint that answers with nothing of interest.
+pub(crate) fn accept(reply: Reply) -> Result<(), Failure> {
+    if reply.status.is_success() { Ok(()) } else { read::<serde::de::IgnoredAny>(reply).map(drop) }
+}
+
 impl Answer {
     pub(super) fn read(reply: Reply) -> Result<Self, Failure> {
         match success_or_refusal::<Complete>(&reply) {

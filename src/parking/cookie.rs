@@ -3,14 +3,13 @@
 use cookie::time::Duration;
 use cookie::{Cookie, SameSite};
 use sha2::{Digest, Sha256};
-use url::Url;
 
 use super::Parking;
 use crate::authenticate::Rejected;
 use crate::client::Client;
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::{CallbackError, Error, ParkedError};
-use crate::id::{RedirectUri, is_loopback};
+use crate::id::RedirectUri;
 use crate::pkce::{Callback, PkceSession};
 use crate::secret::State;
 use crate::wire;
@@ -77,7 +76,7 @@ impl LoginCookies {
         K: HasApiKey,
     {
         let name = name(&session.login.state);
-        let secure = is_secure(&session.login.redirect_uri);
+        let secure = session.login.redirect_uri.is_secure();
         let value = parking.park(session)?;
         let lifetime = Duration::try_from(parking.lifetime).unwrap_or(Duration::MAX);
         let surplus = (self.cookies.len() + 1).saturating_sub(MOST);
@@ -105,7 +104,7 @@ impl LoginCookies {
         let found = self.cookies.iter().find(|(other, _)| *other == name);
         let (_, sealed) = found.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
         let session = parking.resume_login(client, redirect_uri, sealed)?;
-        Ok((session, cookie(name, "", Duration::ZERO, is_secure(redirect_uri))))
+        Ok((session, cookie(name, "", Duration::ZERO, redirect_uri.is_secure())))
     }
 }
 
@@ -113,10 +112,6 @@ impl LoginCookies {
 fn name(state: &State) -> String {
     let digest = Sha256::digest(wire::text(state));
     digest.iter().take(8).fold(PREFIX.to_owned(), |name, byte| format!("{name}{byte:02x}"))
-}
-
-fn is_secure(redirect_uri: &RedirectUri) -> bool {
-    !Url::parse(redirect_uri.as_str()).is_ok_and(|url| url.scheme() == "http" && is_loopback(&url))
 }
 
 fn cookie(name: String, value: impl Into<String>, max_age: Duration, secure: bool) -> Cookie<'static> {

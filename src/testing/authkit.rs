@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde::Deserialize;
@@ -18,6 +18,8 @@ use subtle::ConstantTimeEq;
 use tokio::task::JoinHandle;
 use url::{Url, form_urlencoded};
 
+use super::clock::ManualClock;
+use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
 use super::login::Logins;
 use super::server;
@@ -94,6 +96,61 @@ impl AuthKit {
         self.service.state().requests.get(path).copied().unwrap_or(0)
     }
 
+    /// How many refreshes were done; a replay is none.
+    #[must_use]
+    pub fn refreshes(&self) -> usize {
+        self.service.state().refreshes
+    }
+
+    /// Lets requests to a path go wrong for this long by its clock.
+    pub fn inject_for(&self, path: &str, fault: Fault, time: Duration) {
+        let mut state = self.service.state();
+        let end = after(state.now(), time);
+        state.faults.inject_until(path, fault, end);
+    }
+
+    /// Lets the next requests to a path, such as `/user_management/authenticate`, go wrong; `usize::MAX` times is until
+    /// [`heal`](Self::heal).
+    pub fn inject(&self, path: &str, fault: Fault, times: usize) {
+        self.service.state().faults.inject(path, fault, times);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.service.state().faults.clear();
+    }
+
+    /// Where the keys are fetched, for [`inject`](Self::inject) and [`requests_to`](Self::requests_to).
+    #[must_use]
+    pub fn jwks_path(&self) -> String {
+        format!("/sso/jwks/{}", self.client_id())
+    }
+
+    /// Signs with a new key from now on. The old ones stay published until [`retire_keys`](Self::retire_keys).
+    ///
+    /// # Errors
+    /// The operating system's, when no key can be had.
+    pub fn rotate_keys(&self) -> io::Result<()> {
+        let key = Arc::new(SigningKey::generate()?);
+        self.service.state().keys.insert(0, key);
+        Ok(())
+    }
+
+    /// Takes all keys but the newest out of what is published.
+    pub fn retire_keys(&self) {
+        self.service.state().keys.truncate(1);
+    }
+
+    /// How far the times in its tokens are ahead of its clock, or behind it.
+    pub fn set_skew(&self, ahead: SignedDuration) {
+        self.service.state().skew = ahead;
+    }
+
+    /// Ends a session, as an administrator does in the dashboard.
+    pub fn end_session(&self, session_id: &str) {
+        self.service.state().end_session(session_id);
+    }
+
     /// Sends a Magic Auth e-mail, and returns the code that the user reads in it.
     ///
     /// # Errors
@@ -162,6 +219,7 @@ impl Default for AuthKitBuilder {
                 users: Vec::new(),
                 redirect_uris: Vec::new(),
                 sso_domains: Vec::new(),
+                clock: None,
                 access_token_lifetime: Duration::from_secs(300),
                 code_lifetime: Duration::from_secs(600),
             },
@@ -200,6 +258,12 @@ impl AuthKitBuilder {
         self
     }
 
+    /// Lives by this clock instead of the system's, which a client can share.
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.config.clock = Some(clock);
+        self
+    }
+
     /// How long access tokens live; 5 minutes unless given.
     pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
         self.config.access_token_lifetime = lifetime;
@@ -223,10 +287,9 @@ impl AuthKitBuilder {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let service = Arc::new(Service {
+            state: Mutex::new(State::new(self.config.clock.clone(), SigningKey::generate()?)),
             config: self.config,
             issuer: base_url.clone(),
-            key: SigningKey::generate()?,
-            state: Mutex::default(),
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
         Ok(AuthKit { service, base_url, server })
@@ -401,6 +464,7 @@ pub(super) struct Config {
     pub(super) users: Vec<TestUser>,
     redirect_uris: Vec<String>,
     pub(super) sso_domains: Vec<(String, String)>,
+    clock: Option<ManualClock>,
     access_token_lifetime: Duration,
     code_lifetime: Duration,
 }
@@ -421,14 +485,18 @@ impl Config {
 pub(super) struct Service {
     pub(super) config: Config,
     issuer: String,
-    key: SigningKey,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 pub(super) struct State {
-    /// How far the clock is ahead of the system's.
+    clock: Option<ManualClock>,
+    /// How far its time is ahead of its clock's.
     ahead: Duration,
+    skew: SignedDuration,
+    /// The newest first.
+    keys: Vec<Arc<SigningKey>>,
+    faults: Faults,
+    refreshes: usize,
     requests: HashMap<String, usize>,
     /// Sign-in pages that wait for their form.
     transactions: HashMap<String, Transaction>,
@@ -532,12 +600,20 @@ impl Service {
         *self.state().requests.entry(path.to_owned()).or_default() += 1;
     }
 
+    /// What goes wrong with this request.
+    pub(super) fn fault(&self, path: &str) -> Option<Fault> {
+        let mut state = self.state();
+        let now = state.now();
+        state.faults.take(path, now)
+    }
+
     pub(super) fn issuer(&self) -> &str {
         &self.issuer
     }
 
     pub(super) fn jwks(&self, client_id: &str) -> Option<Value> {
-        (client_id == self.config.client_id).then(|| self.key.jwks())
+        let keys = || self.state().keys.iter().map(|key| key.jwk()).collect::<Vec<_>>();
+        (client_id == self.config.client_id).then(|| json!({"keys": keys()}))
     }
 
     /// `GET /user_management/authorize` (RFC 6749 §4.1.1).
@@ -728,6 +804,7 @@ impl Service {
             }
         }
         let reply = self.issue_tokens(&mut state, &session_id)?;
+        state.refreshes += 1;
         if let Some(token) = state.refresh_tokens.get_mut(given) {
             token.rotated = Some((now, request.organization_id.clone(), reply.clone()));
         }
@@ -736,6 +813,7 @@ impl Service {
 
     fn issue_tokens(&self, state: &mut State, session_id: &str) -> Result<Value, Refusal> {
         let now = state.now();
+        let issued = now.checked_add(state.skew).unwrap_or(now);
         let session = state.sessions.get(session_id).ok_or(Refusal::Broken)?;
         let user = self.config.users.iter().find(|user| user.id == session.user_id).ok_or(Refusal::Broken)?;
         let mut claims = json!({
@@ -744,8 +822,8 @@ impl Service {
             "sid": session_id,
             "jti": random("")?,
             "client_id": self.config.client_id,
-            "iat": now.as_second(),
-            "exp": after(now, self.config.access_token_lifetime).as_second(),
+            "iat": issued.as_second(),
+            "exp": after(issued, self.config.access_token_lifetime).as_second(),
         });
         let mut reply = json!({
             "user": user.json(now, state.logins.is_verified(user)),
@@ -767,10 +845,21 @@ impl Service {
             claims["act"] = json!({"sub": email});
             reply["impersonator"] = json!({"email": email, "reason": reason});
         }
-        reply["access_token"] = json!(self.key.sign(&claims)?);
+        reply["access_token"] = json!(state.keys.first().ok_or(Refusal::Broken)?.sign(&claims)?);
         let token = RefreshToken { session_id: session_id.to_owned(), rotated: None };
         state.refresh_tokens.insert(reply["refresh_token"].as_str().unwrap_or_default().to_owned(), token);
         Ok(reply)
+    }
+
+    /// `POST /user_management/sessions/revoke`
+    pub(super) fn revoke_session(&self, body: &Value) -> Result<Value, Refusal> {
+        let id = body["session_id"].as_str().unwrap_or_default();
+        let mut state = self.state();
+        if !state.sessions.contains_key(id) {
+            return Err(Refusal::NotFound);
+        }
+        state.end_session(id);
+        Ok(json!({}))
     }
 
     /// `GET /user_management/sessions/logout`: where the browser goes from there.
@@ -785,8 +874,25 @@ impl Service {
 }
 
 impl State {
+    fn new(clock: Option<ManualClock>, key: SigningKey) -> Self {
+        Self {
+            clock,
+            ahead: Duration::ZERO,
+            skew: SignedDuration::ZERO,
+            keys: vec![Arc::new(key)],
+            faults: Faults::default(),
+            refreshes: 0,
+            requests: HashMap::new(),
+            transactions: HashMap::new(),
+            codes: HashMap::new(),
+            sessions: HashMap::new(),
+            refresh_tokens: HashMap::new(),
+            logins: Logins::default(),
+        }
+    }
+
     pub(super) fn now(&self) -> Timestamp {
-        after(Timestamp::now(), self.ahead)
+        after(self.clock.as_ref().map_or_else(Timestamp::now, ManualClock::now), self.ahead)
     }
 
     fn end_session(&mut self, id: &str) {

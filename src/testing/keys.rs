@@ -23,17 +23,17 @@ impl SigningKey {
         Ok(Self { pair, kid })
     }
 
-    /// The key set as it is published.
-    pub(super) fn jwks(&self) -> Value {
+    /// The key as it is published.
+    pub(super) fn jwk(&self) -> Value {
         let key = self.pair.public_key();
-        json!({"keys": [{
+        json!({
             "alg": "RS256",
             "kty": "RSA",
             "use": "sig",
             "kid": self.kid,
             "n": encode(key.modulus().big_endian_without_leading_zero()),
             "e": encode(key.exponent().big_endian_without_leading_zero()),
-        }]})
+        })
     }
 
     /// Signs claims with RS256 (RFC 7518 §3.3) in compact form (RFC 7515 §7.1).

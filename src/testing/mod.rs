@@ -25,6 +25,7 @@
 mod authkit;
 mod browser;
 mod clock;
+mod fault;
 mod keys;
 mod login;
 mod server;
@@ -33,3 +34,4 @@ pub use authkit::{AuthKit, AuthKitBuilder, RadarDemand, TestUser};
 pub use browser::{Browser, BrowserError};
 pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;
+pub use fault::Fault;

@@ -1,15 +1,18 @@
 //! How the in-process AuthKit is spoken to: HTTP on loopback, one function a route.
 
-use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY,
+    RETRY_AFTER,
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -20,6 +23,7 @@ use tokio::task::JoinSet;
 use url::form_urlencoded;
 
 use super::authkit::{Authorization, Refusal, Service, random};
+use super::fault::Fault;
 
 type Reply = Response<Full<Bytes>>;
 
@@ -39,10 +43,84 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
         connections.spawn(async move {
             let answer = service_fn(move |request| {
                 let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(route(&service, request).await) }
+                async move { answer_or_fail(&service, request).await }
             });
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
+    }
+}
+
+/// The answer, or what was injected instead. An error closes the connection.
+async fn answer_or_fail(service: &Service, request: Request<Incoming>) -> io::Result<Response<Whole>> {
+    let lost = || io::Error::from(io::ErrorKind::ConnectionAborted);
+    let fault = service.fault(request.uri().path());
+    match fault {
+        Some(Fault::Status(status, retry_after)) => {
+            service.count(request.uri().path());
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut reply = json_reply(status, &json!({"message": "A fault was injected."}));
+            reply.headers_mut().extend(retry_after.map(|seconds| (RETRY_AFTER, HeaderValue::from(seconds))));
+            return Ok(reply.map(Whole::new));
+        }
+        Some(Fault::Stall) => {
+            service.count(request.uri().path());
+            std::future::pending::<()>().await;
+        }
+        Some(Fault::LostBefore) => {
+            service.count(request.uri().path());
+            return Err(lost());
+        }
+        _ => {}
+    }
+    let reply = route(service, request).await.map(Whole::new);
+    match fault {
+        Some(Fault::Slow(delay)) => tokio::time::sleep(delay).await,
+        Some(Fault::LostAfter) => return Err(lost()),
+        Some(Fault::Truncated) => return Ok(reply.map(Whole::truncate)),
+        _ => {}
+    }
+    Ok(reply)
+}
+
+/// A body that may break off in the middle.
+struct Whole {
+    body: Full<Bytes>,
+    length: u64,
+    breaks: bool,
+}
+
+impl Whole {
+    fn new(body: Full<Bytes>) -> Self {
+        let length = body.size_hint().exact().unwrap_or_default();
+        Self { body, length, breaks: false }
+    }
+
+    fn truncate(self) -> Self {
+        Self { breaks: true, ..self }
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let breaks = self.breaks;
+        Pin::new(&mut self.body).poll_frame(context).map(|frame| match frame {
+            Some(Ok(frame)) => {
+                Some(Ok(frame.map_data(|data| if breaks { data.slice(..data.len() / 2) } else { data })))
+            }
+            Some(Err(never)) => match never {},
+            None if breaks => Some(Err(io::ErrorKind::ConnectionAborted.into())),
+            None => None,
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
     }
 }
 
@@ -59,6 +137,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Reply {
         "/user_management/radar_challenges" if post => api_call(service, request, Service::send_radar_sms).await,
         "/device" if get => device_page(&query),
         "/device" if post => approve_device(service, request).await,
+        "/user_management/sessions/revoke" if post => api_call(service, request, Service::revoke_session).await,
         "/user_management/sessions/logout" if get => log_out(service, &query),
         path => match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "sso", "jwks", client_id] if get => jwks(service, client_id),
@@ -93,7 +172,7 @@ async fn sign_in(service: &Service, request: Request<Incoming>) -> Reply {
     authorization(service.sign_in(&transaction, &email, cancel))
 }
 
-fn authorization(outcome: std::io::Result<Authorization>) -> Reply {
+fn authorization(outcome: io::Result<Authorization>) -> Reply {
     match outcome {
         Ok(Authorization::Page(id, transaction)) => {
             let email = escape(transaction.login_hint.as_deref().unwrap_or(""));

@@ -72,6 +72,35 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>,
     Timestamp::from_second(seconds.floor() as i64).map(Some).map_err(|_| unfit())
 }
 
+/// A token that names a session for certain: a [`VerifiedToken`] or an [`ExpiredToken`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name a session for certain",
+    label = "needs a `&VerifiedToken` or an `&ExpiredToken`",
+    note = "`verifier.verify(&access_token).await?` and `session.check(&verifier).await?` give one of them"
+)]
+pub trait NamesSession: sealed::Sealed {
+    /// The session (`sid`).
+    fn session_id(&self) -> &SessionId;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<C> Sealed for super::VerifiedToken<C> {}
+    impl Sealed for super::ExpiredToken {}
+}
+
+impl<C> NamesSession for VerifiedToken<C> {
+    fn session_id(&self) -> &SessionId {
+        self.session_id()
+    }
+}
+
+impl NamesSession for ExpiredToken {
+    fn session_id(&self) -> &SessionId {
+        self.session_id()
+    }
+}
+
 /// No claims besides those that WorkOS issues itself.
 #[derive(Clone, Copy, Debug)]
 pub struct NoCustomClaims(());

@@ -5,5 +5,5 @@ mod jwks;
 mod memory;
 mod verifier;
 
-pub use claims::{ExpiredToken, NoCustomClaims, VerifiedToken};
+pub use claims::{ExpiredToken, NamesSession, NoCustomClaims, VerifiedToken};
 pub use verifier::{TokenCheck, TokenVerifier};

@@ -1,0 +1,335 @@
+//! The session cookie of servers, and the JSON inside it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ::cookie::time::Duration;
+use ::cookie::{Cookie, SameSite};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::seal::{self, PreparedPassword};
+use super::{Session, SessionParts};
+use crate::client::{Caller, Client};
+use crate::credentials::{HasApiKey, HasClientId};
+use crate::error::{Error, SealError};
+use crate::id::{OrganizationId, RedirectUri, UserId};
+use crate::model::{AuthenticationMethod, Impersonator, User};
+use crate::secret::{AccessToken, CookiePassword, RefreshToken};
+use crate::wire;
+
+const NAME: &str = "wos-session";
+const HOST_PREFIX: &str = "__Host-";
+/// What browsers keep at most, in days.
+const MAX_AGE: i64 = 400;
+/// A browser drops a cookie whose name and value have more bytes, without a word.
+const LIMIT: usize = 4096;
+
+/// Seals sessions into a cookie value that the WorkOS SDK for Node, authkit-nextjs and iron-session read, and opens theirs.
+///
+/// The passwords are prepared once: make one of these and keep it. Whoever copies a sealed session has it until it ends at
+/// WorkOS; a cookie can't be revoked by itself.
+///
+/// ```
+/// use workos_auth::{ConfidentialClient, CookiePassword, Session, SessionCookie};
+///
+/// # fn run(session: Session<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
+/// let client = ConfidentialClient::new("client_123", "sk_example")?;
+/// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?;
+///
+/// let set_cookie = cookie.set(&session)?;
+/// let session = cookie.open(&client, set_cookie.value())?;
+/// # Ok(()) }
+/// ```
+pub struct SessionCookie {
+    /// The first one seals, all of them open.
+    passwords: Vec<PreparedPassword>,
+    name: Cow<'static, str>,
+    secure: bool,
+    max_age: Duration,
+    lifetime: Option<std::time::Duration>,
+}
+
+impl SessionCookie {
+    /// Seals with this password, in a cookie with the name `wos-session` that browsers keep for 400 days, as the WorkOS SDKs
+    /// for Node do.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password`.
+    pub fn new(password: CookiePassword) -> Result<Self, Error> {
+        Ok(Self {
+            passwords: vec![PreparedPassword::new(wire::text(&password))?],
+            name: Cow::Borrowed(NAME),
+            secure: true,
+            max_age: Duration::days(MAX_AGE),
+            lifetime: None,
+        })
+    }
+
+    /// Opens what an older password sealed, too; it seals nothing any more.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn retired_password(mut self, password: CookiePassword) -> Result<Self, Error> {
+        self.passwords.push(PreparedPassword::new(wire::text(&password))?);
+        Ok(self)
+    }
+
+    /// Another name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_name` when it is no token (RFC 6265 §4.1.1).
+    pub fn name(mut self, name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
+        if name.is_empty() || !name.bytes().all(token) {
+            return Err(Error::invalid_value("cookie_name", "must be a token"));
+        }
+        let prefix =
+            if self.name.starts_with(HOST_PREFIX) && !name.starts_with(HOST_PREFIX) { HOST_PREFIX } else { "" };
+        self.name = Cow::Owned(format!("{prefix}{name}"));
+        Ok(self)
+    }
+
+    /// Puts `__Host-` before the name: browsers then take the cookie from this host over https alone, and for it alone.
+    #[must_use]
+    pub fn host_prefix(mut self) -> Self {
+        if !self.name.starts_with(HOST_PREFIX) {
+            self.name = Cow::Owned(format!("{HOST_PREFIX}{}", self.name));
+        }
+        self
+    }
+
+    /// Where the application is served, as its redirect URI says: the cookie is `Secure` unless that is plain http, which is
+    /// loopback. Without it, it is always `Secure`.
+    #[must_use]
+    pub fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
+        self.secure = redirect_uri.is_secure();
+        self
+    }
+
+    /// How long a browser keeps the cookie; 400 days unless given.
+    #[must_use]
+    pub fn max_age(mut self, max_age: std::time::Duration) -> Self {
+        self.max_age = Duration::try_from(max_age).unwrap_or(Duration::MAX);
+        self
+    }
+
+    /// How long what is sealed can be opened, whoever kept it; for good unless given, since its access token expires anyway
+    /// and WorkOS ends the session in its own time.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// The cookie's name.
+    #[must_use]
+    pub fn cookie_name(&self) -> &str {
+        &self.name
+    }
+
+    /// Seals a session into a text of any length, for a place that is no cookie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn seal<K>(&self, session: &Session<K>) -> Result<String, Error>
+    where
+        K: HasApiKey,
+    {
+        let runtime = &session.caller.client.core.runtime;
+        let expires = self.lifetime.map(|lifetime| runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX));
+        let text = wire::body(&Sealed::of(&session.parts))?;
+        let Some(password) = self.passwords.first() else { return Err(Error::seal(SealError::WrongPassword)) };
+        seal::seal(password, &text, expires, runtime.random.as_ref())
+    }
+
+    /// Opens a cookie's value. Nothing of it is verified but the seal: [`Session::check`] comes next.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed) with its own reason for each way it can fail.
+    pub fn open<K>(&self, client: &Client<K>, sealed: &str) -> Result<Session<K>, Error>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        let text = seal::open(&self.passwords, sealed, client.core.runtime.clock.now()).map_err(Error::seal)?;
+        let opened: Opened = serde_json::from_slice(&text).map_err(|_| Error::seal(SealError::NotASession))?;
+        Ok(Session { caller: Caller::new(client), parts: opened.into() })
+    }
+
+    /// The cookie that holds a session: `HttpOnly`, `SameSite=Lax`, `Path=/`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed) with [`SealError::TooLarge`], since a browser would drop it without a
+    /// word; [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn set<K>(&self, session: &Session<K>) -> Result<Cookie<'static>, Error>
+    where
+        K: HasApiKey,
+    {
+        let value = self.seal(session)?;
+        let bytes = self.name.len() + value.len();
+        if bytes > LIMIT {
+            return Err(Error::seal(SealError::TooLarge { bytes }));
+        }
+        Ok(self.cookie(value, self.max_age))
+    }
+
+    /// The cookie that clears the session's.
+    #[must_use]
+    pub fn clear(&self) -> Cookie<'static> {
+        self.cookie(String::new(), Duration::ZERO)
+    }
+
+    fn cookie(&self, value: String, max_age: Duration) -> Cookie<'static> {
+        // Browsers refuse the prefix without it.
+        let secure = self.secure || self.name.starts_with(HOST_PREFIX);
+        Cookie::build((self.name.clone(), value))
+            .path("/")
+            .http_only(true)
+            .secure(secure)
+            .same_site(SameSite::Lax)
+            .max_age(max_age)
+            .build()
+    }
+}
+
+impl fmt::Debug for SessionCookie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SessionCookie").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What is sealed, in the order in which the SDK for Node writes it. What is absent is left out.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sealed<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<&'a str>,
+    user: SealedUser<'a>,
+    access_token: &'a str,
+    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication_method: Option<&'a AuthenticationMethod>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impersonator: Option<SealedImpersonator<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SealedUser<'a> {
+    object: &'static str,
+    id: &'a str,
+    email: &'a str,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile_picture_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_sign_in_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<&'a str>,
+    created_at: String,
+    updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct SealedImpersonator<'a> {
+    email: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Sealed<'a> {
+    fn of(parts: &'a SessionParts) -> Self {
+        let user = &parts.user;
+        Self {
+            organization_id: parts.organization_id.as_ref().map(OrganizationId::as_str),
+            user: SealedUser {
+                object: "user",
+                id: user.id.as_str(),
+                email: &user.email,
+                email_verified: user.email_verified,
+                name: user.name.as_deref(),
+                first_name: user.first_name.as_deref(),
+                profile_picture_url: user.profile_picture_url.as_deref(),
+                last_name: user.last_name.as_deref(),
+                last_sign_in_at: user.last_sign_in_at.map(date),
+                locale: user.locale.as_deref(),
+                created_at: date(user.created_at),
+                updated_at: date(user.updated_at),
+                external_id: user.external_id.as_deref(),
+                metadata: &user.metadata,
+            },
+            access_token: wire::text(&parts.access_token),
+            refresh_token: wire::text(&parts.refresh_token),
+            authentication_method: parts.authentication_method.as_ref(),
+            impersonator: parts
+                .impersonator
+                .as_ref()
+                .map(|by| SealedImpersonator { email: &by.email, reason: by.reason.as_deref() }),
+        }
+    }
+}
+
+/// In milliseconds, as WorkOS writes it, unless there is more to write.
+fn date(time: Timestamp) -> String {
+    if time.subsec_nanosecond() % 1_000_000 == 0 { format!("{time:.3}") } else { time.to_string() }
+}
+
+/// A present `null` and an absent field mean the same.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Opened {
+    organization_id: Option<OrganizationId>,
+    #[serde(with = "OpenedUser")]
+    user: User,
+    access_token: AccessToken,
+    refresh_token: RefreshToken,
+    authentication_method: Option<AuthenticationMethod>,
+    impersonator: Option<Impersonator>,
+}
+
+#[derive(Deserialize)]
+#[serde(remote = "User", rename_all = "camelCase")]
+struct OpenedUser {
+    id: UserId,
+    email: String,
+    email_verified: bool,
+    name: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    profile_picture_url: Option<String>,
+    locale: Option<String>,
+    external_id: Option<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    metadata: BTreeMap<String, String>,
+    last_sign_in_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl From<Opened> for SessionParts {
+    fn from(opened: Opened) -> Self {
+        Self {
+            user: opened.user,
+            access_token: opened.access_token,
+            refresh_token: opened.refresh_token,
+            organization_id: opened.organization_id,
+            authentication_method: opened.authentication_method,
+            impersonator: opened.impersonator,
+        }
+    }
+}

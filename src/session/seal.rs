@@ -1,0 +1,223 @@
+//! The format of sealed sessions: `Fe26.2`, as iron-webcrypto, iron-session and the WorkOS SDK for Node write it.
+//!
+//! `Fe26.2*<password ID>*<salt>*<iv>*<ciphertext>*<expiration>*<salt>*<mac>~2`: AES-256-CBC, then HMAC-SHA-256 over all that
+//! is before the MAC, each under a key of its own from PBKDF2-HMAC-SHA-1 with a single iteration. That stretches nothing,
+//! which is why the password must be random.
+
+use aes::Aes256;
+use aes::cipher::block_padding::Pkcs7;
+use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha1::Sha1;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, SealError};
+use crate::runtime::Random;
+
+const PREFIX: &str = "Fe26.2";
+const PASSWORD_ID: &str = "1";
+const VERSION: &str = "2";
+const BLOCK: usize = 16;
+/// For clocks that differ.
+const SKEW_MILLISECONDS: i64 = 60_000;
+
+/// A password that is ready to derive keys.
+pub(super) struct PreparedPassword(Hmac<Sha1>);
+
+impl PreparedPassword {
+    pub(super) fn new(password: &str) -> Result<Self, Error> {
+        Hmac::new_from_slice(password.as_bytes())
+            .map(Self)
+            .map_err(|_| Error::invalid_value("cookie_password", "can't be used as a key"))
+    }
+
+    /// PBKDF2 with one iteration (RFC 8018 §5.2): its blocks are HMACs of the salt and their number.
+    fn derive(&self, salt: &str) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        for (chunk, number) in key.chunks_mut(20).zip(1_u32..) {
+            let block = self.0.clone().chain_update(salt).chain_update(number.to_be_bytes()).finalize().into_bytes();
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+        key
+    }
+
+    fn mac(&self, salt: &str, text: &str) -> Result<Hmac<Sha256>, SealError> {
+        let key = self.derive(salt);
+        Hmac::<Sha256>::new_from_slice(key.as_ref()).map(|mac| mac.chain_update(text)).map_err(|_| SealError::Malformed)
+    }
+}
+
+/// Seals a text; `expires` is when it can't be opened any more.
+pub(super) fn seal(
+    password: &PreparedPassword,
+    text: &[u8],
+    expires: Option<Timestamp>,
+    random: &dyn Random,
+) -> Result<String, Error> {
+    let mut bytes = [0; 32 + BLOCK + 32];
+    random.fill(&mut bytes)?;
+    let (encryption_salt, rest) = bytes.split_at(32);
+    let (iv, mac_salt) = rest.split_at(BLOCK);
+    let expires = expires.map(|time| time.as_millisecond().to_string()).unwrap_or_default();
+    seal_with(password, text, &hex(encryption_salt), iv, &expires, &hex(mac_salt)).map_err(Error::seal)
+}
+
+fn seal_with(
+    password: &PreparedPassword,
+    text: &[u8],
+    encryption_salt: &str,
+    iv: &[u8],
+    expires: &str,
+    mac_salt: &str,
+) -> Result<String, SealError> {
+    let key = password.derive(encryption_salt);
+    let cipher = cbc::Encryptor::<Aes256>::new_from_slices(key.as_ref(), iv).map_err(|_| SealError::Malformed)?;
+    let mut buffer = Zeroizing::new(vec![0; text.len() + BLOCK - text.len() % BLOCK]);
+    let ciphertext = cipher.encrypt_padded_b2b::<Pkcs7>(text, &mut buffer).map_err(|_| SealError::Malformed)?;
+    let (iv, ciphertext) = (BASE64_URL_SAFE_NO_PAD.encode(iv), BASE64_URL_SAFE_NO_PAD.encode(ciphertext));
+    let signed = format!("{PREFIX}*{PASSWORD_ID}*{encryption_salt}*{iv}*{ciphertext}*{expires}");
+    let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
+    Ok(format!("{signed}*{mac_salt}*{}~{VERSION}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
+}
+
+/// Opens what was sealed with one of these passwords. Nothing is decrypted before the MAC was found right, in constant time.
+pub(super) fn open(
+    passwords: &[PreparedPassword],
+    sealed: &str,
+    now: Timestamp,
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let parts = Parts::split(sealed)?;
+    let Some(password) = passwords.iter().find(|password| parts.is_signed_with(password)) else {
+        // Every writer of today names its password `1`; another name is another password.
+        return Err(if parts.password_id == PASSWORD_ID { SealError::BadMac } else { SealError::WrongPassword });
+    };
+    if parts.has_expired(now)? {
+        return Err(SealError::Expired);
+    }
+    let mut buffer = Zeroizing::new(decode(parts.ciphertext)?);
+    let key = password.derive(parts.encryption_salt);
+    let cipher = cbc::Decryptor::<Aes256>::new_from_slices(key.as_ref(), &decode(parts.iv)?)
+        .map_err(|_| SealError::Malformed)?;
+    let length = cipher.decrypt_padded::<Pkcs7>(&mut buffer).map_err(|_| SealError::Malformed)?.len();
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+struct Parts<'a> {
+    signed: &'a str,
+    password_id: &'a str,
+    encryption_salt: &'a str,
+    iv: &'a str,
+    ciphertext: &'a str,
+    expires: &'a str,
+    mac_salt: &'a str,
+    mac: [u8; 32],
+}
+
+impl<'a> Parts<'a> {
+    fn split(sealed: &'a str) -> Result<Self, SealError> {
+        // The version is outside the MAC: what is not known must not be guessed.
+        let body = match sealed.split_once('~') {
+            Some((body, VERSION)) => body,
+            Some(_) => return Err(SealError::UnknownVersion),
+            None => sealed,
+        };
+        let mut fields = body.split('*');
+        let mut field = || fields.next().ok_or(SealError::Malformed);
+        match field()? {
+            PREFIX => {}
+            prefix if prefix.starts_with("Fe26.") => return Err(SealError::UnknownVersion),
+            _ => return Err(SealError::Malformed),
+        }
+        let (password_id, encryption_salt, iv, ciphertext) = (field()?, field()?, field()?, field()?);
+        let (expires, mac_salt, mac) = (field()?, field()?, field()?);
+        if fields.next().is_some() {
+            return Err(SealError::Malformed);
+        }
+        let signed = &body[..body.len() - mac_salt.len() - mac.len() - 2];
+        let mac = decode(mac)?.try_into().map_err(|_| SealError::Malformed)?;
+        Ok(Self { signed, password_id, encryption_salt, iv, ciphertext, expires, mac_salt, mac })
+    }
+
+    fn is_signed_with(&self, password: &PreparedPassword) -> bool {
+        password.mac(self.mac_salt, self.signed).is_ok_and(|mac| mac.verify_slice(&self.mac).is_ok())
+    }
+
+    /// Nothing, or milliseconds since 1970 without a leading zero.
+    fn has_expired(&self, now: Timestamp) -> Result<bool, SealError> {
+        if self.expires.is_empty() {
+            return Ok(false);
+        }
+        if self.expires.starts_with('0') || !self.expires.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(SealError::Malformed);
+        }
+        let expires: i64 = self.expires.parse().map_err(|_| SealError::Malformed)?;
+        Ok(expires < now.as_millisecond() - SKEW_MILLISECONDS)
+    }
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, SealError> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Malformed)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &str = "workos-typestate-sdk-test-password-0123456789";
+    /// Sealed by the SDK for Node, version 11.
+    const NODE: (&str, &str) = (
+        "Fe26.2*1*25e32508ce4994769820433fb15cd34faf1748ba9140489fe37fcee72a0bac58*evtFVCNCeoLyaZXwKkWt6Q*RMvESMLaTLeMeEukDDsGhACCnVV5JjeCajCEpewVsE14yT8fgc_VBNxLftr4nVseUhRvMbG2ywR-V92Dcw1oYAptl51TpBXGijZ4fySccf3cdv5bWaY16J0Pgzjm_tGw_23BGSOCK4BTa3VKQCAhZePzxCRk7l-eMrx8GuQdLoC5RX9MntnsuZDVw8pCHfOOHb2wxNNAGPM4PU985DUdUB85-U_N44JUewYAiidyHI_nqN-bB2BHrUiaepGep7bKphaD4HFVuOBUiQF03RoS-G2qL2ODqxDs1sinfnrmL6eOrcmsDOng8Z6lgP6ZEY9wGjA4FhzA7HJf7PvAcCf20w**3290a785fb34ef692b3e3e654fa7a744cf0aa0ef49c0a88ed1f93d93c571e83e*9AbATrP40xnnavvFngsKDRo6nGnm37RS6sCK0RHEd4g~2",
+        r#"{"organizationId":"org_1","user":{"object":"user","id":"user_1","email":"a@b.c","emailVerified":true,"name":null,"createdAt":"t","updatedAt":"t","externalId":null,"metadata":{}},"accessToken":"h.eyJvcmdfaWQiOiJvcmdfMSJ9.s","refreshToken":"rt_1"}"#,
+    );
+    /// Opened by the SDK for Node, version 11, its salts and IV chosen.
+    const CHOSEN: (&str, &str) = (
+        "Fe26.2*1*00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff*AQIDBAUGBwgJCgsMDQ4PEA*Oq_AwrHOmFFZBOUXCmYj8voFOnq9yYyaElML0bQ2GVrliBKlJqAM4hENTgOksXZhoQtkOYIRkQDbvPepsuFCr_swE0aFsC7edcYJv7iyNOWxm7239NMjZeBd6W8PhCKK60ftUilJhGkpUCwx1mLM6w**ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100*vc858xPeaXcZyZbLf9BL0fF6yDaMgeXZx_giAogRr-0~2",
+        r#"{"accessToken":"at_1","refreshToken":"rt_1","user":{"object":"user","id":"user_1","email":"a@example.com"}}"#,
+    );
+
+    #[test]
+    fn a_seal_of_the_sdk_for_node_is_opened() {
+        let password = PreparedPassword::new(PASSWORD).unwrap();
+        let (sealed, text) = NODE;
+        let parts = Parts::split(sealed).unwrap();
+        let keys = [parts.encryption_salt, parts.mac_salt].map(|salt| hex(password.derive(salt).as_ref()));
+        assert_eq!(
+            keys,
+            [
+                "e6af9b706784c2d888460de0334f9fb1fd9072ec6d50c217763ae6041942f3a4",
+                "86ce078ef3014c838704347e1c94d84863fb81d8e3e5292728aa04a2ae01a9cb"
+            ]
+        );
+        assert_eq!(open(&[password], sealed, Timestamp::now()).unwrap().as_slice(), text.as_bytes());
+    }
+
+    #[test]
+    fn a_seal_that_the_sdk_for_node_opened_is_made() {
+        let password = PreparedPassword::new(PASSWORD).unwrap();
+        let (sealed, text) = CHOSEN;
+        let encryption_salt = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+        let mac_salt = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
+        assert_eq!(
+            hex(password.derive(encryption_salt).as_ref()),
+            "7c58246d246c06208b6c904c4c2bd99e5d440cde5ede44703f2218473363be2b"
+        );
+        assert_eq!(
+            hex(password.derive(mac_salt).as_ref()),
+            "5da16f86edf2479755b5b5640646bffbdb58765fb0916b8337a7316eea1b4d39"
+        );
+        let iv: Vec<u8> = (1..=16).collect();
+        let made = seal_with(&password, text.as_bytes(), encryption_salt, &iv, "", mac_salt).unwrap();
+        assert_eq!(made, sealed);
+        assert_eq!(open(&[password], sealed, Timestamp::now()).unwrap().as_slice(), text.as_bytes());
+    }
+}
