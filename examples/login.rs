@@ -13,12 +13,9 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use jiff::{SignedDuration, Timestamp};
-use jsonwebtoken::jwk::JwkSet;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
 use workos_auth::testing::{AuthKit, Browser};
 use workos_auth::{
-    AccessToken, Client, ConfidentialClient, ExposeSecret, HasClientId, LoopbackListener, PublicClient, User,
+    Client, ConfidentialClient, HasClientId, LoopbackListener, PublicClient, Session, TokenVerifier, User,
 };
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -65,15 +62,21 @@ async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: V
     visitor.go(session.url().as_str().to_owned());
 
     let response = listener.wait(session).await?.send().await?.complete()?;
-    println!("Signed in  {} ({})", name(&response.user), response.user.id);
-    let claims = verified(client, &response.access_token).await?;
-    println!("Session    {}", claims.sid);
-    println!("Expires    {}", claims.expiry()?);
+    let session = client.session(response);
+    println!("Signed in  {} ({})", name(session.user()), session.user().id);
 
-    let refreshed = client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
-    let claims = verified(client, &refreshed.access_token).await?;
-    println!("Refreshed  {}, expires {}", claims.sid, claims.expiry()?);
+    let verifier = client.verifier();
+    println!("Session    {}", checked(&session, &verifier).await?);
+    let session = session.refresh().await?;
+    println!("Refreshed  {}", checked(&session, &verifier).await?);
     Ok(())
+}
+
+/// The session's ID and when its access token expires, as its verified token says.
+async fn checked<K>(session: &Session<K>, verifier: &TokenVerifier) -> Result<String> {
+    let token = session.check(verifier).await?.active()?;
+    let left: SignedDuration = token.expires_at().duration_since(Timestamp::now());
+    Ok(format!("{}\nExpires    {} (in {} s)", token.session_id(), token.expires_at(), left.as_secs()))
 }
 
 fn name(user: &User) -> String {
@@ -139,34 +142,4 @@ async fn simulate(url: &str) -> Result<()> {
 fn has_display() -> bool {
     let unix_desktop = env::var_os("DISPLAY").is_some() || env::var_os("WAYLAND_DISPLAY").is_some();
     unix_desktop || cfg!(any(target_os = "macos", target_os = "windows"))
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    sid: String,
-    exp: i64,
-}
-
-impl Claims {
-    fn expiry(&self) -> Result<String> {
-        let exp = Timestamp::from_second(self.exp)?;
-        let left: SignedDuration = exp.duration_since(Timestamp::now());
-        Ok(format!("{exp} (in {} s)", left.as_secs()))
-    }
-}
-
-/// The claims of an access token, whose signature is checked with the keys that the service publishes.
-async fn verified<K: HasClientId>(client: &Client<K>, token: &AccessToken) -> Result<Claims> {
-    let url = format!("{}/sso/jwks/{}", client.base_url(), client.client_id());
-    let mut http = reqwest::Client::builder();
-    if url.starts_with("http:") {
-        http = http.no_proxy();
-    }
-    let keys: JwkSet = serde_json::from_slice(&http.build()?.get(url).send().await?.bytes().await?)?;
-    let token = token.expose_secret();
-    let kid = jsonwebtoken::decode_header(token)?.kid.ok_or("the token names no key")?;
-    let key = DecodingKey::from_jwk(keys.find(&kid).ok_or("the token's key is unknown")?)?;
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.validate_aud = false;
-    Ok(jsonwebtoken::decode::<Claims>(token, &key, &validation)?.claims)
 }

@@ -221,10 +221,14 @@ async fn every_token_that_is_not_to_be_trusted_has_its_reason() -> Outcome {
     let (signer, other) = (Signer::new("key_1"), Signer::new("key_1"));
     let mut encryption = Signer::new("for-encryption").jwk();
     encryption["use"] = json!("enc");
+    let mut wrapping = Signer::new("for-wrapping").jwk();
+    wrapping["key_ops"] = json!(["wrapKey"]);
+    let mut other_algorithm = Signer::new("for-ps256").jwk();
+    other_algorithm["alg"] = json!("PS256");
     let small = json!({"kty": "RSA", "kid": "small", "n": encode([0xc5; 128]), "e": "AQAB"});
     let curve = json!({"kty": "EC", "kid": "curve", "crv": "P-256", "x": "x", "y": "y"});
     let twice = Signer::new("twice").jwk();
-    let keys = json!([signer.jwk(), encryption, small, curve, twice.clone(), twice]);
+    let keys = json!([signer.jwk(), encryption, wrapping, other_algorithm, small, curve, twice.clone(), twice]);
     let verifier = Endpoint::new(keys).verifier();
 
     let good = signer.sign(&claims());
@@ -293,6 +297,8 @@ async fn every_token_that_is_not_to_be_trusted_has_its_reason() -> Outcome {
             header_of(json!({"alg": "RS256", "kid": "for-encryption"})),
             TokenError::UnsuitableKey,
         ),
+        ("a key for wrapping", header_of(json!({"alg": "RS256", "kid": "for-wrapping"})), TokenError::UnsuitableKey),
+        ("a key for PS256", header_of(json!({"alg": "RS256", "kid": "for-ps256"})), TokenError::UnsuitableKey),
         ("a key of 1024 bits", header_of(json!({"alg": "RS256", "kid": "small"})), TokenError::UnsuitableKey),
         ("a key on a curve", header_of(json!({"alg": "RS256", "kid": "curve"})), TokenError::UnsuitableKey),
         ("wrong issuer", signer.sign(&with(json!({"iss": "https://evil.example"}))), TokenError::WrongIssuer),

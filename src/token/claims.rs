@@ -116,7 +116,9 @@ impl<'de> Deserialize<'de> for NoCustomClaims {
 ///
 /// `C` are the claims that a JWT template of the environment adds. There is no other way to one of these than
 /// [`TokenVerifier::verify`](super::TokenVerifier::verify). Cloning is cheap.
-pub struct VerifiedToken<C = NoCustomClaims>(Arc<Verified<C>>);
+pub struct VerifiedToken<C = NoCustomClaims> {
+    verified: Arc<Verified<C>>,
+}
 
 /// What every access token of WorkOS has, and what it may have besides.
 pub(super) struct Verified<C> {
@@ -146,124 +148,124 @@ pub struct ExpiredToken {
 
 impl<C> VerifiedToken<C> {
     pub(super) fn new(verified: Verified<C>) -> Self {
-        Self(Arc::new(verified))
+        Self { verified: Arc::new(verified) }
     }
 
     /// The same, when its time is over.
     pub(super) fn expire(&self) -> ExpiredToken {
         ExpiredToken {
-            user_id: self.0.user_id.clone(),
-            session_id: self.0.session_id.clone(),
-            expires_at: self.0.expires_at,
+            user_id: self.verified.user_id.clone(),
+            session_id: self.verified.session_id.clone(),
+            expires_at: self.verified.expires_at,
         }
     }
 
     /// The user (`sub`).
     #[must_use]
     pub fn user_id(&self) -> &UserId {
-        &self.0.user_id
+        &self.verified.user_id
     }
 
     /// The session (`sid`).
     #[must_use]
     pub fn session_id(&self) -> &SessionId {
-        &self.0.session_id
+        &self.verified.session_id
     }
 
     /// When the token expires (`exp`).
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.0.expires_at
+        self.verified.expires_at
     }
 
     /// When the token was issued (`iat`).
     #[must_use]
     pub fn issued_at(&self) -> Option<Timestamp> {
-        self.0.issued_at
+        self.verified.issued_at
     }
 
     /// When the user last signed in (`auth_time`).
     #[must_use]
     pub fn authenticated_at(&self) -> Option<Timestamp> {
-        self.0.authenticated_at
+        self.verified.authenticated_at
     }
 
     /// The token's own ID (`jti`).
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.token_id.as_deref()
+        self.verified.token_id.as_deref()
     }
 
     /// The organization that the user signed in to (`org_id`).
     #[must_use]
     pub fn organization_id(&self) -> Option<&OrganizationId> {
-        self.0.organization_id.as_ref()
+        self.verified.organization_id.as_ref()
     }
 
     /// The user's first role in the organization (`role`).
     #[must_use]
     pub fn role(&self) -> Option<&str> {
-        self.0.role.as_deref()
+        self.verified.role.as_deref()
     }
 
     /// All roles of the user in the organization (`roles`).
     #[must_use]
     pub fn roles(&self) -> &[String] {
-        &self.0.roles
+        &self.verified.roles
     }
 
     /// The user's permissions (`permissions`).
     #[must_use]
     pub fn permissions(&self) -> &[String] {
-        &self.0.permissions
+        &self.verified.permissions
     }
 
     /// The organization's entitlements (`entitlements`).
     #[must_use]
     pub fn entitlements(&self) -> &[String] {
-        &self.0.entitlements
+        &self.verified.entitlements
     }
 
     /// The feature flags that are on (`feature_flags`).
     #[must_use]
     pub fn feature_flags(&self) -> &[String] {
-        &self.0.feature_flags
+        &self.verified.feature_flags
     }
 
     /// Whether the user has a role (`role` or `roles`).
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
-        self.role() == Some(role) || contains(&self.0.roles, role)
+        self.role() == Some(role) || contains(&self.verified.roles, role)
     }
 
     /// Whether the user has a permission (`permissions`).
     #[must_use]
     pub fn has_permission(&self, permission: &str) -> bool {
-        contains(&self.0.permissions, permission)
+        contains(&self.verified.permissions, permission)
     }
 
     /// Whether the organization has an entitlement (`entitlements`).
     #[must_use]
     pub fn has_entitlement(&self, entitlement: &str) -> bool {
-        contains(&self.0.entitlements, entitlement)
+        contains(&self.verified.entitlements, entitlement)
     }
 
     /// Whether a feature flag is on (`feature_flags`).
     #[must_use]
     pub fn has_feature_flag(&self, flag: &str) -> bool {
-        contains(&self.0.feature_flags, flag)
+        contains(&self.verified.feature_flags, flag)
     }
 
     /// The e-mail address of the administrator who acts as the user (`act.sub`).
     #[must_use]
     pub fn impersonator(&self) -> Option<&str> {
-        self.0.impersonator.as_deref()
+        self.verified.impersonator.as_deref()
     }
 
     /// The claims that a JWT template adds.
     #[must_use]
     pub fn custom(&self) -> &C {
-        &self.0.custom
+        &self.verified.custom
     }
 }
 
@@ -293,7 +295,7 @@ impl ExpiredToken {
 
 impl<C> Clone for VerifiedToken<C> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { verified: Arc::clone(&self.verified) }
     }
 }
 

@@ -36,6 +36,7 @@ struct Jwk {
     kty: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
+    key_ops: Option<Vec<String>>,
     alg: Option<String>,
     n: Option<String>,
     e: Option<String>,
@@ -191,6 +192,7 @@ fn prepare(document: Document, known: Option<&HashMap<String, Key>>) -> HashMap<
 fn parse(kid: &str, jwk: &Jwk, known: Option<&Arc<VerifyingKey>>) -> Key {
     let fits = jwk.kty.as_deref() == Some("RSA")
         && jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
+        && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
         && jwk.alg.as_deref().is_none_or(|alg| alg == "RS256");
     let decode = |text: &Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text.as_ref()?).ok();
     let (Some(n), Some(e)) = (decode(&jwk.n), decode(&jwk.e)) else { return Err(TokenError::UnsuitableKey) };

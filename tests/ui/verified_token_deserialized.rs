@@ -1,0 +1,7 @@
+//! A verified token is not read from a database or a request.
+
+use workos_auth::VerifiedToken;
+
+fn main() {
+    let _token: VerifiedToken = serde_json::from_str("{}").unwrap();
+}
