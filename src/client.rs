@@ -48,7 +48,7 @@ pub type ApiKeyClient = Client<ApiKeyOnly>;
 /// Cloning is cheap, and clones share the connections. Requests need a tokio runtime with its timer on.
 pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
-    pub(crate) core: Core,
+    pub(crate) core: Arc<Core>,
     pub(crate) flights: Arc<Flights>,
 }
 
@@ -295,13 +295,17 @@ impl<K> Client<K> {
     }
 
     fn holding<L>(&self, credentials: L) -> Client<L> {
-        Client { credentials: Arc::new(credentials), core: self.core.clone(), flights: Arc::clone(&self.flights) }
+        Client { credentials: Arc::new(credentials), core: Arc::clone(&self.core), flights: Arc::clone(&self.flights) }
     }
 }
 
 impl<K> Clone for Client<K> {
     fn clone(&self) -> Self {
-        Self { credentials: Arc::clone(&self.credentials), core: self.core.clone(), flights: Arc::clone(&self.flights) }
+        Self {
+            credentials: Arc::clone(&self.credentials),
+            core: Arc::clone(&self.core),
+            flights: Arc::clone(&self.flights),
+        }
     }
 }
 
@@ -551,7 +555,7 @@ impl<K> ClientBuilder<K> {
             runtime.random = settings.random.unwrap_or(runtime.random);
         }
         let transport = transport(&base_url)?;
-        let core = Core::new(base_url, transport, user_agent, settings.timeout, runtime);
+        let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, runtime));
         Ok(Client { credentials, core, flights: Arc::default() })
     }
 

@@ -414,7 +414,7 @@ fn what_can_not_be_opened_has_its_reason() -> Outcome {
         ("version 1", sealed.replace("~2", "~1"), SealError::UnknownVersion),
         ("version 3", sealed.replace("~2", "~3"), SealError::UnknownVersion),
         ("an empty version", sealed.replace("~2", "~"), SealError::UnknownVersion),
-        ("two versions", sealed.replace("~2", "~2~2"), SealError::UnknownVersion),
+        ("two versions", sealed.replace("~2", "~2~2"), SealError::Malformed),
         ("another format", sealed.replacen("Fe26.2", "Fe26.3", 1), SealError::UnknownVersion),
         ("no format", sealed.replacen("Fe26.2", "fe26.2", 1), SealError::Malformed),
         ("nothing", String::new(), SealError::Malformed),

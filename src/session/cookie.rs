@@ -153,9 +153,13 @@ impl SessionCookie {
     where
         K: HasApiKey + HasClientId,
     {
-        let text = seal::open(&self.passwords, sealed, client.core.runtime.clock.now()).map_err(Error::seal)?;
-        let opened: Opened = serde_json::from_slice(&text).map_err(|_| Error::seal(SealError::NotASession))?;
-        Ok(Session { caller: Caller::new(client), parts: opened.into() })
+        let read = |text: &[u8]| {
+            let text = str::from_utf8(text).map_err(|_| SealError::NotASession)?;
+            serde_json::from_str(text).map(|Opened(parts)| parts).map_err(|_| SealError::NotASession)
+        };
+        let now = || client.core.runtime.clock.now();
+        let parts = seal::open(&self.passwords, sealed, now, read).map_err(Error::seal)?;
+        Ok(Session { caller: Caller::new(client), parts })
     }
 
     /// The cookie that holds a session: `HttpOnly`, `SameSite=Lax`, `Path=/`.
@@ -287,8 +291,11 @@ fn date(time: Timestamp) -> String {
 
 /// A present `null` and an absent field mean the same.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Opened {
+struct Opened(#[serde(with = "OpenedParts")] SessionParts);
+
+#[derive(Deserialize)]
+#[serde(remote = "SessionParts", rename_all = "camelCase")]
+struct OpenedParts {
     organization_id: Option<OrganizationId>,
     #[serde(with = "OpenedUser")]
     user: User,
@@ -319,17 +326,4 @@ struct OpenedUser {
 
 fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-impl From<Opened> for SessionParts {
-    fn from(opened: Opened) -> Self {
-        Self {
-            user: opened.user,
-            access_token: opened.access_token,
-            refresh_token: opened.refresh_token,
-            organization_id: opened.organization_id,
-            authentication_method: opened.authentication_method,
-            impersonator: opened.impersonator,
-        }
-    }
 }

@@ -7,21 +7,23 @@
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::{Engine, decoded_len_estimate};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha1::Sha1;
 use sha2::Sha256;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, SealError};
 use crate::runtime::Random;
 
 const PREFIX: &str = "Fe26.2";
 const PASSWORD_ID: &str = "1";
-const VERSION: &str = "2";
+const VERSION: &str = "~2";
 const BLOCK: usize = 16;
+/// What a cookie of 4096 bytes can hold.
+const ROOM: usize = 3072;
 /// For clocks that differ.
 const SKEW_MILLISECONDS: i64 = 60_000;
 
@@ -81,15 +83,17 @@ fn seal_with(
     let (iv, ciphertext) = (BASE64_URL_SAFE_NO_PAD.encode(iv), BASE64_URL_SAFE_NO_PAD.encode(ciphertext));
     let signed = format!("{PREFIX}*{PASSWORD_ID}*{encryption_salt}*{iv}*{ciphertext}*{expires}");
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
-    Ok(format!("{signed}*{mac_salt}*{}~{VERSION}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
+    Ok(format!("{signed}*{mac_salt}*{}{VERSION}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
 }
 
-/// Opens what was sealed with one of these passwords. Nothing is decrypted before the MAC was found right, in constant time.
-pub(super) fn open(
+/// Opens what was sealed with one of these passwords, and shows it for a moment. Nothing is decrypted before the MAC was found
+/// right, in constant time.
+pub(super) fn open<R>(
     passwords: &[PreparedPassword],
     sealed: &str,
-    now: Timestamp,
-) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    now: impl FnOnce() -> Timestamp,
+    read: impl FnOnce(&[u8]) -> Result<R, SealError>,
+) -> Result<R, SealError> {
     let parts = Parts::split(sealed)?;
     let Some(password) = passwords.iter().find(|password| parts.is_signed_with(password)) else {
         // Every writer of today names its password `1`; another name is another password.
@@ -98,20 +102,35 @@ pub(super) fn open(
     if parts.has_expired(now)? {
         return Err(SealError::Expired);
     }
-    let mut buffer = Zeroizing::new(decode(parts.ciphertext)?);
+    // On the stack, unless it comes from a place that is no cookie.
+    let (mut stack, mut heap) = ([0; ROOM], Vec::new());
+    let needed = decoded_len_estimate(parts.ciphertext.len());
+    let buffer = if needed > ROOM {
+        heap.resize(needed, 0);
+        Wiped(&mut heap)
+    } else {
+        Wiped(&mut stack[..needed])
+    };
+    let length =
+        BASE64_URL_SAFE_NO_PAD.decode_slice(parts.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
     let key = password.derive(parts.encryption_salt);
-    let cipher = cbc::Decryptor::<Aes256>::new_from_slices(key.as_ref(), &decode(parts.iv)?)
-        .map_err(|_| SealError::Malformed)?;
-    let length = cipher.decrypt_padded::<Pkcs7>(&mut buffer).map_err(|_| SealError::Malformed)?.len();
-    buffer.truncate(length);
-    Ok(buffer)
+    let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), &parts.iv.into());
+    read(cipher.decrypt_padded::<Pkcs7>(&mut buffer.0[..length]).map_err(|_| SealError::Malformed)?)
+}
+
+struct Wiped<'a>(&'a mut [u8]);
+
+impl Drop for Wiped<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 struct Parts<'a> {
     signed: &'a str,
     password_id: &'a str,
     encryption_salt: &'a str,
-    iv: &'a str,
+    iv: [u8; BLOCK],
     ciphertext: &'a str,
     expires: &'a str,
     mac_salt: &'a str,
@@ -121,25 +140,25 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn split(sealed: &'a str) -> Result<Self, SealError> {
         // The version is outside the MAC: what is not known must not be guessed.
-        let body = match sealed.split_once('~') {
-            Some((body, VERSION)) => body,
-            Some(_) => return Err(SealError::UnknownVersion),
+        let body = match sealed.strip_suffix(VERSION) {
+            Some(body) => body,
+            None if sealed.contains('~') => return Err(SealError::UnknownVersion),
             None => sealed,
         };
-        let mut fields = body.split('*');
+        // From both ends, so that nothing looks for an asterisk in the long ciphertext. One that is there is no base64.
+        let mut fields = body.splitn(5, '*');
         let mut field = || fields.next().ok_or(SealError::Malformed);
         match field()? {
             PREFIX => {}
             prefix if prefix.starts_with("Fe26.") => return Err(SealError::UnknownVersion),
             _ => return Err(SealError::Malformed),
         }
-        let (password_id, encryption_salt, iv, ciphertext) = (field()?, field()?, field()?, field()?);
-        let (expires, mac_salt, mac) = (field()?, field()?, field()?);
-        if fields.next().is_some() {
-            return Err(SealError::Malformed);
-        }
+        let (password_id, encryption_salt, iv) = (field()?, field()?, field()?);
+        let mut fields = field()?.rsplitn(4, '*');
+        let mut field = || fields.next().ok_or(SealError::Malformed);
+        let (mac, mac_salt, expires, ciphertext) = (field()?, field()?, field()?, field()?);
         let signed = &body[..body.len() - mac_salt.len() - mac.len() - 2];
-        let mac = decode(mac)?.try_into().map_err(|_| SealError::Malformed)?;
+        let (iv, mac) = (decode_exact(iv)?, decode_exact(mac)?);
         Ok(Self { signed, password_id, encryption_salt, iv, ciphertext, expires, mac_salt, mac })
     }
 
@@ -148,7 +167,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Nothing, or milliseconds since 1970 without a leading zero.
-    fn has_expired(&self, now: Timestamp) -> Result<bool, SealError> {
+    fn has_expired(&self, now: impl FnOnce() -> Timestamp) -> Result<bool, SealError> {
         if self.expires.is_empty() {
             return Ok(false);
         }
@@ -156,12 +175,16 @@ impl<'a> Parts<'a> {
             return Err(SealError::Malformed);
         }
         let expires: i64 = self.expires.parse().map_err(|_| SealError::Malformed)?;
-        Ok(expires < now.as_millisecond() - SKEW_MILLISECONDS)
+        Ok(expires < now().as_millisecond() - SKEW_MILLISECONDS)
     }
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, SealError> {
-    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Malformed)
+fn decode_exact<const N: usize>(text: &str) -> Result<[u8; N], SealError> {
+    let mut bytes = [0; N];
+    match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+        Ok(length) if length == N => Ok(bytes),
+        _ => Err(SealError::Malformed),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -198,7 +221,10 @@ mod tests {
                 "86ce078ef3014c838704347e1c94d84863fb81d8e3e5292728aa04a2ae01a9cb"
             ]
         );
-        assert_eq!(open(&[password], sealed, Timestamp::now()).unwrap().as_slice(), text.as_bytes());
+        assert_eq!(
+            open(&[password], sealed, Timestamp::now, |opened| Ok(opened.to_vec())),
+            Ok(text.as_bytes().to_vec())
+        );
     }
 
     #[test]
@@ -218,6 +244,9 @@ mod tests {
         let iv: Vec<u8> = (1..=16).collect();
         let made = seal_with(&password, text.as_bytes(), encryption_salt, &iv, "", mac_salt).unwrap();
         assert_eq!(made, sealed);
-        assert_eq!(open(&[password], sealed, Timestamp::now()).unwrap().as_slice(), text.as_bytes());
+        assert_eq!(
+            open(&[password], sealed, Timestamp::now, |opened| Ok(opened.to_vec())),
+            Ok(text.as_bytes().to_vec())
+        );
     }
 }

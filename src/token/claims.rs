@@ -1,19 +1,19 @@
 //! What a verified access token says. Only a verifier makes these types.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use super::texts::{Text, Texts};
 use crate::id::{OrganizationId, SessionId, UserId};
 
 /// Claims as they stand in the token; none of them means anything before the signature was checked.
 #[derive(Deserialize)]
 pub(super) struct Claims<'a> {
     #[serde(borrow)]
-    pub(super) iss: Option<Cow<'a, str>>,
+    pub(super) iss: Option<Text<'a>>,
     pub(super) sub: Option<UserId>,
     pub(super) sid: Option<SessionId>,
     #[serde(default, deserialize_with = "date")]
@@ -21,7 +21,7 @@ pub(super) struct Claims<'a> {
     #[serde(default, deserialize_with = "date")]
     pub(super) nbf: Option<Timestamp>,
     #[serde(borrow)]
-    pub(super) client_id: Option<Cow<'a, str>>,
+    pub(super) client_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) aud: Option<Audience<'a>>,
     #[serde(default, deserialize_with = "date")]
@@ -31,10 +31,14 @@ pub(super) struct Claims<'a> {
     pub(super) jti: Option<String>,
     pub(super) org_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
-    pub(super) roles: Option<Vec<String>>,
-    pub(super) permissions: Option<Vec<String>>,
-    pub(super) entitlements: Option<Vec<String>>,
-    pub(super) feature_flags: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) roles: Texts,
+    #[serde(default)]
+    pub(super) permissions: Texts,
+    #[serde(default)]
+    pub(super) entitlements: Texts,
+    #[serde(default)]
+    pub(super) feature_flags: Texts,
     pub(super) act: Option<Actor>,
 }
 
@@ -48,14 +52,14 @@ pub(super) struct Actor {
 #[serde(untagged)]
 pub(super) enum Audience<'a> {
     #[serde(borrow)]
-    One(Cow<'a, str>),
+    One(Text<'a>),
     Several(Vec<String>),
 }
 
 impl Audience<'_> {
     pub(super) fn names(&self, audience: &str) -> bool {
         match self {
-            Self::One(one) => one == audience,
+            Self::One(one) => one.0 == audience,
             Self::Several(several) => several.iter().any(|one| one == audience),
         }
     }
@@ -130,10 +134,10 @@ pub(super) struct Verified<C> {
     pub(super) token_id: Option<String>,
     pub(super) organization_id: Option<OrganizationId>,
     pub(super) role: Option<String>,
-    pub(super) roles: Vec<String>,
-    pub(super) permissions: Vec<String>,
-    pub(super) entitlements: Vec<String>,
-    pub(super) feature_flags: Vec<String>,
+    pub(super) roles: Texts,
+    pub(super) permissions: Texts,
+    pub(super) entitlements: Texts,
+    pub(super) feature_flags: Texts,
     pub(super) impersonator: Option<String>,
     pub(super) custom: C,
 }
@@ -209,51 +213,47 @@ impl<C> VerifiedToken<C> {
     }
 
     /// All roles of the user in the organization (`roles`).
-    #[must_use]
-    pub fn roles(&self) -> &[String] {
-        &self.verified.roles
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.verified.roles.iter()
     }
 
     /// The user's permissions (`permissions`).
-    #[must_use]
-    pub fn permissions(&self) -> &[String] {
-        &self.verified.permissions
+    pub fn permissions(&self) -> impl Iterator<Item = &str> {
+        self.verified.permissions.iter()
     }
 
     /// The organization's entitlements (`entitlements`).
-    #[must_use]
-    pub fn entitlements(&self) -> &[String] {
-        &self.verified.entitlements
+    pub fn entitlements(&self) -> impl Iterator<Item = &str> {
+        self.verified.entitlements.iter()
     }
 
     /// The feature flags that are on (`feature_flags`).
-    #[must_use]
-    pub fn feature_flags(&self) -> &[String] {
-        &self.verified.feature_flags
+    pub fn feature_flags(&self) -> impl Iterator<Item = &str> {
+        self.verified.feature_flags.iter()
     }
 
     /// Whether the user has a role (`role` or `roles`).
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
-        self.role() == Some(role) || contains(&self.verified.roles, role)
+        self.role() == Some(role) || self.verified.roles.contains(role)
     }
 
     /// Whether the user has a permission (`permissions`).
     #[must_use]
     pub fn has_permission(&self, permission: &str) -> bool {
-        contains(&self.verified.permissions, permission)
+        self.verified.permissions.contains(permission)
     }
 
     /// Whether the organization has an entitlement (`entitlements`).
     #[must_use]
     pub fn has_entitlement(&self, entitlement: &str) -> bool {
-        contains(&self.verified.entitlements, entitlement)
+        self.verified.entitlements.contains(entitlement)
     }
 
     /// Whether a feature flag is on (`feature_flags`).
     #[must_use]
     pub fn has_feature_flag(&self, flag: &str) -> bool {
-        contains(&self.verified.feature_flags, flag)
+        self.verified.feature_flags.contains(flag)
     }
 
     /// The e-mail address of the administrator who acts as the user (`act.sub`).
@@ -267,10 +267,6 @@ impl<C> VerifiedToken<C> {
     pub fn custom(&self) -> &C {
         &self.verified.custom
     }
-}
-
-fn contains(list: &[String], wanted: &str) -> bool {
-    list.iter().any(|item| item == wanted)
 }
 
 impl ExpiredToken {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -48,11 +48,25 @@ pub(super) struct VerifyingKey {
     n: Vec<u8>,
     e: Vec<u8>,
     parsed: ParsedPublicKey,
+    /// The header of the first token that it verified, as it is spelt. The others of the same signer have the same one, which
+    /// needs not be read again.
+    header: OnceLock<String>,
 }
 
 impl VerifyingKey {
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         self.parsed.verify_sig(message, signature).map_err(|_| TokenError::WrongSignature)
+    }
+
+    /// Keeps the header of a token that this key has verified.
+    pub(super) fn keep_header(&self, header: &str) {
+        if self.header.get().is_none() {
+            let _ = self.header.set(header.to_owned());
+        }
+    }
+
+    pub(super) fn has_header(&self, header: &str) -> bool {
+        self.header.get().is_some_and(|kept| kept == header)
     }
 }
 
@@ -67,7 +81,7 @@ struct KeySet {
 
 /// The cache of one verifier and its clones.
 pub(super) struct Jwks {
-    core: Core,
+    core: Arc<Core>,
     client_id: ClientId,
     state: Mutex<State>,
     /// Held by whoever fetches: there is one fetch at a time.
@@ -81,7 +95,7 @@ struct State {
 }
 
 impl Jwks {
-    pub(super) fn new(core: Core, client_id: ClientId) -> Arc<Self> {
+    pub(super) fn new(core: Arc<Core>, client_id: ClientId) -> Arc<Self> {
         Arc::new(Self { core, client_id, state: Mutex::default(), fetching: tokio::sync::Mutex::default() })
     }
 
@@ -89,21 +103,29 @@ impl Jwks {
         self.core.runtime.clock.now()
     }
 
-    /// The key with this ID.
+    /// The key with this ID, if nobody has to wait for it.
+    pub(super) fn at_hand(self: &Arc<Self>, kid: &str) -> Option<Key> {
+        self.find(|keys| keys.get(kid).cloned())
+    }
+
+    /// The key that has verified a token with this very header, if nobody has to wait for it.
+    pub(super) fn by_header(self: &Arc<Self>, header: &str) -> Option<Arc<VerifyingKey>> {
+        self.find(|keys| keys.values().flatten().find(|key| key.has_header(header)).cloned())
+    }
+
+    fn find<T>(self: &Arc<Self>, look: impl FnOnce(&HashMap<String, Key>) -> Option<T>) -> Option<T> {
+        let (keys, age) = self.known();
+        let key = look(&keys?.keys).filter(|_| age < MAX_AGE);
+        if key.is_some() && age >= REFRESH_AFTER && self.may_fetch() {
+            let jwks = Arc::clone(self);
+            tokio::spawn(async move { jwks.fetch().await });
+        }
+        key
+    }
+
+    /// The key with this ID, which is not at hand.
     pub(super) async fn key(self: &Arc<Self>, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
         let (keys, age) = self.known();
-        if let Some(key) = keys.as_ref().and_then(|keys| keys.keys.get(kid)) {
-            if age < REFRESH_AFTER {
-                return key.clone().map_err(Error::token);
-            }
-            if age < MAX_AGE {
-                if self.may_fetch() {
-                    let jwks = Arc::clone(self);
-                    tokio::spawn(async move { jwks.fetch().await });
-                }
-                return key.clone().map_err(Error::token);
-            }
-        }
         // While somebody asks whether the keys are still good, the last good ones serve.
         let asked = self.fetching.try_lock().is_err();
         if let Some(key) = keys.filter(|_| asked && age < MAX_STALE).and_then(|keys| keys.keys.get(kid).cloned()) {
@@ -205,7 +227,7 @@ fn parse(kid: &str, jwk: &Jwk, known: Option<&Arc<VerifyingKey>>) -> Key {
     let parsed = PublicKeyComponents { n: &n, e: &e }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
         .map_err(|_| TokenError::UnsuitableKey)?;
-    Ok(Arc::new(VerifyingKey { kid: kid.to_owned(), n, e, parsed }))
+    Ok(Arc::new(VerifyingKey { kid: kid.to_owned(), n, e, parsed, header: OnceLock::new() }))
 }
 
 impl fmt::Debug for Jwks {

@@ -3,6 +3,7 @@
 mod claims;
 mod jwks;
 mod memory;
+mod texts;
 mod verifier;
 
 pub use claims::{ExpiredToken, NamesSession, NoCustomClaims, VerifiedToken};

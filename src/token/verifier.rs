@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken};
 use super::jwks::{Jwks, VerifyingKey};
 use super::memory::{Memory, Remembered};
+use super::texts::Text;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{Error, TokenError};
@@ -23,6 +24,10 @@ use crate::wire;
 
 /// A token of WorkOS has one or two kilobytes; this one is no token.
 const MAX_LENGTH: usize = 16 * 1024;
+/// An algorithm, a type and the ID of a key have some hundred bytes.
+const MAX_HEADER: usize = 1024;
+/// Of the longest RSA key, which has 8192 bits.
+const MAX_SIGNATURE: usize = 1024;
 /// For clocks that differ: servers a few seconds ahead issue tokens that begin in the future.
 const LEEWAY: Duration = Duration::from_secs(60);
 
@@ -107,7 +112,7 @@ impl<K> Client<K> {
         let issuers =
             vec![base_url.to_owned(), format!("{base_url}/"), format!("{base_url}/user_management/{client_id}")];
         TokenVerifier {
-            jwks: Jwks::new(self.core.clone(), client_id.clone()),
+            jwks: Jwks::new(Arc::clone(&self.core), client_id.clone()),
             policy: Policy { client_id, issuers, audience: None, leeway: Duration::ZERO, min_ttl: Duration::ZERO },
             memory: None,
             custom: PhantomData,
@@ -196,8 +201,12 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         }
         let fingerprint = Memory::<C>::fingerprint(token);
         if let Some(known) = memory.get(&fingerprint) {
-            if self.jwks.key(&known.key.kid).await.is_ok_and(|key| Arc::ptr_eq(&key, &known.key)) {
-                return Ok(if self.has_expired(known.token.expires_at()) {
+            let key = match self.jwks.at_hand(&known.key.kid) {
+                Some(key) => key.map_err(Error::token),
+                None => self.jwks.key(&known.key.kid).await,
+            };
+            if key.is_ok_and(|key| Arc::ptr_eq(&key, &known.key)) {
+                return Ok(if self.has_expired(known.token.expires_at(), self.jwks.now()) {
                     TokenCheck::Expired(known.token.expire())
                 } else {
                     TokenCheck::Active(known.token)
@@ -214,20 +223,34 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
 
     async fn verify_signature(&self, token: &str) -> Result<(TokenCheck<C>, Arc<VerifyingKey>), Error> {
         let parts = Parts::split(token).map_err(Error::token)?;
-        let key = self.jwks.key(&parts.kid).await?;
-        key.verify(parts.signed.as_bytes(), &parts.signature).map_err(Error::token)?;
-        let check = self.judge(&parts.payload).map_err(Error::token)?;
+        let key = match self.jwks.by_header(parts.header) {
+            Some(key) => key,
+            None => {
+                let kid = parts.key_id().map_err(Error::token)?;
+                match self.jwks.at_hand(&kid) {
+                    Some(key) => key.map_err(Error::token)?,
+                    None => self.jwks.key(&kid).await?,
+                }
+            }
+        };
+        let mut signature = [0; MAX_SIGNATURE];
+        let length = decode(parts.signature, &mut signature).map_err(Error::token)?;
+        key.verify(parts.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
+        key.keep_header(parts.header);
+        let payload = BASE64_URL_SAFE_NO_PAD.decode(parts.payload).map_err(|_| Error::token(TokenError::Malformed))?;
+        let check = self.judge(&payload).map_err(Error::token)?;
         Ok((check, key))
     }
 
     /// The claims of a token whose signature is right.
     fn judge(&self, payload: &[u8]) -> Result<TokenCheck<C>, TokenError> {
-        let claims: Claims<'_> = serde_json::from_slice(payload).map_err(|_| TokenError::MalformedClaims)?;
+        let payload = str::from_utf8(payload).map_err(|_| TokenError::MalformedClaims)?;
+        let claims: Claims<'_> = serde_json::from_str(payload).map_err(|_| TokenError::MalformedClaims)?;
         let policy = &self.policy;
-        if !claims.iss.is_some_and(|issuer| policy.issuers.iter().any(|accepted| *accepted == issuer)) {
+        if !claims.iss.is_some_and(|Text(issuer)| policy.issuers.iter().any(|accepted| *accepted == issuer)) {
             return Err(TokenError::WrongIssuer);
         }
-        if claims.client_id.is_some_and(|id| id != policy.client_id.as_str()) {
+        if claims.client_id.is_some_and(|Text(id)| id != policy.client_id.as_str()) {
             return Err(TokenError::WrongClient);
         }
         if let Some(audience) = &policy.audience
@@ -243,11 +266,11 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         if claims.nbf.is_some_and(|nbf| nbf > soon) || claims.iat.is_some_and(|iat| iat > soon) {
             return Err(TokenError::NotYetValid);
         }
-        if self.has_expired(expires_at) {
+        if self.has_expired(expires_at, now) {
             return Ok(TokenCheck::Expired(ExpiredToken { user_id, session_id, expires_at }));
         }
         // All of it was read above, so what follows the object needs no second look.
-        let custom = C::deserialize(&mut serde_json::Deserializer::from_slice(payload))
+        let custom = C::deserialize(&mut serde_json::Deserializer::from_str(payload))
             .map_err(|_| TokenError::MalformedClaims)?;
         Ok(TokenCheck::Active(VerifiedToken::new(Verified {
             user_id,
@@ -258,33 +281,34 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             token_id: claims.jti,
             organization_id: claims.org_id,
             role: claims.role,
-            roles: claims.roles.unwrap_or_default(),
-            permissions: claims.permissions.unwrap_or_default(),
-            entitlements: claims.entitlements.unwrap_or_default(),
-            feature_flags: claims.feature_flags.unwrap_or_default(),
+            roles: claims.roles,
+            permissions: claims.permissions,
+            entitlements: claims.entitlements,
+            feature_flags: claims.feature_flags,
             impersonator: claims.act.map(|actor| actor.sub),
             custom,
         })))
     }
 
-    fn has_expired(&self, expires_at: Timestamp) -> bool {
+    fn has_expired(&self, expires_at: Timestamp, now: Timestamp) -> bool {
         let later = |time: Timestamp, by: Duration| time.checked_add(by).unwrap_or(Timestamp::MAX);
-        later(expires_at, self.policy.leeway) <= later(self.jwks.now(), self.policy.min_ttl)
+        later(expires_at, self.policy.leeway) <= later(now, self.policy.min_ttl)
     }
 }
 
 /// A token taken apart (RFC 7515 §3.1); nothing of it is trusted yet.
 struct Parts<'a> {
-    kid: String,
+    header: &'a str,
     signed: &'a str,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+    payload: &'a str,
+    signature: &'a str,
 }
 
 /// `jku`, `jwk` and `x5u` are not read: they would let a token bring its own key.
 #[derive(Deserialize)]
-struct Header {
-    alg: Option<String>,
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Option<Text<'a>>,
     kid: Option<String>,
     #[serde(default, deserialize_with = "present")]
     crit: bool,
@@ -301,18 +325,30 @@ impl<'a> Parts<'a> {
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        // The decoder refuses padding, foreign letters and trailing bits, so each token has one spelling.
-        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed);
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
-        if header.alg.as_deref() != Some("RS256") {
+        if payload.contains('.') {
+            return Err(TokenError::Malformed);
+        }
+        Ok(Self { header, signed, payload, signature })
+    }
+
+    /// Reads the header: the ID of the key.
+    fn key_id(&self) -> Result<String, TokenError> {
+        let mut buffer = [0; MAX_HEADER];
+        let length = decode(self.header, &mut buffer)?;
+        let header: Header<'_> = serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
+        if !header.alg.is_some_and(|Text(algorithm)| algorithm == "RS256") {
             return Err(TokenError::WrongAlgorithm);
         }
         if header.crit {
             return Err(TokenError::CriticalHeader);
         }
-        let kid = header.kid.ok_or(TokenError::MissingKeyId)?;
-        Ok(Self { kid, signed, payload: decode(payload)?, signature: decode(signature)? })
+        header.kid.ok_or(TokenError::MissingKeyId)
     }
+}
+
+/// The decoder refuses padding, foreign letters and trailing bits, so each token has one spelling.
+fn decode(text: &str, buffer: &mut [u8]) -> Result<usize, TokenError> {
+    BASE64_URL_SAFE_NO_PAD.decode_slice(text, buffer).map_err(|_| TokenError::Malformed)
 }
 
 impl<C> Clone for TokenVerifier<C> {

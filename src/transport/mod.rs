@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -140,11 +139,10 @@ impl<T: Transport> ErasedTransport for T {
 }
 
 /// What the clones of a client share.
-#[derive(Clone)]
 pub(crate) struct Core {
-    pub(crate) base_url: Arc<BaseUrl>,
+    pub(crate) base_url: BaseUrl,
     pub(crate) runtime: Runtime,
-    transport: Arc<dyn ErasedTransport>,
+    transport: Box<dyn ErasedTransport>,
     user_agent: HeaderValue,
     timeout: Duration,
 }
@@ -219,7 +217,7 @@ impl Core {
         timeout: Duration,
         runtime: Runtime,
     ) -> Self {
-        Self { base_url: Arc::new(base_url), runtime, transport: Arc::new(transport), user_agent, timeout }
+        Self { base_url, runtime, transport: Box::new(transport), user_agent, timeout }
     }
 
     /// Sends a request as often as its row of the retry table allows, and brings back the last complete reply.
