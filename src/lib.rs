@@ -62,6 +62,13 @@
 //! [`authenticate_with_magic_auth`](Client::authenticate_with_magic_auth). Command lines without a browser beside them have
 //! [`device_authorization`](Client::device_authorization).
 //!
+//! # After the login
+//!
+//! A [`TokenVerifier`] verifies access tokens; the claims of a [`VerifiedToken`] are what authorization decisions read. A [`Session`]
+//! is [checked](Session::check), [refreshed](Session::refresh) with one request for all who hold it, and
+//! [signed out](Session::sign_out). Servers keep it in a [`SessionCookie`], other applications its [`SessionParts`] in a
+//! place of their own. A refresh that fails says whether the session was [kept or ended](RefreshError).
+//!
 //! # Between two requests, and after a restart
 //!
 //! A login or step that waits for a human is sealed with [`Parking`] by clients that hold an API key, in a
@@ -87,6 +94,7 @@
 
 mod authenticate;
 mod authorize;
+mod base64url;
 mod client;
 mod credentials;
 mod device;

@@ -6,7 +6,6 @@
 use std::fmt;
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -14,6 +13,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::base64url::BASE64URL;
 use crate::error::Error;
 
 /// Copies to an allocation of the exact size: shrinking a `String` may move it and leave the old bytes behind.
@@ -209,6 +209,6 @@ impl CookiePassword {
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
-        Ok(Self(seal(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()))))
+        Ok(Self(seal(BASE64URL.encode(bytes.as_ref()))))
     }
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::net::IpAddr;
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::ExposeSecret;
@@ -15,6 +14,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::authorize::Parameters;
+use crate::base64url::BASE64URL;
 use crate::credentials::Identity;
 use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
@@ -258,12 +258,12 @@ pub(crate) fn random_state(random: &dyn Random) -> Result<State, Error> {
 fn random_text(random: &dyn Random) -> Result<String, Error> {
     let mut bytes = Zeroizing::new([0; 32]);
     random.fill(bytes.as_mut())?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_ref()))
+    Ok(BASE64URL.encode(bytes.as_ref()))
 }
 
 /// `S256` (RFC 7636 §4.2).
 fn code_challenge(verifier: &CodeVerifier) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose_secret()))
+    BASE64URL.encode(Sha256::digest(verifier.expose_secret()))
 }
 
 /// The authorization URL (RFC 6749 §4.1.1), its parameters sorted by name.

@@ -4,7 +4,6 @@
 //! long, so nothing is stretched.
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
@@ -12,6 +11,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::base64url::BASE64URL;
 use crate::error::{Error, ParkedError};
 use crate::runtime::Random;
 
@@ -38,7 +38,7 @@ pub(super) fn seal(password: &str, text: &[u8], random: &dyn Random) -> Result<S
         .encrypt(&XNonce::from(nonce), Payload { msg: text, aad: PREFIX.as_bytes() })
         .map_err(|_| Error::parked(ParkedError::Malformed))?;
     let bytes = [name.as_slice(), &nonce, &sealed].concat();
-    Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+    Ok(format!("{PREFIX}{}", BASE64URL.encode(bytes)))
 }
 
 pub(super) fn open(password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
@@ -46,7 +46,7 @@ pub(super) fn open(password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, P
         let versioned = sealed.starts_with("wa") && sealed.contains('.');
         return Err(if versioned { ParkedError::UnknownVersion } else { ParkedError::Malformed });
     };
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(encoded).map_err(|_| ParkedError::Malformed)?;
+    let bytes = BASE64URL.decode(encoded).map_err(|_| ParkedError::Malformed)?;
     let (given, rest) = bytes.split_at_checked(NAME).ok_or(ParkedError::Malformed)?;
     let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(ParkedError::Malformed)?;
     let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| ParkedError::Malformed)?;

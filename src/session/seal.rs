@@ -7,7 +7,6 @@
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use base64::{Engine, decoded_len_estimate};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -15,6 +14,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::base64url::BASE64URL;
 use crate::error::{Error, SealError};
 use crate::runtime::Random;
 
@@ -80,10 +80,10 @@ fn seal_with(
     let cipher = cbc::Encryptor::<Aes256>::new_from_slices(key.as_ref(), iv).map_err(|_| SealError::Malformed)?;
     let mut buffer = Zeroizing::new(vec![0; text.len() + BLOCK - text.len() % BLOCK]);
     let ciphertext = cipher.encrypt_padded_b2b::<Pkcs7>(text, &mut buffer).map_err(|_| SealError::Malformed)?;
-    let (iv, ciphertext) = (BASE64_URL_SAFE_NO_PAD.encode(iv), BASE64_URL_SAFE_NO_PAD.encode(ciphertext));
+    let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(ciphertext));
     let signed = format!("{PREFIX}*{PASSWORD_ID}*{encryption_salt}*{iv}*{ciphertext}*{expires}");
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
-    Ok(format!("{signed}*{mac_salt}*{}{VERSION}", BASE64_URL_SAFE_NO_PAD.encode(mac)))
+    Ok(format!("{signed}*{mac_salt}*{}{VERSION}", BASE64URL.encode(mac)))
 }
 
 /// Opens what was sealed with one of these passwords, and shows it for a moment. Nothing is decrypted before the MAC was found
@@ -111,8 +111,7 @@ pub(super) fn open<R>(
     } else {
         Wiped(&mut stack[..needed])
     };
-    let length =
-        BASE64_URL_SAFE_NO_PAD.decode_slice(parts.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
+    let length = BASE64URL.decode_slice(parts.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
     let key = password.derive(parts.encryption_salt);
     let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), &parts.iv.into());
     read(cipher.decrypt_padded::<Pkcs7>(&mut buffer.0[..length]).map_err(|_| SealError::Malformed)?)
@@ -181,7 +180,7 @@ impl<'a> Parts<'a> {
 
 fn decode_exact<const N: usize>(text: &str) -> Result<[u8; N], SealError> {
     let mut bytes = [0; N];
-    match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+    match BASE64URL.decode_slice(text, &mut bytes) {
         Ok(length) if length == N => Ok(bytes),
         _ => Err(SealError::Malformed),
     }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -23,6 +22,7 @@ use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
 use super::login::Logins;
 use super::server;
+use crate::base64url::BASE64URL;
 
 /// Replaying a refresh token within this time brings the same pair again.
 const REPLAY_WINDOW: Duration = Duration::from_secs(30);
@@ -910,11 +910,11 @@ fn proves(verifier: &str, challenge: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&verifier.len())
         && verifier.bytes().all(unreserved)
-        && same(&BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)), challenge)
+        && same(&BASE64URL.encode(Sha256::digest(verifier)), challenge)
 }
 
 fn is_challenge(text: &str) -> bool {
-    BASE64_URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
+    BASE64URL.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
 /// An `http` URI on 127.0.0.1, `[::1]` or localhost, judged as it stands: the URL parser takes `http:\\127.1` for one,

@@ -6,9 +6,10 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use crate::base64url::BASE64URL;
 
 /// An RSA key of 2048 bits, made anew for every server.
 pub(super) struct SigningKey {
@@ -51,5 +52,5 @@ impl SigningKey {
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    BASE64URL.encode(bytes)
 }

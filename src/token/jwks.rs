@@ -8,11 +8,11 @@ use std::time::Duration;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::Method;
 use serde::Deserialize;
 
 use crate::authenticate::outcome;
+use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
 use crate::id::ClientId;
 use crate::transport::{Call, Core, Repeat, Route};
@@ -216,7 +216,7 @@ fn parse(kid: &str, jwk: &Jwk, known: Option<&Arc<VerifyingKey>>) -> Key {
         && jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
         && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
         && jwk.alg.as_deref().is_none_or(|alg| alg == "RS256");
-    let decode = |text: &Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text.as_ref()?).ok();
+    let decode = |text: &Option<String>| BASE64URL.decode(text.as_ref()?).ok();
     let (Some(n), Some(e)) = (decode(&jwk.n), decode(&jwk.e)) else { return Err(TokenError::UnsuitableKey) };
     if !fits || n.len() < 256 {
         return Err(TokenError::UnsuitableKey);
@@ -250,7 +250,7 @@ mod tests {
         )
         .unwrap();
         let key = parse("rfc7515", &jwk, None).unwrap();
-        let signature = BASE64_URL_SAFE_NO_PAD.decode(SIGNATURE).unwrap();
+        let signature = BASE64URL.decode(SIGNATURE).unwrap();
         assert_eq!(key.verify(MESSAGE.as_bytes(), &signature), Ok(()));
         assert_eq!(key.verify(&MESSAGE.as_bytes()[1..], &signature), Err(TokenError::WrongSignature));
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +14,7 @@ use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToke
 use super::jwks::{Jwks, VerifyingKey};
 use super::memory::{Memory, Remembered};
 use super::texts::Text;
+use crate::base64url::BASE64URL;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{Error, TokenError};
@@ -223,21 +223,20 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
 
     async fn verify_signature(&self, token: &str) -> Result<(TokenCheck<C>, Arc<VerifyingKey>), Error> {
         let parts = Parts::split(token).map_err(Error::token)?;
-        let key = match self.jwks.by_header(parts.header) {
-            Some(key) => key,
-            None => {
-                let kid = parts.key_id().map_err(Error::token)?;
-                match self.jwks.at_hand(&kid) {
-                    Some(key) => key.map_err(Error::token)?,
-                    None => self.jwks.key(&kid).await?,
-                }
+        let key = if let Some(key) = self.jwks.by_header(parts.header) {
+            key
+        } else {
+            let kid = parts.key_id().map_err(Error::token)?;
+            match self.jwks.at_hand(&kid) {
+                Some(key) => key.map_err(Error::token)?,
+                None => self.jwks.key(&kid).await?,
             }
         };
         let mut signature = [0; MAX_SIGNATURE];
         let length = decode(parts.signature, &mut signature).map_err(Error::token)?;
         key.verify(parts.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
         key.keep_header(parts.header);
-        let payload = BASE64_URL_SAFE_NO_PAD.decode(parts.payload).map_err(|_| Error::token(TokenError::Malformed))?;
+        let payload = BASE64URL.decode(parts.payload).map_err(|_| Error::token(TokenError::Malformed))?;
         let check = self.judge(&payload).map_err(Error::token)?;
         Ok((check, key))
     }
@@ -336,7 +335,7 @@ impl<'a> Parts<'a> {
         let mut buffer = [0; MAX_HEADER];
         let length = decode(self.header, &mut buffer)?;
         let header: Header<'_> = serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
-        if !header.alg.is_some_and(|Text(algorithm)| algorithm == "RS256") {
+        if header.alg.is_none_or(|Text(algorithm)| algorithm != "RS256") {
             return Err(TokenError::WrongAlgorithm);
         }
         if header.crit {
@@ -348,7 +347,7 @@ impl<'a> Parts<'a> {
 
 /// The decoder refuses padding, foreign letters and trailing bits, so each token has one spelling.
 fn decode(text: &str, buffer: &mut [u8]) -> Result<usize, TokenError> {
-    BASE64_URL_SAFE_NO_PAD.decode_slice(text, buffer).map_err(|_| TokenError::Malformed)
+    BASE64URL.decode_slice(text, buffer).map_err(|_| TokenError::Malformed)
 }
 
 impl<C> Clone for TokenVerifier<C> {
