@@ -2,17 +2,19 @@
 #![allow(clippy::similar_names, reason = "what is signed and who signs belong together")]
 #![allow(clippy::too_many_lines, reason = "a table is as long as its rows are many")]
 
+#[path = "support/signer.rs"]
+mod signer;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256, RsaEncoding};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use signer::{Signer, encode};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     AccessToken, Client, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier, TransportError,
@@ -23,41 +25,6 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const BASE_URL: &str = "http://127.0.0.1:9";
 const NOW: i64 = 1_800_000_000;
-
-struct Signer {
-    pair: KeyPair,
-    kid: &'static str,
-}
-
-fn encode(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
-}
-
-impl Signer {
-    fn new(kid: &'static str) -> Self {
-        Self { pair: KeyPair::generate(KeySize::Rsa2048).unwrap(), kid }
-    }
-
-    fn jwk(&self) -> Value {
-        let key = self.pair.public_key();
-        json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
-            "n": encode(key.modulus().big_endian_without_leading_zero()),
-            "e": encode(key.exponent().big_endian_without_leading_zero()),
-        })
-    }
-
-    fn sign_as(&self, encoding: &'static dyn RsaEncoding, header: &Value, claims: &Value) -> AccessToken {
-        let signed = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair.sign(encoding, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
-        AccessToken::new(format!("{signed}.{}", encode(signature)))
-    }
-
-    fn sign(&self, claims: &Value) -> AccessToken {
-        self.sign_as(&RSA_PKCS1_SHA256, &json!({"alg": "RS256", "typ": "JWT", "kid": self.kid}), claims)
-    }
-}
 
 fn claims() -> Value {
     json!({
