@@ -2,6 +2,8 @@
 
 #[path = "support/raw.rs"]
 mod raw;
+#[path = "support/signer.rs"]
+mod signer;
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -10,14 +12,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use raw::{Answer, RawServer, free_address};
+use serde_json::json;
+use signer::Signer;
 use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
     CookiePassword, DeviceCode, EmailVerificationCode, Error, ExposeSecret, InvitationToken, LoopbackListener,
     MagicAuthCode, MfaEnrollment, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    PublicClient, RadarCode, RedirectUri, RefreshToken, RequestContext, ServerMessage, SsoAccessToken, State,
-    TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    PublicClient, RadarCode, RedirectUri, RefreshError, RefreshToken, RequestContext, ServerMessage, SessionCookie,
+    SessionParts, SsoAccessToken, State, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -239,6 +243,107 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
     let traced = cage.text();
     assert!(traced.contains("/user_management/authenticate") && traced.contains("req_42"), "nothing was traced");
     cage.assert_clean(&[CANARY, &state, verifier]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn sessions_and_tokens_hold_no_secret() -> Outcome {
+    const NOW: u64 = 1_767_225_600;
+    let cage = Cage::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let signer = Signer::new("key_1");
+    let keys = json!({ "keys": [signer.jwk()] }).to_string();
+    let answers = [
+        Answer::json(200, &keys),
+        // A refresh makes three attempts.
+        Answer::json(503, r#"{"message":"canary"}"#),
+        Answer::json(503, r#"{"message":"canary"}"#),
+        Answer::json(503, r#"{"message":"canary"}"#),
+        Answer::json(400, r#"{"error":"invalid_grant","error_description":"The token canary is dead."}"#),
+        Answer::json(200, r#"{"error":"canary"#),
+    ];
+    let server = RawServer::start(answers).await?;
+    let client = confidential(server.base_url())?;
+    let token = |exp: u64, changes: serde_json::Value| {
+        let mut claims = json!({
+            "iss": server.base_url(), "sub": "user_01", "sid": "session_1", "jti": "token_1", "client_id": "client_123",
+            "iat": 1, "exp": exp, "note": "canary",
+        });
+        claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        signer.sign(&claims)
+    };
+    let good = || token(NOW + 300, json!({}));
+    let session = |access_token: AccessToken| -> Result<_, Box<dyn StdError>> {
+        let user = serde_json::from_str(
+            r#"{"id":"user_01","email":"ada@example.com","email_verified":true,"metadata":{"note":"canary"},
+                "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#,
+        )?;
+        let parts = SessionParts::new(user, access_token, RefreshToken::new("canary-r"));
+        cage.debug("parts", &parts);
+        Ok(client.session(parts))
+    };
+
+    let verifier = client.verifier();
+    cage.debug("verifier", &verifier);
+    let check = session(good())?.check(&verifier).await?;
+    cage.debug("check", &check);
+    let active = check.active()?;
+    cage.debug("active", &active);
+    let check = verifier.verify(&token(NOW - 300, json!({}))).await?;
+    cage.debug("expired", &check);
+    cage.error(&check.active().unwrap_err());
+    let remembering = verifier.clone().remember(8);
+    remembering.verify(&good()).await?;
+    cage.debug("remembering", &remembering);
+    let refused = [
+        AccessToken::new("canary"),
+        AccessToken::new("canary.canary.canary"),
+        token(NOW + 300, json!({"iss": "https://canary.example"})),
+        token(NOW + 300, json!({"client_id": "client_canary"})),
+        token(NOW + 300, json!({"sub": "a canary"})),
+        token(NOW + 300, json!({"sub": 7, "canary": true})),
+        token(NOW + 300, json!({"nbf": NOW + 900})),
+    ];
+    for token in refused {
+        cage.error(&verifier.verify(&token).await.unwrap_err());
+    }
+    cage.error(&session(token(NOW + 300, json!({"sub": "user_02"})))?.check(&verifier).await.unwrap_err());
+    let with_note = verifier.custom_claims::<std::collections::HashMap<String, bool>>();
+    cage.error(&with_note.verify(&good()).await.unwrap_err());
+
+    let cookie = SessionCookie::new(CookiePassword::new("canary-of-at-least-thirty-two-characters")?)?;
+    cage.debug("cookie", &cookie);
+    let sealed = cookie.seal(&session(good())?)?;
+    let opened = cookie.open(&client, &sealed)?;
+    cage.debug("session", &opened);
+    let other = SessionCookie::new(CookiePassword::new("canary-another-with-thirty-two-characters")?)?;
+    let forged = "Fe26.2*1*canary*canary*canary**canary*canary~2";
+    for (cookie, sealed) in [(&other, &*sealed), (&cookie, "canary"), (&cookie, forged), (&cookie, "Fe26.3*canary~2")] {
+        cage.error(&cookie.open(&client, sealed).unwrap_err());
+    }
+    cage.error(&cookie.set(&session(AccessToken::new("canary".repeat(1000)))?).unwrap_err());
+
+    let refused = opened.refresh().await.unwrap_err();
+    cage.debug("refresh error", &refused);
+    let RefreshError::Kept(kept) = refused else { panic!("a 503 ended the session") };
+    cage.debug("kept", &kept);
+    cage.error(kept.error());
+    let refused = kept.into_session().refresh().await.unwrap_err();
+    cage.debug("refresh error", &refused);
+    cage.error(refused.error());
+    let request = session(good())?.revoke(&active);
+    cage.debug("revoke", &request);
+    cage.error(&request.send().await.unwrap_err());
+    cage.write(session(good())?.sign_out(&active, None).as_str());
+
+    let bodies: String = server.requests().concat();
+    assert!(bodies.contains("canary-r") && bodies.contains("sk_canary"));
+    assert!(cage.text().contains("/user_management/sessions/revoke"), "nothing was traced");
+    let signed = good();
+    let signature = signed.expose_secret().rsplit('.').next().unwrap_or_default();
+    cage.assert_clean(&[CANARY, "Fe26", signature]);
     Ok(())
 }
 

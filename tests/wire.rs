@@ -2,6 +2,8 @@
 
 #[path = "support/capture.rs"]
 mod capture;
+#[path = "support/signer.rs"]
+mod signer;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,7 +11,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use capture::{Recorder, assert_bytes};
+use serde_json::json;
 use sha2::{Digest, Sha256};
+use signer::Signer;
 use url::Url;
 use workos_auth::{
     ApiKey, AuthorizationCode, Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential,
@@ -17,7 +21,7 @@ use workos_auth::{
     MagicAuthCode, MfaChallenge, MfaEnrollment, NoCredentials, OrganizationSelection, Password,
     PendingAuthenticationToken, PhoneNumber, Provider, Public, PublicClient, RadarCode, RadarContext,
     RadarEmailChallenge, RadarSmsCode, RadarSmsSignUp, RedirectUri, RefreshToken, RequestContext, ScreenHint,
-    TotpChallenge, TotpCode, TransportError,
+    SessionParts, TotpChallenge, TotpCode, TransportError,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -242,6 +246,47 @@ async fn device_login() -> Outcome {
     let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(transport)?;
     client.device_authorization().send().await?.wait().await?.complete()?;
     assert_bytes("device_code_confidential.http", tokens.take());
+    Ok(())
+}
+
+#[tokio::test]
+async fn sessions() -> Outcome {
+    let signer = Signer::new("key_1");
+    let keys = Recorder::replying(&json!({ "keys": [signer.jwk()] }).to_string()).await;
+    let claims = json!({
+        "iss": keys.base_url(), "sub": "user_01", "sid": "session_1", "jti": "token_1", "client_id": "client_123",
+        "iat": 1, "exp": 4_102_444_800_u64,
+    });
+    let token = confidential(keys.base_url())?.verifier().verify(&signer.sign(&claims)).await?.active()?;
+    assert_bytes("jwks.http", keys.take());
+
+    let recorder = Recorder::start().await;
+    let (public, confidential) = (public(recorder.base_url())?, confidential(recorder.base_url())?);
+    let parts = async || -> Result<SessionParts, Error> {
+        let grant = public.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token"));
+        let response = grant.send().await?.complete()?;
+        recorder.take();
+        Ok(response.into())
+    };
+    let session = public.session(parts().await?);
+    let session = session.refresh().await.map_err(Error::from)?;
+    assert_bytes("session_refresh_public.http", recorder.take());
+    let session = confidential.session(session.into_parts()).refresh().await.map_err(Error::from)?;
+    assert_bytes("session_refresh_confidential.http", recorder.take());
+    drop(session);
+
+    // A client of its own, which has no result of an earlier request at hand.
+    let fresh = builder(recorder.base_url()).client_id("client_123").build()?;
+    let session = fresh.session(parts().await?).switch_organization("org_1".parse()?).await.map_err(Error::from)?;
+    assert_bytes("session_switch_organization.http", recorder.take());
+
+    let return_to = RedirectUri::new("https://example.com/bye?from=here")?;
+    let logout = |url: Url| url.as_str().replace(&recorder.base_url(), "http://127.0.0.1:PORT").into_bytes();
+    assert_bytes("logout.url", logout(fresh.logout_url(&token, None)));
+    assert_bytes("logout_return_to.url", logout(session.sign_out(&token, Some(&return_to))));
+
+    confidential.session(parts().await?).revoke(&token).send().await?;
+    assert_bytes("session_revoke.http", recorder.take());
     Ok(())
 }
 
