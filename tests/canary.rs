@@ -257,12 +257,13 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let keys = json!({ "keys": [signer.jwk()] }).to_string();
     let answers = [
         Answer::json(200, &keys),
-        // A refresh makes three attempts.
+        // A refresh makes four attempts.
+        Answer::json(503, r#"{"message":"canary"}"#),
         Answer::json(503, r#"{"message":"canary"}"#),
         Answer::json(503, r#"{"message":"canary"}"#),
         Answer::json(503, r#"{"message":"canary"}"#),
         Answer::json(400, r#"{"error":"invalid_grant","error_description":"The token canary is dead."}"#),
-        Answer::json(200, r#"{"error":"canary"#),
+        Answer::json(400, r#"{"code":"forbidden","message":"canary"}"#),
     ];
     let server = RawServer::start(answers).await?;
     let client = confidential(server.base_url())?;
@@ -277,7 +278,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let good = || token(NOW + 300, json!({}));
     let session = |access_token: AccessToken| -> Result<_, Box<dyn StdError>> {
         let user = serde_json::from_str(
-            r#"{"id":"user_01","email":"ada@example.com","email_verified":true,"metadata":{"note":"canary"},
+            r#"{"id":"user_01","email":"ada@example.com","email_verified":true,
                 "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#,
         )?;
         let parts = SessionParts::new(user, access_token, RefreshToken::new("canary-r"));
