@@ -113,12 +113,14 @@ pub(crate) struct Parameters {
     pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
     pub(crate) invitation_token: Option<InvitationToken>,
     pub(crate) return_path: Option<ReturnPath>,
+    /// The door is `/sso/authorize`.
+    pub(crate) sso: bool,
     /// The first value that was refused.
     problem: Option<Error>,
 }
 
 impl Parameters {
-    fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());
         if value.is_empty() {
             self.refuse(field, "must not be empty");
@@ -130,6 +132,36 @@ impl Parameters {
 
     fn refuse(&mut self, field: &'static str, reason: &'static str) {
         self.problem.get_or_insert_with(|| Error::invalid_value(field, reason));
+    }
+
+    pub(crate) fn set_provider_scopes<S: AsRef<str>>(&mut self, scopes: impl IntoIterator<Item = S>) {
+        let mut joined = String::new();
+        for scope in scopes {
+            let scope = scope.as_ref();
+            if scope.is_empty() || scope.contains([',', ' ']) {
+                self.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
+            }
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(scope);
+        }
+        self.set("provider_scopes", "provider_scopes", joined);
+    }
+
+    pub(crate) fn set_provider_query_param(&mut self, key: &str, value: impl Into<String>) {
+        if key.is_empty() || key.contains(['[', ']']) {
+            self.refuse("provider_query_params", "must have a key without brackets");
+        }
+        self.set("provider_query_params", format!("provider_query_params[{key}]"), value);
+    }
+
+    /// The parameters, if none was refused.
+    pub(crate) fn checked(mut self) -> Result<Self, Error> {
+        match self.problem.take() {
+            Some(problem) => Err(problem),
+            None => Ok(self),
+        }
     }
 }
 
@@ -249,18 +281,8 @@ impl<K, T> AuthorizationBuilder<K, T> {
     where
         T: IsOAuth,
     {
-        let mut joined = String::new();
-        for scope in scopes {
-            let scope = scope.as_ref();
-            if scope.is_empty() || scope.contains([',', ' ']) {
-                self.parameters.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
-            }
-            if !joined.is_empty() {
-                joined.push(',');
-            }
-            joined.push_str(scope);
-        }
-        self.with("provider_scopes", joined)
+        self.parameters.set_provider_scopes(scopes);
+        self
     }
 
     /// A query parameter that is handed on to the provider, such as `hd`.
@@ -268,10 +290,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
     where
         T: IsOAuth,
     {
-        if key.is_empty() || key.contains(['[', ']']) {
-            self.parameters.refuse("provider_query_params", "must have a key without brackets");
-        }
-        self.parameters.set("provider_query_params", format!("provider_query_params[{key}]"), value);
+        self.parameters.set_provider_query_param(key, value);
         self
     }
 }
@@ -287,8 +306,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
     where
         T: Target,
     {
-        let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
-        PkceSession::begin(caller, redirect_uri, parameters)
+        PkceSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?)
     }
 
     /// Begins a login without PKCE, for a confidential client whose redirect can't carry it. The API key and the
@@ -301,15 +319,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         T: Target,
         K: HasApiKey + HasClientId,
     {
-        let Self { caller, redirect_uri, parameters, .. } = self.checked()?;
-        PlainSession::begin(caller, redirect_uri, parameters)
-    }
-
-    fn checked(mut self) -> Result<Self, Error> {
-        match self.parameters.problem.take() {
-            Some(problem) => Err(problem),
-            None => Ok(self),
-        }
+        PlainSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?)
     }
 }
 

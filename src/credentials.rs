@@ -63,6 +63,10 @@ mod sealed {
     pub trait Identify {
         fn identity(&self) -> super::Identity<'_>;
     }
+
+    pub trait Key {
+        fn api_key(&self) -> &super::ApiKey;
+    }
 }
 
 /// What [`ClientBuilder::build`](crate::ClientBuilder::build) asks for: something was given. Sealed.
@@ -108,7 +112,19 @@ impl sealed::Identify for Confidential {
     note = "on a server, build a `ConfidentialClient`: `Client::builder().client_id(\"client_…\").api_key(\"sk_…\").build()?`",
     note = "an application on a user's device must not hold an API key: use `authorize(…)` with PKCE"
 )]
-pub trait HasApiKey: Credentials {}
+pub trait HasApiKey: Credentials + sealed::Key {}
 
 impl HasApiKey for Confidential {}
 impl HasApiKey for ApiKeyOnly {}
+
+impl sealed::Key for Confidential {
+    fn api_key(&self) -> &ApiKey {
+        &self.api_key
+    }
+}
+
+impl sealed::Key for ApiKeyOnly {
+    fn api_key(&self) -> &ApiKey {
+        &self.api_key
+    }
+}

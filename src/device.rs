@@ -13,7 +13,7 @@ use crate::credentials::Identity;
 use crate::error::{Error, ErrorCode, ErrorKind};
 use crate::id::is_loopback;
 use crate::secret::DeviceCode;
-use crate::transport::{Call, Failure, Fate, Repeat};
+use crate::transport::{Body, Call, Failure, Fate, Repeat};
 use crate::wire::{self, DeviceAuthorizationBody, DeviceCodeBody, TokenRequest, WithContext};
 
 /// RFC 8628 §3.2: where the reply names none.
@@ -61,7 +61,8 @@ impl<K> DeviceAuthorizationRequest<K> {
             method: Method::POST,
             route: wire::AUTHORIZE_DEVICE.into(),
             authorization: None,
-            body: wire::body(&DeviceAuthorizationBody { client_id: self.caller.identity().client_id.as_str() })?,
+            body: wire::body(&DeviceAuthorizationBody { client_id: self.caller.identity().client_id.as_str() })
+                .map(Body::Json)?,
             repeat: Repeat::Credential,
         };
         let reply = core.send(call).await.map_err(|failure| failure.error)?;

@@ -1,9 +1,11 @@
 //! Identifiers and addresses: parsed once, never swapped by mistake.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 use url::{Host, Url};
@@ -64,6 +66,43 @@ macro_rules! parsed {
     )*};
 }
 
+/// Texts that can stand in any path.
+macro_rules! identifiers {
+    ($($(#[$attribute:meta])* $name:ident = $field:literal;)*) => {
+        parsed! { $($(#[$attribute])* $name = $field, identifier;)* }
+
+        $(impl Segment for &$name {
+            fn segment(&self) -> Result<Cow<'_, str>, Error> {
+                Ok(Cow::Borrowed(self.as_str()))
+            }
+        })*
+    };
+}
+
+/// What fills the place in a path.
+pub(crate) trait Segment {
+    fn segment(&self) -> Result<Cow<'_, str>, Error>;
+}
+
+/// A text of somebody else's making, encoded.
+pub(crate) struct FreeForm<'a> {
+    pub(crate) field: &'static str,
+    pub(crate) text: &'a str,
+}
+
+/// RFC 3986 §2.3.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Segment for FreeForm<'_> {
+    fn segment(&self) -> Result<Cow<'_, str>, Error> {
+        // Encoded or not, a URL library takes dots for a step upwards (RFC 3986 §5.2.4).
+        if matches!(self.text, "" | "." | "..") {
+            return Err(Error::invalid_value(self.field, "must not be empty, `.` or `..`"));
+        }
+        Ok(utf8_percent_encode(self.text, UNRESERVED).into())
+    }
+}
+
 /// Letters, digits, `_` and `-` only, so that it can stand in any path.
 fn identifier(value: &str) -> Result<(), &'static str> {
     if value.is_empty() {
@@ -82,36 +121,54 @@ fn check(holds: bool, reason: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(reason) }
 }
 
-parsed! {
+identifiers! {
     /// The client ID of an application (`client_…`, RFC 6749 §2.2). It is public.
-    ClientId = "client_id", identifier;
+    ClientId = "client_id";
 
     /// The ID of an SSO connection (`conn_…`).
-    ConnectionId = "connection_id", identifier;
+    ConnectionId = "connection_id";
 
     /// The ID of an organization (`org_…`).
-    OrganizationId = "organization_id", identifier;
+    OrganizationId = "organization_id";
+
+    /// The ID of a user's membership in an organization (`om_…`).
+    OrganizationMembershipId = "organization_membership_id";
+
+    /// The ID of a group of an organization's members (`group_…`).
+    GroupId = "group_id";
 
     /// The ID of a session (`session_…`, the `sid` of its access tokens).
-    SessionId = "session_id", identifier;
+    SessionId = "session_id";
 
     /// The ID of a user (`user_…`).
-    UserId = "user_id", identifier;
+    UserId = "user_id";
+
+    /// The ID of an SSO profile (`prof_…`).
+    ProfileId = "profile_id";
+
+    /// The ID of an invitation (`invitation_…`).
+    InvitationId = "invitation_id";
+
+    /// The ID of a Magic Auth code (`magic_auth_…`).
+    MagicAuthId = "magic_auth_id";
+
+    /// The ID of a password reset (`password_reset_…`).
+    PasswordResetId = "password_reset_id";
 
     /// The ID of a user's authentication factor (`auth_factor_…`).
-    AuthenticationFactorId = "authentication_factor_id", identifier;
+    AuthenticationFactorId = "authentication_factor_id";
 
     /// The ID of a challenge of an authentication factor (`auth_challenge_…`).
-    AuthenticationChallengeId = "authentication_challenge_id", identifier;
+    AuthenticationChallengeId = "authentication_challenge_id";
 
     /// The ID of the verification of an e-mail address (`email_verification_…`).
-    EmailVerificationId = "email_verification_id", identifier;
+    EmailVerificationId = "email_verification_id";
 
     /// The ID of a Radar challenge (`radar_challenge_…`).
-    RadarChallengeId = "radar_challenge_id", identifier;
+    RadarChallengeId = "radar_challenge_id";
 
     /// The ID of the SMS that a Radar challenge was sent by.
-    VerificationId = "verification_id", identifier;
+    VerificationId = "verification_id";
 }
 
 parsed! {

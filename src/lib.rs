@@ -92,6 +92,7 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api;
 mod authenticate;
 mod authorize;
 mod base64url;
@@ -109,6 +110,7 @@ mod pkce;
 mod runtime;
 mod secret;
 mod session;
+mod sso;
 mod token;
 mod transport;
 mod wire;
@@ -116,12 +118,21 @@ mod wire;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use api::{
+    ApiRequest, AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, CreateMagicAuth, CreateUser,
+    CreatedUser, CustomRequest, EmailChange, EmailChanges, EmailVerifications, EnrolledFactor, EnrolledTotp,
+    FactorKind, Group, IdentityProvider, Invitation, InvitationState, Invitations, Items, List, MagicAuth, MagicAuths,
+    MembershipStatus, Mfa, Order, OrganizationMembership, OrganizationMemberships, Page, PasswordHashType,
+    PasswordReset, PasswordResets, PasswordSaltPosition, Radar, RadarChallenge, RadarChallengeType, Roles,
+    SendInvitation, SessionAuthMethod, SessionStatus, Sessions, SmsFactor, TotpFactor, TotpSettings, UpdateUser,
+    UserFactorEnrollment, UserIdentity, UserSession, Users, VerificationEmail,
+};
 pub use authenticate::{
-    Authentication, AuthenticationFactor, AuthenticationFactorType, BlockedLogin, ChallengeRequest, CodeExchange,
-    ContinuesLogin, EmailVerification, ImpersonationExchange, MagicAuthGrant, MfaChallenge, MfaEnrollment,
+    Authentication, AuthenticationFactorType, BlockedLogin, ChallengeRequest, CodeExchange, ContinuesLogin,
+    EmailVerification, FactorChoice, ImpersonationExchange, MagicAuthGrant, MfaChallenge, MfaEnrollment,
     OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PasswordGrant, PendingUser, RadarContext,
-    RadarEmailChallenge, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, RefreshGrant, Rejected, RequestContext,
-    SsoRequired, StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
+    RadarEmailChallenge, RadarSms, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, RefreshGrant, Rejected,
+    RequestContext, SsoRequired, StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
 };
 pub use authorize::{
     AuthKitTarget, AuthorizationBuilder, IsAuthKit, IsOAuth, NoTarget, OAuthTarget, Provider, ScreenHint, SsoTarget,
@@ -135,11 +146,14 @@ pub use error::{
 };
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
-    OrganizationId, PhoneNumber, RadarChallengeId, RedirectUri, ReturnPath, SessionId, UserId, VerificationId,
+    GroupId, InvitationId, MagicAuthId, OrganizationId, OrganizationMembershipId, PasswordResetId, PhoneNumber,
+    ProfileId, RadarChallengeId, RedirectUri, ReturnPath, SessionId, UserId, VerificationId,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
-pub use model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
+pub use model::{
+    AuthenticationMethod, AuthenticationResponse, ConnectionType, Impersonator, OAuthTokens, Profile, Role, User,
+};
 #[cfg(feature = "keyring")]
 pub use parking::KeyringStore;
 pub use parking::{
@@ -148,11 +162,13 @@ pub use parking::{
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use secrecy::ExposeSecret;
 pub use secret::{
-    AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailVerificationCode,
-    InvitationToken, MagicAuthCode, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    RadarCode, RefreshToken, ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailChangeCode,
+    EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash, PasswordResetToken,
+    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, RefreshToken,
+    ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
-pub use session::{KeptSession, RefreshError, RevokeRequest, Session, SessionCookie, SessionParts};
+pub use session::{KeptSession, RefreshError, Session, SessionCookie, SessionParts};
+pub use sso::{AccessTokenClient, ConnectionSelector, SsoAuthorization, SsoExchange, SsoLogin, SsoSession};
 pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
 

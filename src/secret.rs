@@ -105,8 +105,20 @@ secrets! {
     #[derive(Clone)]
     InvitationToken;
 
+    /// The address that the link of an invitation e-mail leads to, its token included.
+    InvitationUrl;
+
     /// A user's password.
     Password;
+
+    /// The hash of a password, as another system kept it.
+    PasswordHash;
+
+    /// The token of a password reset e-mail.
+    PasswordResetToken;
+
+    /// The address that the link of a password reset e-mail leads to, its token included.
+    PasswordResetUrl;
 
     /// A code of a TOTP authenticator (RFC 6238).
     TotpCode;
@@ -116,6 +128,9 @@ secrets! {
 
     /// The code of an e-mail that verifies an address.
     EmailVerificationCode;
+
+    /// The code of an e-mail that confirms a new address.
+    EmailChangeCode;
 
     /// The code of a Radar challenge, by e-mail or SMS.
     RadarCode;

@@ -8,24 +8,28 @@ use base64::Engine;
 use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::ExposeSecret;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use url::Url;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::authorize::Parameters;
 use crate::base64url::BASE64URL;
 use crate::credentials::Identity;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
+use crate::id::{BaseUrl, ClientId, PhoneNumber, RedirectUri, SessionId, UserId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, CodeVerifier, RefreshToken, State};
+use crate::secret::{ApiKey, CodeVerifier, PendingAuthenticationToken, RefreshToken, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
 pub(crate) const RADAR_CHALLENGES: &str = "/user_management/radar_challenges";
-pub(crate) const REVOKE_SESSION: &str = "/user_management/sessions/revoke";
+pub(crate) const ENROLL_FACTOR: &str = "/user_management/users/{id}/auth_factors";
+pub(crate) const SSO_TOKEN: &str = "/sso/token";
+pub(crate) const SSO_PROFILE: &str = "/sso/profile";
+pub(crate) const CHALLENGE_FACTOR: &str = "/auth/factors/{id}/challenge";
 const AUTHORIZE: &str = "/user_management/authorize";
+const SSO_AUTHORIZE: &str = "/sso/authorize";
 const LOGOUT: &str = "/user_management/sessions/logout";
 
 /// The body of `POST /user_management/authenticate`. Key order is field order.
@@ -155,26 +159,50 @@ pub(crate) struct WithContext<'a, B> {
 #[derive(Serialize)]
 pub(crate) struct EnrollBody<'a> {
     pub(crate) r#type: &'static str,
-    pub(crate) totp_issuer: &'a str,
-    pub(crate) totp_user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) totp_issuer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) totp_user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) totp_secret: Option<&'a str>,
 }
 
 /// `POST /user_management/radar_challenges`
 #[derive(Serialize)]
 pub(crate) struct RadarSmsSendBody<'a> {
-    pub(crate) user_id: &'a str,
-    pub(crate) pending_authentication_token: &'a str,
-    pub(crate) phone_number: &'a str,
+    user_id: &'a str,
+    pending_authentication_token: &'a str,
+    phone_number: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ip_address: Option<IpAddr>,
+    ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) user_agent: Option<&'a str>,
+    user_agent: Option<&'a str>,
 }
 
-/// `POST /user_management/sessions/revoke`
-#[derive(Serialize)]
-pub(crate) struct RevokeBody<'a> {
-    pub(crate) session_id: &'a str,
+impl<'a> RadarSmsSendBody<'a> {
+    pub(crate) fn new(
+        user_id: &'a UserId,
+        token: &'a PendingAuthenticationToken,
+        phone_number: &'a PhoneNumber,
+        context: &ContextBody<'a>,
+    ) -> Self {
+        Self {
+            user_id: user_id.as_str(),
+            pending_authentication_token: token.expose_secret(),
+            phone_number: phone_number.as_str(),
+            ip_address: context.ip_address,
+            user_agent: context.user_agent,
+        }
+    }
+}
+
+/// A body of a few texts, secret or not.
+pub(crate) struct Fields<'a, const N: usize>(pub(crate) [(&'static str, &'a str); N]);
+
+impl<const N: usize> Serialize for Fields<'_, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0)
+    }
 }
 
 /// A body without fields.
@@ -237,11 +265,19 @@ impl io::Write for Length {
     }
 }
 
-/// `Authorization: Bearer …`, kept out of logs and header compression tables.
-pub(crate) fn bearer(key: &ApiKey) -> Result<HeaderValue, Error> {
-    let text = Zeroizing::new(format!("Bearer {}", key.expose_secret()));
+/// A form in one allocation of its exact size, wiped when the last handle on it is dropped.
+pub(crate) fn form(fields: &[(&str, &str)]) -> Bytes {
+    let length = |text| form_urlencoded::byte_serialize(text).map(str::len).sum::<usize>();
+    let capacity = fields.iter().map(|(name, value)| length(name.as_bytes()) + length(value.as_bytes()) + 2).sum();
+    let text = form_urlencoded::Serializer::new(String::with_capacity(capacity)).extend_pairs(fields).finish();
+    Bytes::from_owner(Zeroizing::new(text.into_bytes()))
+}
+
+/// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. An API key always fits.
+pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Error> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     let mut value = HeaderValue::from_str(&text)
-        .map_err(|_| Error::invalid_value("api_key", "must be visible ASCII without spaces"))?;
+        .map_err(|_| Error::invalid_value("access_token", "must be visible ASCII without spaces"))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -288,7 +324,7 @@ pub(crate) fn authorization_url(
     pairs.extend(parameters.invitation_token.as_ref().map(|token| ("invitation_token", token.expose_secret())));
     pairs.extend(parameters.pairs.iter().map(|(name, value)| (Cow::as_ref(name), value.as_str())));
     pairs.sort_unstable();
-    let mut url = base_url.join(AUTHORIZE);
+    let mut url = base_url.join(if parameters.sso { SSO_AUTHORIZE } else { AUTHORIZE });
     url.query_pairs_mut().extend_pairs(pairs);
     url
 }

@@ -19,15 +19,15 @@ pub use outcome::{Authentication, Rejected};
 pub use password::PasswordGrant;
 pub use refresh::RefreshGrant;
 pub use steps::{
-    AuthenticationFactor, AuthenticationFactorType, BlockedLogin, ChallengeRequest, ContinuesLogin, EmailVerification,
+    AuthenticationFactorType, BlockedLogin, ChallengeRequest, ContinuesLogin, EmailVerification, FactorChoice,
     MfaChallenge, MfaEnrollment, OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PendingUser,
-    RadarEmailChallenge, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, StepAnswer, TotpChallenge,
-    TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
+    RadarEmailChallenge, RadarSms, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, StepAnswer,
+    TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
 };
 
 use crate::client::Caller;
 use crate::error::{Error, ErrorCode, ErrorKind};
-use crate::transport::{Call, Failure, Repeat, Reply, Route};
+use crate::transport::{Body, Call, Failure, Repeat, Reply, Route};
 use crate::wire::{self, ContextBody, RadarBody, TokenRequest};
 use outcome::Answer;
 
@@ -110,7 +110,7 @@ impl RadarContext {
         self
     }
 
-    fn body(&self) -> RadarBody<'_> {
+    pub(crate) fn body(&self) -> RadarBody<'_> {
         RadarBody { radar_auth_attempt_id: self.auth_attempt_id.as_deref(), signals_id: self.signals_id.as_deref() }
     }
 }
@@ -134,8 +134,12 @@ pub(crate) async fn submit<K>(
 }
 
 /// Sends a call that a login needs between its steps, and reads its answer.
-async fn call<T: DeserializeOwned, K>(caller: &Caller<K>, route: Route, body: &impl Serialize) -> Result<T, Failure> {
-    post(caller, route, body, Repeat::Credential).await.and_then(outcome::read)
+async fn call<T: DeserializeOwned, K>(
+    caller: &Caller<K>,
+    route: Result<Route, Error>,
+    body: &impl Serialize,
+) -> Result<T, Failure> {
+    post(caller, route.map_err(Failure::unsent)?, body, Repeat::Credential).await.and_then(outcome::read)
 }
 
 async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, repeat: Repeat) -> Result<Reply, Failure> {
@@ -143,7 +147,7 @@ async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, repeat
         method: Method::POST,
         route,
         authorization: caller.identity().api_key.map(wire::bearer).transpose().map_err(Failure::unsent)?,
-        body: wire::body(body).map_err(Failure::unsent)?,
+        body: wire::body(body).map(Body::Json).map_err(Failure::unsent)?,
         repeat,
     };
     caller.client.core.send(call).await

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::steps::{
-    AuthenticationFactor, BlockedLogin, EmailVerification, MfaChallenge, MfaEnrollment, OrganizationChoice,
+    BlockedLogin, EmailVerification, FactorChoice, MfaChallenge, MfaEnrollment, OrganizationChoice,
     OrganizationMethodsRequired, OrganizationSelection, Pending, PendingUser, RadarEmailChallenge, RadarSmsCode,
     RadarSmsSignUp, SentChallenge, SsoRequired, TotpChallenge, UnfinishedLogin,
 };
@@ -218,7 +218,7 @@ pub(crate) struct Step {
 #[derive(Default, Deserialize)]
 struct StepDetails {
     user: Option<PendingUser>,
-    authentication_factors: Option<Vec<AuthenticationFactor>>,
+    authentication_factors: Option<Vec<FactorChoice>>,
     authentication_challenge: Option<SentChallenge>,
     email: Option<String>,
     email_verification_id: Option<EmailVerificationId>,
@@ -268,6 +268,14 @@ fn success_or_refusal<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Re
     } else {
         Err(ErrorKind::UnexpectedStatus)
     }
+}
+
+/// Reads a reply that may be empty, which counts as `null`.
+pub(crate) fn read_or_null<T: DeserializeOwned>(mut reply: Reply) -> Result<T, Failure> {
+    if reply.status.is_success() && reply.body.is_empty() {
+        reply.body = bytes::Bytes::from_static(b"null");
+    }
+    read(reply)
 }
 
 /// Reads the reply of an endpoint that answers with nothing of interest.

@@ -60,10 +60,10 @@ open_enum! {
     }
 }
 
-/// A second factor of a user.
+/// A second factor that the user may give a code of.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct AuthenticationFactor {
+pub struct FactorChoice {
     /// The ID.
     pub id: AuthenticationFactorId,
     /// The kind.
@@ -246,11 +246,13 @@ impl<K> TotpEnrollmentRequest<K> {
     /// # Errors
     /// The step comes back in [`Rejected`] unless the API refused it for good.
     pub async fn send(self) -> Result<TotpEnrollment<K>, Rejected<MfaEnrollment<K>>> {
-        let body = EnrollBody { r#type: "totp", totp_issuer: &self.issuer, totp_user: &self.user };
-        let route = Route {
-            template: "/user_management/users/{id}/auth_factors",
-            path: format!("/user_management/users/{}/auth_factors", self.step.user.id).into(),
+        let body = EnrollBody {
+            r#type: "totp",
+            totp_issuer: Some(&self.issuer),
+            totp_user: Some(&self.user),
+            totp_secret: None,
         };
+        let route = Route::of(wire::ENROLL_FACTOR, &self.step.user.id);
         match call::<Enrolled, _>(&self.step.pending.caller, route, &body).await {
             Ok(enrolled) => Ok(TotpEnrollment {
                 qr_code: enrolled.authentication_factor.totp.qr_code,
@@ -269,7 +271,7 @@ impl<K> TotpEnrollmentRequest<K> {
 pub struct MfaChallenge<K> {
     pub(crate) pending: Pending<K>,
     pub(crate) user: Option<PendingUser>,
-    pub(crate) factors: Vec<AuthenticationFactor>,
+    pub(crate) factors: Vec<FactorChoice>,
 }
 
 impl<K> MfaChallenge<K> {
@@ -283,7 +285,7 @@ impl<K> MfaChallenge<K> {
         K: HasApiKey + HasClientId,
     {
         let kind = AuthenticationFactorType::Totp;
-        let factors = factors.into_iter().map(|id| AuthenticationFactor { id, kind: kind.clone() }).collect();
+        let factors = factors.into_iter().map(|id| FactorChoice { id, kind: kind.clone() }).collect();
         Self { pending: Pending::new(client, token), user: None, factors }
     }
 
@@ -295,7 +297,7 @@ impl<K> MfaChallenge<K> {
 
     /// The factors that the user has enrolled.
     #[must_use]
-    pub fn factors(&self) -> &[AuthenticationFactor] {
+    pub fn factors(&self) -> &[FactorChoice] {
         &self.factors
     }
 
@@ -321,10 +323,7 @@ impl<K> ChallengeRequest<K> {
     /// # Errors
     /// The step comes back in [`Rejected`] unless the API refused it for good.
     pub async fn send(self) -> Result<TotpChallenge<K>, Rejected<MfaChallenge<K>>> {
-        let route = Route {
-            template: "/auth/factors/{id}/challenge",
-            path: format!("/auth/factors/{}/challenge", self.factor).into(),
-        };
+        let route = Route::of(wire::CHALLENGE_FACTOR, &self.factor);
         match call::<SentChallenge, _>(&self.step.pending.caller, route, &EmptyBody {}).await {
             Ok(challenge) => Ok(TotpChallenge::new(self.step.pending, challenge)),
             Err(failure) => Err(failure.rejecting(self.step)),
@@ -692,10 +691,14 @@ pub struct RadarSmsRequest<K> {
     context: RequestContext,
 }
 
-#[derive(Deserialize)]
-struct SentSms {
-    verification_id: VerificationId,
-    phone_number: PhoneNumber,
+/// An SMS with a code that was sent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RadarSms {
+    /// The ID, for [`RadarSmsCode::from_parts`].
+    pub verification_id: VerificationId,
+    /// The telephone number.
+    pub phone_number: PhoneNumber,
 }
 
 impl<K> RadarSmsRequest<K> {
@@ -711,15 +714,8 @@ impl<K> RadarSmsRequest<K> {
     /// The step comes back in [`Rejected`] unless the API refused it for good.
     pub async fn send(self) -> Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>> {
         let Self { step, phone_number, context } = self;
-        let context = context.body();
-        let body = RadarSmsSendBody {
-            user_id: step.user.id.as_str(),
-            pending_authentication_token: wire::text(&step.pending.token),
-            phone_number: phone_number.as_str(),
-            ip_address: context.ip_address,
-            user_agent: context.user_agent,
-        };
-        match call::<SentSms, _>(&step.pending.caller, wire::RADAR_CHALLENGES.into(), &body).await {
+        let body = RadarSmsSendBody::new(&step.user.id, &step.pending.token, &phone_number, &context.body());
+        match call::<RadarSms, _>(&step.pending.caller, Ok(wire::RADAR_CHALLENGES.into()), &body).await {
             Ok(sent) => {
                 Ok(RadarSmsCode { pending: step.pending, sent: Some((sent.verification_id, sent.phone_number)) })
             }

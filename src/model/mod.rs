@@ -1,9 +1,13 @@
 //! What the API answers with.
 
+mod profile;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use profile::{ConnectionType, Profile};
 
 use crate::authorize::Provider;
 use crate::id::{OrganizationId, UserId};
@@ -65,6 +69,14 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Role {
+    /// The slug.
+    pub slug: String,
+}
+
 /// An administrator who acts as the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -123,6 +135,8 @@ open_enum! {
     }
 }
 
-fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -30,6 +30,7 @@ use crate::error::{Error, ParkedError};
 use crate::id::{RedirectUri, ReturnPath};
 use crate::pkce::{Login, PkceSession};
 use crate::secret::{CodeVerifier, CookiePassword, PendingAuthenticationToken, State};
+use crate::sso::SsoSession;
 use crate::wire;
 
 /// How long a parked login is good for, unless said otherwise.
@@ -96,6 +97,22 @@ impl Parking {
         redirect_uri: &RedirectUri,
         sealed: &str,
     ) -> Result<PkceSession<K>, Error>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        open(client, Some(redirect_uri), wire::text(&self.password), sealed)
+    }
+
+    /// Resumes an SSO login, for the handler of its callback.
+    ///
+    /// # Errors
+    /// As [`resume_login`](Self::resume_login).
+    pub fn resume_sso_login<K>(
+        &self,
+        client: &Client<K>,
+        redirect_uri: &RedirectUri,
+        sealed: &str,
+    ) -> Result<SsoSession<K>, Error>
     where
         K: HasApiKey + HasClientId,
     {
@@ -262,6 +279,29 @@ impl<K> Park for PkceSession<K> {
                 return_path: field::<Option<ReturnPath>>(&details, "return_path")?,
             },
         })
+    }
+}
+
+impl<K: HasApiKey> Parkable for SsoSession<K> {}
+
+impl<K> Park for SsoSession<K> {
+    type Credentials = K;
+    const KIND: &'static str = "sso_login";
+
+    fn caller(&self) -> &Caller<K> {
+        self.0.caller()
+    }
+
+    fn redirect_uri(&self) -> Option<&RedirectUri> {
+        self.0.redirect_uri()
+    }
+
+    fn pack(&self) -> Packed<'_> {
+        self.0.pack()
+    }
+
+    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
+        PkceSession::unpack(caller, secrets, details).map(Self)
     }
 }
 

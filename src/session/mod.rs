@@ -6,7 +6,6 @@ mod seal;
 
 use std::fmt;
 
-use http::Method;
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -14,16 +13,15 @@ pub use cookie::SessionCookie;
 pub(crate) use refresh::Flights;
 pub use refresh::{KeptSession, RefreshError};
 
-use crate::authenticate::outcome;
+use crate::api::ApiRequest;
 use crate::client::{Caller, Client};
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::{Error, TokenError};
-use crate::id::{OrganizationId, RedirectUri, SessionId};
+use crate::id::{OrganizationId, RedirectUri};
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, User};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::token::{NamesSession, TokenCheck, TokenVerifier};
-use crate::transport::{Call, Failure, Repeat};
-use crate::wire::{self, RevokeBody};
+use crate::wire;
 
 /// What a session is made of, for applications that keep it in a place of their own.
 #[derive(Debug)]
@@ -231,13 +229,13 @@ impl<K> Session<K> {
         wire::logout_url(&self.caller.client.core.base_url, token.session_id(), return_to)
     }
 
-    /// Ends the session here, and at WorkOS without the browser.
-    pub fn revoke(self, token: &impl NamesSession) -> RevokeRequest<K>
+    /// Ends the session here, and at WorkOS without the browser. Its access token is good until it expires.
+    pub fn revoke(self, token: &impl NamesSession) -> ApiRequest<()>
     where
         K: HasApiKey,
     {
         self.caller.client.flights.end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
-        RevokeRequest { caller: self.caller, id: token.session_id().clone() }
+        self.caller.client.sessions().revoke(token.session_id())
     }
 }
 
@@ -248,42 +246,5 @@ impl<K> fmt::Debug for Session<K> {
             .field("user_id", &self.parts.user.id)
             .field("organization_id", &self.parts.organization_id)
             .finish_non_exhaustive()
-    }
-}
-
-/// A session that is to be revoked.
-#[must_use = "nothing was sent yet: call `.send().await`"]
-pub struct RevokeRequest<K> {
-    caller: Caller<K>,
-    id: SessionId,
-}
-
-impl<K> RevokeRequest<K> {
-    /// Revokes the session (`POST /user_management/sessions/revoke`). Its access token is good until it expires.
-    ///
-    /// # Errors
-    /// As any call; it may be sent again.
-    pub async fn send(&self) -> Result<(), Error> {
-        let caller = &self.caller;
-        let call = || {
-            Ok(Call {
-                method: Method::POST,
-                route: wire::REVOKE_SESSION.into(),
-                authorization: caller.identity().api_key.map(wire::bearer).transpose()?,
-                body: wire::body(&RevokeBody { session_id: self.id.as_str() })?,
-                repeat: Repeat::Credential,
-            })
-        };
-        let reply = match call() {
-            Ok(call) => caller.client.core.send(call).await,
-            Err(error) => Err(Failure::unsent(error)),
-        };
-        reply.and_then(outcome::accept).map_err(|failure| failure.error)
-    }
-}
-
-impl<K> fmt::Debug for RevokeRequest<K> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RevokeRequest").field("id", &self.id).finish_non_exhaustive()
     }
 }

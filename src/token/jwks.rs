@@ -15,7 +15,7 @@ use crate::authenticate::outcome;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
 use crate::id::ClientId;
-use crate::transport::{Call, Core, Repeat, Route};
+use crate::transport::{Body, Call, Core, Repeat, Route};
 
 /// From this age on the keys are fetched anew in the background, so that no request waits for it.
 const REFRESH_AFTER: Duration = Duration::from_secs(8 * 60);
@@ -182,9 +182,8 @@ impl Jwks {
     }
 
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
-        let route = Route { template: "/sso/jwks/{client_id}", path: format!("/sso/jwks/{}", self.client_id).into() };
-        let call =
-            Call { method: Method::GET, route, authorization: None, body: bytes::Bytes::new(), repeat: Repeat::Read };
+        let route = Route::of("/sso/jwks/{client_id}", &self.client_id)?;
+        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, repeat: Repeat::Read };
         let reply = self.core.send(call).await.map_err(|failure| failure.error)?;
         let document: Document = outcome::read(reply).map_err(|failure| failure.error)?;
         let (known, _) = self.known();

@@ -20,7 +20,7 @@ use tracing::field::Empty;
 pub(crate) use retry::Repeat;
 
 use crate::error::{Error, ErrorKind};
-use crate::id::BaseUrl;
+use crate::id::{BaseUrl, Segment};
 use crate::runtime::Runtime;
 use retry::{Verdict, backoff, retry_after};
 
@@ -148,6 +148,7 @@ pub(crate) struct Core {
 }
 
 /// Where a request goes.
+#[derive(Clone)]
 pub(crate) struct Route {
     /// The only form of the path that is traced.
     pub(crate) template: &'static str,
@@ -160,13 +161,42 @@ impl From<&'static str> for Route {
     }
 }
 
+impl Route {
+    /// Puts a value into the place of a template.
+    pub(crate) fn of(template: &'static str, value: impl Segment) -> Result<Self, Error> {
+        let (before, rest) = template.split_once('{').unwrap_or((template, ""));
+        let after = rest.split_once('}').map_or("", |(_, after)| after);
+        Ok(Self { template, path: Cow::Owned(format!("{before}{}{after}", value.segment()?)) })
+    }
+}
+
 /// One request, however many attempts it takes.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) route: Route,
     pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) repeat: Repeat,
+}
+
+/// What a request carries.
+#[derive(Clone)]
+pub(crate) enum Body {
+    None,
+    Json(Bytes),
+    /// `application/x-www-form-urlencoded` (RFC 6749, appendix B).
+    Form(Bytes),
+}
+
+impl Body {
+    fn parts(&self) -> (Bytes, Option<HeaderValue>) {
+        match self {
+            Self::None => (Bytes::new(), None),
+            Self::Json(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/json"))),
+            Self::Form(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/x-www-form-urlencoded"))),
+        }
+    }
 }
 
 /// A complete reply of any status.
@@ -290,16 +320,17 @@ impl Core {
     }
 
     fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
+        let (body, content_type) = call.body.parts();
         let mut request = Request::builder()
             .method(&call.method)
             .uri(format!("{}{}", self.base_url.as_str(), call.route.path))
-            .body(call.body.clone())
+            .body(body)
             .map_err(TransportError::not_sent)?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
-        if !call.body.is_empty() {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, content_type);
         }
         if let Some(authorization) = &call.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());

@@ -1,0 +1,108 @@
+//! The way out to endpoints that aren't modelled.
+
+use std::fmt;
+
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use super::{Api, ApiRequest, json};
+use crate::authenticate::outcome;
+use crate::client::Client;
+use crate::credentials::HasApiKey;
+use crate::error::Error;
+use crate::transport::{Body, Route};
+
+/// # Endpoints that are not modelled
+impl<K> Client<K> {
+    /// Calls any endpoint with the API key, JSON in and out, within the limits and with the errors of all others.
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+    /// use http::Method;
+    ///
+    /// let organization: serde_json::Value = client.request(Method::GET, "/organizations/org_123")?.send().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path in plain ASCII whose
+    /// segments are neither empty nor `.` or `..`, encoded or not, without a query and a fragment.
+    pub fn request(&self, method: Method, path: impl Into<String>) -> Result<CustomRequest<'_>, Error>
+    where
+        K: HasApiKey,
+    {
+        let path = path.into();
+        check(&path).map_err(|reason| Error::invalid_value("path", reason))?;
+        Ok(CustomRequest { api: Api::new(self), method, path, query: Vec::new(), body: Ok(Body::None) })
+    }
+}
+
+/// What could lead to another endpoint than the one that stands there.
+fn check(path: &str) -> Result<(), &'static str> {
+    if !path.starts_with('/') {
+        return Err("must begin with `/`");
+    }
+    if !path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'?' | b'#')) {
+        return Err("must be visible ASCII without `\\`, `?` and `#`");
+    }
+    let encoded = |rest: &str| rest.as_bytes().get(..2).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit));
+    if !path.split('%').skip(1).all(encoded) {
+        return Err("must have two hexadecimal digits after each `%`");
+    }
+    let dots = |segment: &str| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+        plain.is_empty() || plain == "." || plain == ".."
+    };
+    if path.split('/').skip(1).any(dots) {
+        return Err("must not have empty segments, `.` and `..`");
+    }
+    Ok(())
+}
+
+/// A call of an endpoint that isn't modelled.
+#[must_use = "nothing was sent yet: call `.send().await`"]
+pub struct CustomRequest<'a> {
+    api: Api<'a>,
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Result<Body, Error>,
+}
+
+impl CustomRequest<'_> {
+    /// Adds a parameter to the query.
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
+    /// What is sent, as JSON. It is wiped from memory afterwards; the value itself is the caller's.
+    pub fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = json(body);
+        self
+    }
+
+    /// Sends the call; an empty answer is read as `null`.
+    ///
+    /// # Errors
+    /// As [`ApiRequest::send`].
+    pub async fn send<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let Self { api, method, mut path, query, body } = self;
+        if !query.is_empty() {
+            path = format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
+        }
+        let mut call = api.call(method, "(custom)", body);
+        if let Ok(call) = &mut call {
+            call.route = Route { template: call.route.template, path: path.into() };
+        }
+        ApiRequest::new(api.core, call, outcome::read_or_null).send().await
+    }
+}
+
+impl fmt::Debug for CustomRequest<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CustomRequest").field("method", &self.method).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,244 @@
+//! `/auth/factors`, `/auth/challenges` and the factors of a user.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{ApiRequest, List, Mfa};
+use crate::authenticate::AuthenticationFactorType;
+use crate::id::{AuthenticationChallengeId, AuthenticationFactorId, PhoneNumber, UserId};
+use crate::secret::{TotpCode, TotpQrCode, TotpSecret, TotpUri};
+use crate::wire::{self, EnrollBody, Fields};
+
+impl Mfa<'_> {
+    /// Enrols a TOTP factor for a user (RFC 6238, `POST /user_management/users/{id}/auth_factors`). A login of the user then asks for
+    /// its codes; what the authenticator app needs is in the answer, and nowhere else.
+    pub fn enroll_totp(&self, id: &UserId, settings: &TotpSettings) -> ApiRequest<UserFactorEnrollment> {
+        self.api.post((wire::ENROLL_FACTOR, id), &settings.body())
+    }
+
+    /// Lists the factors of a user (`GET /user_management/users/{id}/auth_factors`).
+    pub fn list(&self, id: &UserId) -> List<AuthenticationFactor> {
+        self.api.list((wire::ENROLL_FACTOR, id))
+    }
+
+    /// Gets a factor (`GET /auth/factors/{id}`).
+    pub fn get(&self, id: &AuthenticationFactorId) -> ApiRequest<AuthenticationFactor> {
+        self.api.get(("/auth/factors/{id}", id))
+    }
+
+    /// Deletes a factor (`DELETE /auth/factors/{id}`).
+    pub fn delete(&self, id: &AuthenticationFactorId) -> ApiRequest<()> {
+        self.api.delete(("/auth/factors/{id}", id))
+    }
+
+    /// Enrols a factor that the application checks by itself, outside of WorkOS's logins (`POST /auth/factors/enroll`).
+    pub fn enroll(&self, factor: &FactorKind) -> ApiRequest<EnrolledFactor> {
+        const PATH: &str = "/auth/factors/enroll";
+        match factor {
+            FactorKind::Totp(settings) => self.api.post(PATH, &settings.body()),
+            FactorKind::Sms(number) => {
+                self.api.post(PATH, &Fields([("type", "sms"), ("phone_number", number.as_str())]))
+            }
+        }
+    }
+
+    /// Challenges a factor (`POST /auth/factors/{id}/challenge`). An SMS factor is sent a code, in the words of a template that has
+    /// `{{code}}` in it, if one is given.
+    pub fn challenge(
+        &self,
+        id: &AuthenticationFactorId,
+        sms_template: Option<&str>,
+    ) -> ApiRequest<AuthenticationChallenge> {
+        let path = (wire::CHALLENGE_FACTOR, id);
+        match sms_template {
+            Some(template) => self.api.post(path, &Fields([("sms_template", template)])),
+            None => self.api.post(path, &Fields([])),
+        }
+    }
+
+    /// Answers a challenge (`POST /auth/challenges/{id}/verify`). A login that asks for a code is answered with
+    /// [`TotpChallenge::verify`](crate::TotpChallenge::verify).
+    pub fn verify(&self, id: &AuthenticationChallengeId, code: &TotpCode) -> ApiRequest<ChallengeVerification> {
+        self.api.post(("/auth/challenges/{id}/verify", id), &Fields([("code", wire::text(code))]))
+    }
+}
+
+/// What an authenticator app shows of a TOTP factor.
+///
+/// ```
+/// use workos_auth::TotpSettings;
+///
+/// let settings = TotpSettings::new().issuer("Example").user("ada@example.com");
+/// ```
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct TotpSettings {
+    issuer: Option<String>,
+    user: Option<String>,
+    secret: Option<TotpSecret>,
+}
+
+impl TotpSettings {
+    /// WorkOS's own choice of everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The application.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// The secret of a factor that the user has elsewhere already, in base32.
+    #[must_use]
+    pub fn secret(mut self, secret: TotpSecret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
+    fn body(&self) -> EnrollBody<'_> {
+        EnrollBody {
+            r#type: "totp",
+            totp_issuer: self.issuer.as_deref(),
+            totp_user: self.user.as_deref(),
+            totp_secret: self.secret.as_ref().map(wire::text),
+        }
+    }
+}
+
+/// A factor that the application checks by itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FactorKind {
+    /// An authenticator app.
+    Totp(TotpSettings),
+    /// A telephone number.
+    Sms(PhoneNumber),
+}
+
+/// A second factor of a user.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AuthenticationFactor {
+    /// The ID.
+    pub id: AuthenticationFactorId,
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: AuthenticationFactorType,
+    /// The user, unless the application checks the factor by itself.
+    pub user_id: Option<UserId>,
+    /// Of a factor that is an authenticator app.
+    pub totp: Option<TotpFactor>,
+    /// Of a factor that is a telephone number.
+    pub sms: Option<SmsFactor>,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A factor that is an authenticator app.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct TotpFactor {
+    /// The application that the app shows.
+    pub issuer: String,
+    /// The account that the app shows.
+    pub user: String,
+}
+
+/// A factor that is a telephone number.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SmsFactor {
+    /// The telephone number.
+    pub phone_number: PhoneNumber,
+}
+
+/// A factor that was enrolled just now.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct EnrolledFactor {
+    /// The ID.
+    pub id: AuthenticationFactorId,
+    /// The kind.
+    #[serde(rename = "type")]
+    pub kind: AuthenticationFactorType,
+    /// The user, unless the application checks the factor by itself.
+    pub user_id: Option<UserId>,
+    /// What the authenticator app needs, this once.
+    pub totp: Option<EnrolledTotp>,
+    /// Of a factor that is a telephone number.
+    pub sms: Option<SmsFactor>,
+    /// When it was enrolled.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What an authenticator app needs to make codes: shown once.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct EnrolledTotp {
+    /// The application that the app shows.
+    pub issuer: String,
+    /// The account that the app shows.
+    pub user: String,
+    /// The QR code as a `data:` URI.
+    pub qr_code: TotpQrCode,
+    /// The secret, for those who type it.
+    pub secret: TotpSecret,
+    /// The `otpauth:` URI that the QR code holds.
+    pub uri: TotpUri,
+}
+
+/// A factor that was enrolled for a user, and a first challenge of it.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct UserFactorEnrollment {
+    /// The factor.
+    #[serde(rename = "authentication_factor")]
+    pub factor: EnrolledFactor,
+    /// The challenge.
+    #[serde(rename = "authentication_challenge")]
+    pub challenge: AuthenticationChallenge,
+}
+
+/// A factor that was challenged.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct AuthenticationChallenge {
+    /// The ID.
+    pub id: AuthenticationChallengeId,
+    /// The factor.
+    pub authentication_factor_id: AuthenticationFactorId,
+    /// The code, where the API tells.
+    pub code: Option<TotpCode>,
+    /// Until when it can be answered; TOTP factors have no such time.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// Whether the answer to a challenge was right.
+#[derive(Debug, Deserialize)]
+#[must_use = "a wrong code is `valid: false`, not an error"]
+#[non_exhaustive]
+pub struct ChallengeVerification {
+    /// The challenge.
+    pub challenge: AuthenticationChallenge,
+    /// Whether the code was right.
+    pub valid: bool,
+}

@@ -1,0 +1,319 @@
+//! The endpoints that need an API key: a file per resource, and one way through for all of them.
+
+mod custom;
+mod email;
+mod factors;
+mod invitations;
+mod magic_auth;
+mod memberships;
+mod page;
+mod password_reset;
+mod radar;
+mod sessions;
+mod users;
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use custom::CustomRequest;
+pub use email::{EmailChange, VerificationEmail};
+pub use factors::{
+    AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, EnrolledFactor, EnrolledTotp, FactorKind,
+    SmsFactor, TotpFactor, TotpSettings, UserFactorEnrollment,
+};
+pub use invitations::{Invitation, InvitationState, SendInvitation};
+pub use magic_auth::{CreateMagicAuth, MagicAuth};
+pub use memberships::{Group, MembershipStatus, OrganizationMembership, Roles};
+pub use page::{Items, List, Order, Page};
+pub use password_reset::PasswordReset;
+pub use radar::{RadarChallenge, RadarChallengeType};
+pub use sessions::{SessionAuthMethod, SessionStatus, UserSession};
+pub use users::{
+    CreateUser, CreatedUser, IdentityProvider, PasswordHashType, PasswordSaltPosition, UpdateUser, UserIdentity,
+};
+
+use crate::authenticate::outcome;
+use crate::client::Client;
+use crate::credentials::HasApiKey;
+use crate::error::Error;
+use crate::id::Segment;
+use crate::model::User;
+use crate::secret::ApiKey;
+use crate::transport::{Body, Call, Core, Failure, Repeat, Reply, Route};
+use crate::wire;
+
+/// A call of an endpoint, ready to be sent.
+#[must_use = "nothing was sent yet: call `.send().await`"]
+pub struct ApiRequest<T> {
+    core: Arc<Core>,
+    call: Result<Call, Error>,
+    read: fn(Reply) -> Result<T, Failure>,
+}
+
+impl<T> ApiRequest<T> {
+    pub(crate) fn new(core: &Arc<Core>, call: Result<Call, Error>, read: fn(Reply) -> Result<T, Failure>) -> Self {
+        Self { core: Arc::clone(core), call, read }
+    }
+
+    /// Sends the call. What only reads is repeated while the API is out of reach; what changes something is repeated only
+    /// when it can't have arrived.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Api`](crate::ErrorKind::Api) when the API refuses, [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue)
+    /// for a value that can't be sent, or how the connection or the reply failed. It may be sent again.
+    pub async fn send(&self) -> Result<T, Error> {
+        let reply = self.core.send(self.call.clone()?).await;
+        reply.and_then(self.read).map_err(|failure| failure.error)
+    }
+}
+
+impl<T> fmt::Debug for ApiRequest<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let route = self.call.as_ref().map(|call| call.route.template);
+        formatter.debug_struct("ApiRequest").field("route", &route).finish_non_exhaustive()
+    }
+}
+
+/// A path, with the value that fills its place where it has one.
+trait Path {
+    fn route(self) -> Result<Route, Error>;
+}
+
+impl Path for &'static str {
+    fn route(self) -> Result<Route, Error> {
+        Ok(self.into())
+    }
+}
+
+impl<S: Segment> Path for (&'static str, S) {
+    fn route(self) -> Result<Route, Error> {
+        Route::of(self.0, self.1)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+struct Api<'a> {
+    core: &'a Arc<Core>,
+    key: &'a ApiKey,
+}
+
+impl<'a> Api<'a> {
+    fn new<K: HasApiKey>(client: &'a Client<K>) -> Self {
+        Self { core: &client.core, key: client.credentials.api_key() }
+    }
+
+    fn get<T: DeserializeOwned>(self, path: impl Path) -> ApiRequest<T> {
+        self.request(self.call(Method::GET, path, Ok(Body::None)), outcome::read)
+    }
+
+    fn list<T>(self, path: impl Path) -> List<T> {
+        List::new(self.core, self.call(Method::GET, path, Ok(Body::None)))
+    }
+
+    fn post<T: DeserializeOwned>(self, path: impl Path, body: &impl Serialize) -> ApiRequest<T> {
+        self.request(self.call(Method::POST, path, json(body)), outcome::read)
+    }
+
+    /// A call that is answered with `{"user": …}`.
+    fn post_for_user(self, path: impl Path, body: &impl Serialize) -> ApiRequest<User> {
+        #[derive(serde::Deserialize)]
+        struct Wrapped {
+            user: User,
+        }
+        self.request(self.call(Method::POST, path, json(body)), |reply| {
+            outcome::read(reply).map(|Wrapped { user }| user)
+        })
+    }
+
+    /// A call whose answer is of no interest.
+    fn post_to(self, path: impl Path, body: &impl Serialize) -> ApiRequest<()> {
+        self.request(self.call(Method::POST, path, json(body)), outcome::accept)
+    }
+
+    fn put<T: DeserializeOwned>(self, path: impl Path, body: &impl Serialize) -> ApiRequest<T> {
+        self.request(self.call(Method::PUT, path, json(body)), outcome::read)
+    }
+
+    fn delete(self, path: impl Path) -> ApiRequest<()> {
+        self.request(self.call(Method::DELETE, path, Ok(Body::None)), outcome::accept)
+    }
+
+    fn request<T>(self, call: Result<Call, Error>, read: fn(Reply) -> Result<T, Failure>) -> ApiRequest<T> {
+        ApiRequest::new(self.core, call, read)
+    }
+
+    fn call(self, method: Method, path: impl Path, body: Result<Body, Error>) -> Result<Call, Error> {
+        let repeat = if method == Method::GET { Repeat::Read } else { Repeat::Credential };
+        Ok(Call { method, route: path.route()?, authorization: Some(wire::bearer(self.key)?), body: body?, repeat })
+    }
+}
+
+fn json(body: &impl Serialize) -> Result<Body, Error> {
+    wire::body(body).map(Body::Json)
+}
+
+/// What writes a request: the public type has no `Serialize`, since that would be a second door to its secrets.
+struct Written<'a, T>(&'a T);
+
+/// Request types: what the API insists on is an argument of `new`, everything else has a setter.
+macro_rules! request {
+    (
+        $(#[$attribute:meta])*
+        $name:ident($($required:ident: $required_type:ty),*) {
+            $($(#[$doc:meta])* $kind:ident $field:ident: $type:ty,)*
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug)]
+        #[must_use = "nothing was sent yet: hand it to its endpoint"]
+        #[non_exhaustive]
+        pub struct $name {
+            $($required: $required_type,)*
+            $($field: Option<$type>,)*
+        }
+
+        impl $name {
+            /// With what the API insists on, and nothing else.
+            #[allow(clippy::new_without_default, reason = "a default request is nothing to send")]
+            pub fn new($($required: $required_type),*) -> Self {
+                Self { $($required,)* $($field: None,)* }
+            }
+
+            $(request!(@setter $kind $(#[$doc])* $field: $type);)*
+        }
+
+        impl serde::Serialize for $crate::api::Written<'_, $name> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap;
+                let mut map = serializer.serialize_map(None)?;
+                $(map.serialize_entry(stringify!($required), &self.0.$required)?;)*
+                $(if let Some(value) = &self.0.$field {
+                    request!(@entry $kind map, value, $field);
+                })*
+                map.end()
+            }
+        }
+    };
+    (@setter text $(#[$doc:meta])* $field:ident: $type:ty) => {
+        $(#[$doc])*
+        pub fn $field(mut self, $field: impl Into<String>) -> Self {
+            self.$field = Some($field.into());
+            self
+        }
+    };
+    (@setter map $(#[$doc:meta])* $field:ident: $type:ty) => {
+        $(#[$doc])*
+        pub fn $field(mut self, $field: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+            self.$field = Some($field.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+            self
+        }
+    };
+    (@setter own $($rest:tt)*) => {};
+    (@setter own_secret $($rest:tt)*) => {};
+    (@setter $kind:ident $(#[$doc:meta])* $field:ident: $type:ty) => {
+        $(#[$doc])*
+        pub fn $field(mut self, $field: $type) -> Self {
+            self.$field = Some($field);
+            self
+        }
+    };
+    (@entry secret $map:ident, $value:ident, $field:ident) => {
+        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
+    };
+    (@entry own_secret $map:ident, $value:ident, $field:ident) => {
+        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
+    };
+    (@entry context $map:ident, $value:ident, $field:ident) => {
+        let context = $value.body();
+        if let Some(address) = &context.ip_address {
+            $map.serialize_entry("ip_address", address)?;
+        }
+        if let Some(user_agent) = &context.user_agent {
+            $map.serialize_entry("user_agent", user_agent)?;
+        }
+    };
+    (@entry radar $map:ident, $value:ident, $field:ident) => {
+        let radar = $value.body();
+        if let Some(id) = &radar.radar_auth_attempt_id {
+            $map.serialize_entry("radar_auth_attempt_id", id)?;
+        }
+        if let Some(id) = &radar.signals_id {
+            $map.serialize_entry("signals_id", id)?;
+        }
+    };
+    (@entry $kind:ident $map:ident, $value:ident, $field:ident) => {
+        $map.serialize_entry(stringify!($field), $value)?;
+    };
+}
+
+use request;
+
+macro_rules! accessors {
+    ($($(#[$attribute:meta])* $method:ident -> $name:ident;)*) => {
+        $(
+            $(#[$attribute])*
+            ///
+            /// Each method gives a call that is sent with `.send().await`.
+            #[derive(Clone, Copy)]
+            pub struct $name<'a> {
+                api: Api<'a>,
+            }
+
+            impl fmt::Debug for $name<'_> {
+                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
+                }
+            }
+        )*
+
+        /// # Endpoints that need an API key
+        impl<K> Client<K> {
+            $(
+                $(#[$attribute])*
+                pub fn $method(&self) -> $name<'_>
+                where
+                    K: HasApiKey,
+                {
+                    $name { api: Api::new(self) }
+                }
+            )*
+        }
+    };
+}
+
+accessors! {
+    /// The users of the application.
+    users -> Users;
+
+    /// E-mails that verify a user's address.
+    email_verification -> EmailVerifications;
+
+    /// Changes of a user's address.
+    email_change -> EmailChanges;
+
+    /// E-mails that let a user choose a new password.
+    password_reset -> PasswordResets;
+
+    /// E-mails with a code to sign in with.
+    magic_auth -> MagicAuths;
+
+    /// The sessions of users.
+    sessions -> Sessions;
+
+    /// The second factors of users.
+    mfa -> Mfa;
+
+    /// Invitations to the application.
+    invitations -> Invitations;
+
+    /// Who belongs to which organization.
+    organization_memberships -> OrganizationMemberships;
+
+    /// The challenges of Radar, the fraud detection.
+    radar -> Radar;
+}

@@ -1,0 +1,107 @@
+//! Who signed in over SSO, as the identity provider says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Role, null_is_empty};
+use crate::id::{ConnectionId, OrganizationId, ProfileId};
+use crate::open_enum::open_enum;
+
+/// A user's profile at an identity provider. The API of SSO alone knows it; it is no [`User`](crate::User).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Profile {
+    /// The ID (`prof_…`).
+    pub id: ProfileId,
+    /// The organization of the connection.
+    pub organization_id: Option<OrganizationId>,
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// The kind of the connection.
+    pub connection_type: ConnectionType,
+    /// The user's ID at the identity provider.
+    pub idp_id: String,
+    /// The e-mail address, as the identity provider says: not verified by WorkOS.
+    pub email: String,
+    /// The first name.
+    pub first_name: Option<String>,
+    /// The last name.
+    pub last_name: Option<String>,
+    /// The full name.
+    pub name: Option<String>,
+    /// The role, or the first of several.
+    pub role: Option<Role>,
+    /// All roles.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub roles: Vec<Role>,
+    /// The groups at the identity provider.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub groups: Vec<String>,
+    /// The attributes that the connection maps.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub custom_attributes: BTreeMap<String, Value>,
+    /// Everything that the identity provider said.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub raw_attributes: BTreeMap<String, Value>,
+}
+
+open_enum! {
+    /// The kind of an SSO connection.
+    ConnectionType {
+        Pending = "Pending",
+        AdfsSaml = "ADFSSAML",
+        AdpOidc = "AdpOidc",
+        AppleOAuth = "AppleOAuth",
+        Auth0Migration = "Auth0Migration",
+        Auth0Saml = "Auth0SAML",
+        AzureSaml = "AzureSAML",
+        BitbucketOAuth = "BitbucketOAuth",
+        CasSaml = "CasSAML",
+        ClassLinkSaml = "ClassLinkSAML",
+        CleverOidc = "CleverOIDC",
+        CloudflareSaml = "CloudflareSAML",
+        CyberArkSaml = "CyberArkSAML",
+        DiscordOAuth = "DiscordOAuth",
+        DuoSaml = "DuoSAML",
+        EntraIdOidc = "EntraIdOIDC",
+        GenericOidc = "GenericOIDC",
+        GenericSaml = "GenericSAML",
+        GitHubOAuth = "GitHubOAuth",
+        GitLabOAuth = "GitLabOAuth",
+        GoogleOAuth = "GoogleOAuth",
+        GoogleOidc = "GoogleOIDC",
+        GoogleSaml = "GoogleSAML",
+        GrokOAuth = "GrokOAuth",
+        XOAuth = "XOAuth",
+        IntuitOAuth = "IntuitOAuth",
+        JumpCloudSaml = "JumpCloudSAML",
+        KeycloakSaml = "KeycloakSAML",
+        LastPassSaml = "LastPassSAML",
+        LinkedInOAuth = "LinkedInOAuth",
+        LoginGovOidc = "LoginGovOidc",
+        MagicLink = "MagicLink",
+        MicrosoftOAuth = "MicrosoftOAuth",
+        MiniOrangeSaml = "MiniOrangeSAML",
+        NetIqSaml = "NetIqSAML",
+        OktaOidc = "OktaOIDC",
+        OktaSaml = "OktaSAML",
+        OneLoginSaml = "OneLoginSAML",
+        OracleSaml = "OracleSAML",
+        PingFederateSaml = "PingFederateSAML",
+        PingOneSaml = "PingOneSAML",
+        RipplingSaml = "RipplingSAML",
+        SalesforceSaml = "SalesforceSAML",
+        ShibbolethGenericSaml = "ShibbolethGenericSAML",
+        ShibbolethSaml = "ShibbolethSAML",
+        SimpleSamlPhpSaml = "SimpleSamlPhpSAML",
+        SalesforceOAuth = "SalesforceOAuth",
+        SlackOAuth = "SlackOAuth",
+        TestIdp = "TestIdp",
+        VercelMarketplaceOAuth = "VercelMarketplaceOAuth",
+        VercelOAuth = "VercelOAuth",
+        VMwareSaml = "VMwareSAML",
+        XeroOAuth = "XeroOAuth",
+    }
+}

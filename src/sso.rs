@@ -1,0 +1,304 @@
+//! SSO as a door of its own: a profile, no user and no session.
+//!
+//! Applications that use WorkOS for SSO alone come in here; those with AuthKit's users sign in with
+//! [`Client::authorize`], whose logins go over SSO as well.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::api::ApiRequest;
+use crate::authenticate::{Rejected, outcome};
+use crate::authorize::{Parameters, Provider};
+use crate::client::{Caller, Client};
+use crate::credentials::{HasApiKey, HasClientId};
+use crate::error::Error;
+use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
+use crate::model::{OAuthTokens, Profile};
+use crate::pkce::{Callback, PkceSession};
+use crate::secret::{AuthorizationCode, CodeVerifier, SsoAccessToken};
+use crate::transport::{Body, Call, Core, Failure, Fate, Repeat};
+use crate::wire;
+
+/// # SSO without `AuthKit`
+impl<K> Client<K> {
+    /// Starts an SSO login that ends in a [`Profile`] (`GET /sso/authorize`), with PKCE and state.
+    ///
+    /// ```
+    /// use workos_auth::{ConfidentialClient, OrganizationId, RedirectUri};
+    ///
+    /// let client = ConfidentialClient::new("client_123", "sk_example")?;
+    /// let redirect = RedirectUri::new("https://example.com/sso/callback")?;
+    /// let session = client.authorize_sso(redirect, OrganizationId::new("org_123")?).begin()?;
+    /// assert!(session.url().as_str().starts_with("https://api.workos.com/sso/authorize?"));
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    pub fn authorize_sso(
+        &self,
+        redirect_uri: RedirectUri,
+        selector: impl Into<ConnectionSelector>,
+    ) -> SsoAuthorization<K>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        let mut parameters = Parameters::default();
+        parameters.sso = true;
+        match selector.into() {
+            ConnectionSelector::Connection(id) => parameters.set("connection", "connection", id.as_str()),
+            ConnectionSelector::Organization(id) => parameters.set("organization", "organization", id.as_str()),
+            ConnectionSelector::Provider(provider) => parameters.set("provider", "provider", provider.as_str()),
+        }
+        SsoAuthorization { caller: Caller::new(self), redirect_uri, parameters }
+    }
+
+    /// Exchanges the code of an SSO login that this application did not begin: one that the identity provider began has no state.
+    ///
+    /// A code that nobody here asked for is login CSRF (RFC 9700 §4.7): accept it only if the application means to.
+    pub fn exchange_sso_code(&self, code: AuthorizationCode) -> SsoExchange<K>
+    where
+        K: HasApiKey + HasClientId,
+    {
+        SsoExchange { caller: Caller::new(self), code, verifier: None }
+    }
+
+    /// What can be called with the SSO access token of a user, and with nothing else: the API key is never sent.
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::PublicClient, token: workos_auth::SsoAccessToken) -> Result<(), workos_auth::Error> {
+    /// let profile = client.with_access_token(&token).profile().send().await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_access_token(&self, token: &SsoAccessToken) -> AccessTokenClient {
+        AccessTokenClient { core: Arc::clone(&self.core), authorization: wire::bearer(token) }
+    }
+}
+
+/// Which connection an SSO login goes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionSelector {
+    /// This connection.
+    Connection(ConnectionId),
+    /// The connection of this organization.
+    Organization(OrganizationId),
+    /// An OAuth provider.
+    Provider(Provider),
+}
+
+impl From<ConnectionId> for ConnectionSelector {
+    fn from(id: ConnectionId) -> Self {
+        Self::Connection(id)
+    }
+}
+
+impl From<OrganizationId> for ConnectionSelector {
+    fn from(id: OrganizationId) -> Self {
+        Self::Organization(id)
+    }
+}
+
+impl From<Provider> for ConnectionSelector {
+    fn from(provider: Provider) -> Self {
+        Self::Provider(provider)
+    }
+}
+
+/// Builds the authorization URL of one SSO login; made by [`Client::authorize_sso`].
+#[must_use = "a login starts with `begin()`"]
+pub struct SsoAuthorization<K> {
+    caller: Caller<K>,
+    redirect_uri: RedirectUri,
+    parameters: Parameters,
+}
+
+impl<K> SsoAuthorization<K> {
+    /// The domain that the identity provider asks for.
+    pub fn domain_hint(self, domain: impl Into<String>) -> Self {
+        self.with("domain_hint", domain)
+    }
+
+    /// The e-mail address the user is likely to sign in with.
+    pub fn login_hint(self, email: impl Into<String>) -> Self {
+        self.with("login_hint", email)
+    }
+
+    /// A nonce for the identity provider.
+    pub fn nonce(self, nonce: impl Into<String>) -> Self {
+        self.with("nonce", nonce)
+    }
+
+    /// Makes the user sign in at the identity provider once more.
+    pub fn prompt_login(self) -> Self {
+        self.with("prompt", "login")
+    }
+
+    /// More scopes to ask an OAuth provider for (RFC 6749 §3.3).
+    pub fn provider_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.parameters.set_provider_scopes(scopes);
+        self
+    }
+
+    /// A query parameter that is handed on to an OAuth provider, such as `hd`.
+    pub fn provider_query_param(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.parameters.set_provider_query_param(key, value);
+        self
+    }
+
+    /// Where the application goes on after the login. It stays with the session and is not sent.
+    pub fn return_path(mut self, path: ReturnPath) -> Self {
+        self.parameters.return_path = Some(path);
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.parameters.set(name, name, value);
+        self
+    }
+
+    /// Makes the verifier and the state, and with them the URL. Nothing is sent.
+    ///
+    /// # Errors
+    /// As [`AuthorizationBuilder::begin`](crate::AuthorizationBuilder::begin).
+    pub fn begin(self) -> Result<SsoSession<K>, Error> {
+        PkceSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?).map(SsoSession)
+    }
+}
+
+impl<K> fmt::Debug for SsoAuthorization<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SsoAuthorization").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}
+
+/// An SSO login that waits for its callback; a [`PkceSession`] whose code is good for a profile.
+#[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
+pub struct SsoSession<K>(pub(crate) PkceSession<K>);
+
+impl<K> SsoSession<K> {
+    /// Where to send the browser.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        self.0.url()
+    }
+
+    /// Where the application goes on after the login, as it was set when the login began.
+    #[must_use]
+    pub fn return_path(&self) -> Option<&ReturnPath> {
+        self.0.return_path()
+    }
+
+    /// Checks the callback's state, in constant time, and turns code and verifier into an exchange. Nothing is sent.
+    ///
+    /// # Errors
+    /// As [`PkceSession::exchange`]: the session comes back.
+    pub fn exchange(self, callback: Callback) -> Result<SsoExchange<K>, Rejected<Self>> {
+        match callback.into_code(Some(&self.0.login.state)) {
+            Ok(code) => Ok(SsoExchange { caller: self.0.login.caller, code, verifier: Some(self.0.verifier) }),
+            Err(error) => Err(Rejected::returning(error, self)),
+        }
+    }
+}
+
+impl<K> fmt::Debug for SsoSession<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SsoSession").finish_non_exhaustive()
+    }
+}
+
+/// A code of an SSO login that is ready to be exchanged, once.
+#[must_use = "nothing was sent yet: call `.send().await`"]
+pub struct SsoExchange<K> {
+    caller: Caller<K>,
+    code: AuthorizationCode,
+    verifier: Option<CodeVerifier>,
+}
+
+impl<K> SsoExchange<K> {
+    /// Exchanges the code (`POST /sso/token`, RFC 6749 §4.1.3).
+    ///
+    /// # Errors
+    /// As [`CodeExchange::send`](crate::CodeExchange::send): the exchange comes back when its code was not used up.
+    pub async fn send(self) -> Result<SsoLogin, Rejected<Self>> {
+        let reply = self.caller.client.core.send(self.call()).await;
+        match reply.and_then(outcome::read) {
+            Ok(login) => Ok(login),
+            Err(Failure { error, fate: Fate::Unused }) => Err(Rejected::returning(error, self)),
+            Err(Failure { error, fate: Fate::Unknown }) => Err(Rejected::spent(error)),
+        }
+    }
+
+    fn call(&self) -> Call {
+        let identity = self.caller.identity();
+        let mut fields = vec![
+            ("client_id", identity.client_id.as_str()),
+            ("grant_type", "authorization_code"),
+            ("code", wire::text(&self.code)),
+        ];
+        fields.extend(self.verifier.as_ref().map(|verifier| ("code_verifier", wire::text(verifier))));
+        fields.extend(identity.api_key.map(|key| ("client_secret", wire::text(key))));
+        Call {
+            method: Method::POST,
+            route: wire::SSO_TOKEN.into(),
+            // The secret is in the form; a client proves itself in one way only (RFC 6749 §2.3).
+            authorization: None,
+            body: Body::Form(wire::form(&fields)),
+            repeat: Repeat::Credential,
+        }
+    }
+}
+
+impl<K> fmt::Debug for SsoExchange<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SsoExchange").finish_non_exhaustive()
+    }
+}
+
+/// A finished SSO login.
+#[derive(Debug, Deserialize)]
+#[non_exhaustive]
+pub struct SsoLogin {
+    /// Who signed in, as the identity provider says.
+    pub profile: Profile,
+    /// Good for [`AccessTokenClient::profile`] alone. It is opaque, not a JWT.
+    pub access_token: SsoAccessToken,
+    /// How long the access token is good for.
+    #[serde(deserialize_with = "seconds")]
+    pub expires_in: Duration,
+    /// The tokens of the OAuth provider, where the environment is set to return them.
+    pub oauth_tokens: Option<OAuthTokens>,
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    u64::deserialize(deserializer).map(Duration::from_secs)
+}
+
+/// What can be called with a user's SSO access token; made by [`Client::with_access_token`].
+pub struct AccessTokenClient {
+    core: Arc<Core>,
+    authorization: Result<http::HeaderValue, Error>,
+}
+
+impl AccessTokenClient {
+    /// The profile of the user whose token it is (`GET /sso/profile`).
+    pub fn profile(&self) -> ApiRequest<Profile> {
+        let call = self.authorization.clone().map(|authorization| Call {
+            method: Method::GET,
+            route: wire::SSO_PROFILE.into(),
+            authorization: Some(authorization),
+            body: Body::None,
+            repeat: Repeat::Read,
+        });
+        ApiRequest::new(&self.core, call, outcome::read)
+    }
+}
+
+impl fmt::Debug for AccessTokenClient {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AccessTokenClient").finish_non_exhaustive()
+    }
+}
