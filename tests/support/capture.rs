@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use httpmock::{HttpMockRequest, MockServer};
+use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 
 pub(crate) const SIGNED_IN: &str = r#"{"user":{"object":"user","id":"user_01","email":"ada@example.com",
     "email_verified":true,"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z"},
@@ -10,11 +10,14 @@ pub(crate) const SIGNED_IN: &str = r#"{"user":{"object":"user","id":"user_01","e
     "impersonator":{"email":"support@example.com","reason":null}}"#;
 
 /// A server that gives one reply, a finished login at first, and keeps what it was sent.
+#[allow(dead_code, reason = "no test uses all of it")]
 pub(crate) struct Recorder {
     server: MockServer,
+    reply: Arc<Mutex<String>>,
     seen: Arc<Mutex<Vec<HttpMockRequest>>>,
 }
 
+#[allow(dead_code, reason = "no test uses all of it")]
 impl Recorder {
     pub(crate) async fn start() -> Self {
         Self::replying(SIGNED_IN).await
@@ -24,16 +27,30 @@ impl Recorder {
         let server = MockServer::start_async().await;
         let seen = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&seen);
+        let reply = Arc::new(Mutex::new(body.to_owned()));
+        let give = Arc::clone(&reply);
         server
             .mock_async(|when, then| {
                 when.is_true(move |request| {
                     keep.lock().unwrap().push(request.clone());
                     true
                 });
-                then.status(200).header("content-type", "application/json").body(body);
+                then.respond_with(move |_| {
+                    let body = give.lock().unwrap().clone();
+                    HttpMockResponse::builder()
+                        .status(200)
+                        .header("content-type", "application/json")
+                        .body(body)
+                        .build()
+                });
             })
             .await;
-        Self { server, seen }
+        Self { server, reply, seen }
+    }
+
+    /// What it replies from now on.
+    pub(crate) fn reply(&self, body: impl ToString) {
+        *self.reply.lock().unwrap() = body.to_string();
     }
 
     pub(crate) fn base_url(&self) -> String {
