@@ -120,9 +120,9 @@ pub mod testing;
 
 pub use api::{
     ApiRequest, AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, CreateMagicAuth, CreateUser,
-    CreatedUser, CustomRequest, EmailChange, EmailChanges, EmailVerifications, EnrolledFactor, EnrolledTotp,
-    FactorKind, Group, IdentityProvider, Invitation, InvitationState, Invitations, Items, List, MagicAuth, MagicAuths,
-    MembershipStatus, Mfa, Order, OrganizationMembership, OrganizationMemberships, Page, PasswordHashType,
+    CreatedUser, CustomRequest, EmailChange, EmailChanges, EmailVerifications, EnrollFactor, EnrolledFactor,
+    EnrolledTotp, Group, IdentityProvider, Invitation, InvitationState, Invitations, Items, List, MagicAuth,
+    MagicAuths, MembershipStatus, Mfa, Order, OrganizationMembership, OrganizationMemberships, Page, PasswordHashType,
     PasswordReset, PasswordResets, PasswordSaltPosition, Radar, RadarChallenge, RadarChallengeType, Roles,
     SendInvitation, SessionAuthMethod, SessionStatus, Sessions, SmsFactor, TotpFactor, TotpSettings, UpdateUser,
     UserFactorEnrollment, UserIdentity, UserSession, Users, VerificationEmail,

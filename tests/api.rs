@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 use workos_auth::{
     AuthorizationCode, Callback, Client, ConfidentialClient, ConnectionId, CreateMagicAuth, CreateUser, EmailAddress,
-    EmailChangeCode, EmailVerificationCode, Error, ErrorKind, ExposeSecret, FactorKind, InvitationToken,
+    EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind, ExposeSecret, InvitationToken,
     MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType, PasswordResetToken,
     PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext, RedirectUri, RequestContext,
     Roles, SendInvitation, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser, UserId,
@@ -440,8 +440,12 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     let factor_id = enrollment.factor.id;
     assert_read(&pin!("mfa_get", bare_factor(), mfa.get(&factor_id)), bare_factor());
     pin!("mfa_delete", "", mfa.delete(&factor_id));
-    pin!("mfa_enroll_factor_totp", enrolled(), mfa.enroll(&FactorKind::Totp(settings())));
-    pin!("mfa_enroll_factor_sms", bare_factor(), mfa.enroll(&FactorKind::Sms(PhoneNumber::new("+15005550006")?)));
+    pin!("mfa_enroll_factor_totp", enrolled(), mfa.enroll(&EnrollFactor::totp("Example", "ada@example.com")));
+    pin!(
+        "mfa_enroll_factor_sms",
+        bare_factor(),
+        mfa.enroll(&EnrollFactor::sms(PhoneNumber::new("+15005550006")?).user_id(user_id.clone()))
+    );
     pin!("mfa_challenge", bare_challenge(), mfa.challenge(&factor_id, None));
     let challenged = pin!("mfa_challenge_full", challenge(), mfa.challenge(&factor_id, Some("Your code is {{code}}.")));
     assert_eq!(challenged.authentication_factor_id, factor_id);

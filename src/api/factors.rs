@@ -32,14 +32,8 @@ impl Mfa<'_> {
     }
 
     /// Enrols a factor that the application checks by itself, outside of WorkOS's logins (`POST /auth/factors/enroll`).
-    pub fn enroll(&self, factor: &FactorKind) -> ApiRequest<EnrolledFactor> {
-        const PATH: &str = "/auth/factors/enroll";
-        match factor {
-            FactorKind::Totp(settings) => self.api.post(PATH, &settings.body()),
-            FactorKind::Sms(number) => {
-                self.api.post(PATH, &Fields([("type", "sms"), ("phone_number", number.as_str())]))
-            }
-        }
+    pub fn enroll(&self, factor: &EnrollFactor) -> ApiRequest<EnrolledFactor> {
+        self.api.post("/auth/factors/enroll", &factor.0)
     }
 
     /// Challenges a factor (`POST /auth/factors/{id}/challenge`). An SMS factor is sent a code, in the words of a template that has
@@ -116,14 +110,54 @@ impl TotpSettings {
     }
 }
 
-/// A factor that the application checks by itself.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FactorKind {
-    /// An authenticator app.
-    Totp(TotpSettings),
+/// A factor to be enrolled that the application checks by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrollFactor(EnrollFactorBody);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct EnrollFactorBody {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<PhoneNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totp_issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totp_user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+}
+
+impl EnrollFactor {
+    /// An authenticator app; issuer and user are what it shows.
+    #[must_use]
+    pub fn totp(issuer: impl Into<String>, user: impl Into<String>) -> Self {
+        Self(EnrollFactorBody {
+            r#type: "totp",
+            phone_number: None,
+            totp_issuer: Some(issuer.into()),
+            totp_user: Some(user.into()),
+            user_id: None,
+        })
+    }
+
     /// A telephone number.
-    Sms(PhoneNumber),
+    #[must_use]
+    pub fn sms(phone_number: PhoneNumber) -> Self {
+        Self(EnrollFactorBody {
+            r#type: "sms",
+            phone_number: Some(phone_number),
+            totp_issuer: None,
+            totp_user: None,
+            user_id: None,
+        })
+    }
+
+    /// The user that the factor belongs to.
+    #[must_use]
+    pub fn user_id(mut self, id: UserId) -> Self {
+        self.0.user_id = Some(id);
+        self
+    }
 }
 
 /// A second factor of a user.

@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 pub use custom::CustomRequest;
 pub use email::{EmailChange, VerificationEmail};
 pub use factors::{
-    AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, EnrolledFactor, EnrolledTotp, FactorKind,
+    AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, EnrollFactor, EnrolledFactor, EnrolledTotp,
     SmsFactor, TotpFactor, TotpSettings, UserFactorEnrollment,
 };
 pub use invitations::{Invitation, InvitationState, SendInvitation};

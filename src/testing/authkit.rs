@@ -18,12 +18,17 @@ use tokio::task::JoinHandle;
 use url::{Url, form_urlencoded};
 
 use super::clock::ManualClock;
+use super::directory::{Directory, written};
 use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
 use super::login::Logins;
 use super::server;
 use crate::base64url::BASE64URL;
 
+/// When users were created, unless over the API: 2026-01-01.
+const NEW_YEAR: Timestamp = Timestamp::constant(1_767_225_600, 0);
+/// How long a session can be refreshed, as far as it is said; nothing ends it here.
+const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 86400);
 /// Replaying a refresh token within this time brings the same pair again.
 const REPLAY_WINDOW: Duration = Duration::from_secs(30);
 
@@ -180,9 +185,10 @@ impl AuthKit {
         if !self.service.config.allows(redirect_uri) {
             return Err(refuse("the redirect URI is not allowed"));
         }
-        let user = self.service.config.user(email).ok_or_else(|| refuse("there is no such user"))?;
+        let user_id = self.service.state().user_by_email(email).map(|user| user.id.clone());
         let login = Login {
-            user_id: user.id.clone(),
+            user_id: user_id.ok_or_else(|| refuse("there is no such user"))?,
+            sso: false,
             organization_id: None,
             code_challenge: None,
             impersonator: Some((by.to_owned(), reason.map(str::to_owned))),
@@ -286,11 +292,9 @@ impl AuthKitBuilder {
         }
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let service = Arc::new(Service {
-            state: Mutex::new(State::new(self.config.clock.clone(), SigningKey::generate()?)),
-            config: self.config,
-            issuer: base_url.clone(),
-        });
+        let mut state = State::new(self.config.clock.clone(), SigningKey::generate()?, self.config.users.clone());
+        state.enroll_members().map_err(|_| io::Error::other("a user is twice in one organization"))?;
+        let service = Arc::new(Service { state: Mutex::new(state), config: self.config, issuer: base_url.clone() });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
         Ok(AuthKit { service, base_url, server })
     }
@@ -331,11 +335,15 @@ pub struct TestUser {
     pub(super) email_verified: bool,
     pub(super) mfa: Mfa,
     pub(super) radar: Option<RadarDemand>,
-    name: Option<(String, String)>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    pub(super) external_id: Option<String>,
     pub(super) organizations: Vec<String>,
-    role: Option<String>,
+    pub(super) role: Option<String>,
     permissions: Vec<String>,
     metadata: BTreeMap<String, String>,
+    pub(super) created_at: Timestamp,
+    updated_at: Timestamp,
 }
 
 impl TestUser {
@@ -352,18 +360,22 @@ impl TestUser {
             email_verified: true,
             mfa: Mfa::Off,
             radar: None,
-            name: None,
+            first_name: None,
+            last_name: None,
+            external_id: None,
             organizations: Vec::new(),
             role: None,
             permissions: Vec::new(),
             metadata: BTreeMap::new(),
+            created_at: NEW_YEAR,
+            updated_at: NEW_YEAR,
         }
     }
 
     /// First and last name.
     #[must_use]
     pub fn name(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
-        self.name = Some((first.into(), last.into()));
+        (self.first_name, self.last_name) = (Some(first.into()), Some(last.into()));
         self
     }
 
@@ -430,24 +442,68 @@ impl TestUser {
         self
     }
 
-    pub(super) fn json(&self, now: Timestamp, email_verified: bool) -> Value {
-        let (first, last) = self.name.as_ref().map_or((None, None), |(first, last)| (Some(first), Some(last)));
-        let created = "2026-01-01T00:00:00.000Z";
+    /// An ID that the application has for the user.
+    #[must_use]
+    pub fn external_id(mut self, id: impl Into<String>) -> Self {
+        self.external_id = Some(id.into());
+        self
+    }
+
+    pub(super) fn join(&mut self, organization_id: &str) {
+        if !self.organizations.iter().any(|id| id == organization_id) {
+            self.organizations.push(organization_id.to_owned());
+        }
+    }
+
+    /// What the API is told of the user.
+    pub(super) fn change(&mut self, body: &Value, now: Timestamp) {
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let set = |field: &mut Option<String>, name: &str| {
+            if body.get(name).is_some() {
+                *field = text(name);
+            }
+        };
+        set(&mut self.first_name, "first_name");
+        set(&mut self.last_name, "last_name");
+        set(&mut self.external_id, "external_id");
+        set(&mut self.password, "password");
+        self.email = text("email").unwrap_or(std::mem::take(&mut self.email));
+        self.email_verified = body["email_verified"].as_bool().unwrap_or(self.email_verified);
+        if let Some(metadata) = body.get("metadata") {
+            self.metadata = serde_json::from_value(metadata.clone()).unwrap_or_default();
+        }
+        self.updated_at = now;
+    }
+
+    pub(super) fn json(&self, last_sign_in_at: Option<Timestamp>) -> Value {
+        let names = self.first_name.as_ref().zip(self.last_name.as_ref());
         json!({
             "object": "user",
             "id": self.id,
             "email": self.email,
-            "email_verified": email_verified,
-            "first_name": first,
-            "last_name": last,
-            "name": first.zip(last).map(|(first, last)| format!("{first} {last}")),
+            "email_verified": self.email_verified,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "name": names.map(|(first, last)| format!("{first} {last}")),
             "profile_picture_url": null,
-            "last_sign_in_at": format!("{now:.3}"),
+            "last_sign_in_at": last_sign_in_at.map(written),
             "locale": null,
-            "external_id": null,
+            "external_id": self.external_id,
             "metadata": self.metadata,
-            "created_at": created,
-            "updated_at": created,
+            "created_at": written(self.created_at),
+            "updated_at": written(self.updated_at),
+        })
+    }
+}
+
+impl TestUser {
+    /// The user as an identity provider sees it.
+    fn profile(&self) -> Value {
+        json!({
+            "object": "profile", "id": self.id.replacen("user_", "prof_", 1), "organization_id": self.organizations.first(),
+            "connection_id": "conn_test", "connection_type": "TestIdp", "idp_id": self.id, "email": self.email,
+            "first_name": self.first_name, "last_name": self.last_name, "name": null, "role": null, "roles": null,
+            "groups": [], "custom_attributes": {}, "raw_attributes": {"email": self.email},
         })
     }
 }
@@ -461,7 +517,7 @@ impl fmt::Debug for TestUser {
 pub(super) struct Config {
     client_id: String,
     api_key: String,
-    pub(super) users: Vec<TestUser>,
+    users: Vec<TestUser>,
     redirect_uris: Vec<String>,
     pub(super) sso_domains: Vec<(String, String)>,
     clock: Option<ManualClock>,
@@ -470,10 +526,6 @@ pub(super) struct Config {
 }
 
 impl Config {
-    pub(super) fn user(&self, email: &str) -> Option<&TestUser> {
-        self.users.iter().find(|user| user.email.eq_ignore_ascii_case(email))
-    }
-
     fn allows(&self, redirect_uri: &str) -> bool {
         if self.redirect_uris.is_empty() {
             return is_loopback(redirect_uri);
@@ -503,7 +555,11 @@ pub(super) struct State {
     codes: HashMap<String, Code>,
     sessions: HashMap<String, Session>,
     refresh_tokens: HashMap<String, RefreshToken>,
+    pub(super) users: Vec<TestUser>,
+    /// By SSO access token: whose profile it is good for.
+    pub(super) sso_tokens: HashMap<String, String>,
     pub(super) logins: Logins,
+    pub(super) directory: Directory,
 }
 
 /// An authorization request that was found in order.
@@ -512,12 +568,15 @@ pub(super) struct Transaction {
     state: Option<String>,
     code_challenge: Option<String>,
     organization_id: Option<String>,
+    /// The login came through `/sso/authorize`.
+    sso: bool,
     pub(super) login_hint: Option<String>,
 }
 
 /// What a code stands for.
 struct Login {
     user_id: String,
+    sso: bool,
     organization_id: Option<String>,
     code_challenge: Option<String>,
     impersonator: Option<(String, Option<String>)>,
@@ -536,12 +595,44 @@ pub(super) struct Session {
     pub(super) confidential: bool,
     pub(super) organization_id: Option<String>,
     pub(super) impersonator: Option<(String, Option<String>)>,
+    pub(super) began: Timestamp,
+    pub(super) ended: Option<Timestamp>,
 }
 
 struct RefreshToken {
     session_id: String,
     /// What the token was exchanged for, when, and for which organization.
     rotated: Option<(Timestamp, Option<String>, Value)>,
+}
+
+impl Session {
+    pub(super) fn begin(user_id: String, confidential: bool, organization_id: Option<String>, now: Timestamp) -> Self {
+        Self { user_id, confidential, organization_id, impersonator: None, began: now, ended: None }
+    }
+
+    fn json(&self, id: &str) -> Value {
+        let impersonator = self.impersonator.as_ref().map(|(email, reason)| json!({"email": email, "reason": reason}));
+        let mut session = json!({
+            "object": "session",
+            "id": id,
+            "user_id": self.user_id,
+            "status": if self.ended.is_some() { "revoked" } else { "active" },
+            "auth_method": if self.impersonator.is_some() { "impersonation" } else { "password" },
+            "ip_address": null,
+            "user_agent": null,
+            "expires_at": written(after(self.began, SESSION_LIFETIME)),
+            "ended_at": self.ended.map(written),
+            "created_at": written(self.began),
+            "updated_at": written(self.ended.unwrap_or(self.began)),
+        });
+        if let Some(id) = &self.organization_id {
+            session["organization_id"] = json!(id);
+        }
+        if let Some(impersonator) = impersonator {
+            session["impersonator"] = impersonator;
+        }
+        session
+    }
 }
 
 /// Why a request is turned away.
@@ -616,8 +707,8 @@ impl Service {
         (client_id == self.config.client_id).then(|| json!({"keys": keys()}))
     }
 
-    /// `GET /user_management/authorize` (RFC 6749 §4.1.1).
-    pub(super) fn authorize(&self, query: &str) -> io::Result<Authorization> {
+    /// `GET /user_management/authorize` and `GET /sso/authorize` (RFC 6749 §4.1.1).
+    pub(super) fn authorize(&self, query: &str, sso: bool) -> io::Result<Authorization> {
         let mut parameters = HashMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
@@ -631,7 +722,12 @@ impl Service {
         let Some(redirect_uri) = take("redirect_uri").filter(|uri| self.config.allows(uri)) else {
             return Ok(Authorization::Refused("The redirect URI is not allowed."));
         };
-        let target = ["provider", "connection_id", "organization_id"].map(&mut take);
+        let names = if sso {
+            ["provider", "connection", "organization"]
+        } else {
+            ["provider", "connection_id", "organization_id"]
+        };
+        let target = names.map(&mut take);
         let code_challenge = take("code_challenge");
         let state = take("state");
         let in_order = take("response_type").as_deref() == Some("code")
@@ -651,6 +747,7 @@ impl Service {
             state: state.clone(),
             code_challenge: code_challenge.clone(),
             organization_id: organization_id.clone(),
+            sso,
             login_hint: None,
         };
         let id = random("txn_")?;
@@ -666,17 +763,18 @@ impl Service {
         let answer = if cancel {
             ("error", "access_denied".to_owned())
         } else {
-            let user = self.config.user(email);
-            let member = |user: &&TestUser| match &found.organization_id {
+            let member = |user: &TestUser| match &found.organization_id {
                 Some(id) => user.organizations.contains(id),
                 None => true,
             };
-            let Some(user) = user.filter(member) else {
+            let user = self.state().user_by_email(email).filter(|user| member(user)).cloned();
+            let Some(user) = user else {
                 self.state().transactions.insert(transaction.to_owned(), found);
                 return Ok(Authorization::Refused("There is no such user."));
             };
             let login = Login {
                 user_id: user.id.clone(),
+                sso: found.sso,
                 organization_id: found.organization_id.clone().or_else(|| user.organizations.first().cloned()),
                 code_challenge: found.code_challenge.clone(),
                 impersonator: None,
@@ -733,42 +831,48 @@ impl Service {
     }
 
     fn exchange_code(&self, request: &TokenRequest, confidential: bool) -> Result<Value, Refusal> {
-        const INVALID: Refusal = Refusal::OAuth("invalid_grant", "The code is unknown, expired or used.");
-        let given = request.code.as_deref().ok_or(Refusal::OAuth("invalid_request", "The code is missing."))?;
         let mut state = self.state();
-        let now = state.now();
-        let code = state.codes.get_mut(given).ok_or(INVALID)?;
-        if let Some(session_id) = &code.used_for {
-            let session_id = session_id.clone();
-            state.end_session(&session_id);
-            return Err(INVALID);
-        }
-        if code.burnt || now >= code.expires {
-            return Err(INVALID);
-        }
-        if code.login.code_challenge.is_some() && request.code_verifier.is_none() {
-            return Err(Refusal::OAuth("invalid_request", "The code verifier is missing."));
-        }
-        let proven = match (&code.login.code_challenge, request.code_verifier.as_deref()) {
-            (Some(challenge), Some(verifier)) => proves(verifier, challenge),
-            // A client without PKCE must be a confidential one.
-            (None, None) => confidential,
-            // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
-            _ => false,
-        };
-        if !proven {
-            code.burnt = true;
-            return Err(Refusal::OAuth("invalid_grant", "The code verifier is wrong."));
-        }
+        let code = request.code.as_deref().ok_or(Refusal::OAuth("invalid_request", "The code is missing."))?;
         let session_id = random("session_")?;
-        code.used_for = Some(session_id.clone());
+        let verifier = request.code_verifier.as_deref();
+        let began = state.now();
+        let login = state.redeem(code, verifier, confidential, false, &session_id)?;
         let session = Session {
-            user_id: code.login.user_id.clone(),
+            user_id: login.user_id.clone(),
             confidential,
-            organization_id: code.login.organization_id.clone(),
-            impersonator: code.login.impersonator.clone(),
+            organization_id: login.organization_id.clone(),
+            impersonator: login.impersonator.clone(),
+            began,
+            ended: None,
         };
         self.begin_session(&mut state, session_id, session)
+    }
+
+    /// `POST /sso/token`
+    pub(super) fn exchange_sso_code(&self, form: &HashMap<String, String>) -> Result<Value, Refusal> {
+        let field = |name: &str| form.get(name).map(String::as_str);
+        if field("client_id") != Some(&self.config.client_id)
+            || !field("client_secret").is_some_and(|secret| same(secret, &self.config.api_key))
+        {
+            return Err(Refusal::OAuth("invalid_client", "The client is unknown, or its secret is wrong."));
+        }
+        if field("grant_type") != Some("authorization_code") {
+            return Err(Refusal::OAuth("unsupported_grant_type", "The grant is not supported."));
+        }
+        let code = field("code").ok_or(Refusal::OAuth("invalid_request", "The code is missing."))?;
+        let (token, mut state) = (random("sso_")?, self.state());
+        let login = state.redeem(code, field("code_verifier"), true, true, &token)?;
+        let user_id = login.user_id.clone();
+        let profile = state.user(&user_id)?.profile();
+        state.sso_tokens.insert(token.clone(), user_id);
+        Ok(json!({"token_type": "Bearer", "access_token": token, "expires_in": 600, "profile": profile}))
+    }
+
+    /// `GET /sso/profile`
+    pub(super) fn sso_profile(&self, bearer: Option<&str>) -> Result<Value, Refusal> {
+        let state = self.state();
+        let user_id = bearer.and_then(|token| state.sso_tokens.get(token)).ok_or(Refusal::Unauthorized)?;
+        Ok(state.user(user_id)?.profile())
     }
 
     pub(super) fn begin_session(&self, state: &mut State, id: String, session: Session) -> Result<Value, Refusal> {
@@ -785,7 +889,7 @@ impl Service {
         let now = state.now();
         let token = state.refresh_tokens.get(given).ok_or(INVALID)?;
         let session_id = token.session_id.clone();
-        let session = state.sessions.get(&session_id).ok_or(INVALID)?;
+        let session = state.sessions.get(&session_id).filter(|session| session.ended.is_none()).ok_or(INVALID)?;
         if session.confidential && !confidential {
             return Err(Refusal::OAuth("invalid_client", "The client secret is missing."));
         }
@@ -795,8 +899,7 @@ impl Service {
             return if replay { Ok(reply.clone()) } else { Err(INVALID) };
         }
         if let Some(organization_id) = &request.organization_id {
-            let user = self.config.users.iter().find(|user| user.id == session.user_id);
-            if !user.is_some_and(|user| user.organizations.contains(organization_id)) {
+            if !state.user(&session.user_id)?.organizations.contains(organization_id) {
                 return Err(Refusal::OAuth("organization_membership_not_found", "The user is no member."));
             }
             if let Some(session) = state.sessions.get_mut(&session_id) {
@@ -815,7 +918,7 @@ impl Service {
         let now = state.now();
         let issued = now.checked_add(state.skew).unwrap_or(now);
         let session = state.sessions.get(session_id).ok_or(Refusal::Broken)?;
-        let user = self.config.users.iter().find(|user| user.id == session.user_id).ok_or(Refusal::Broken)?;
+        let user = state.user(&session.user_id)?;
         let mut claims = json!({
             "iss": self.issuer,
             "sub": user.id,
@@ -826,7 +929,7 @@ impl Service {
             "exp": after(issued, self.config.access_token_lifetime).as_second(),
         });
         let mut reply = json!({
-            "user": user.json(now, state.logins.is_verified(user)),
+            "user": user.json(Some(now)),
             "refresh_token": random("")?,
             "authentication_method": if session.impersonator.is_some() { "Impersonation" } else { "Password" },
         });
@@ -851,17 +954,6 @@ impl Service {
         Ok(reply)
     }
 
-    /// `POST /user_management/sessions/revoke`
-    pub(super) fn revoke_session(&self, body: &Value) -> Result<Value, Refusal> {
-        let id = body["session_id"].as_str().unwrap_or_default();
-        let mut state = self.state();
-        if !state.sessions.contains_key(id) {
-            return Err(Refusal::NotFound);
-        }
-        state.end_session(id);
-        Ok(json!({}))
-    }
-
     /// `GET /user_management/sessions/logout`: where the browser goes from there.
     pub(super) fn log_out(&self, session_id: &str, return_to: Option<&str>) -> Option<String> {
         self.state().end_session(session_id);
@@ -874,7 +966,57 @@ impl Service {
 }
 
 impl State {
-    fn new(clock: Option<ManualClock>, key: SigningKey) -> Self {
+    /// Uses up a code, for a session or an SSO access token.
+    fn redeem(
+        &mut self,
+        given: &str,
+        verifier: Option<&str>,
+        confidential: bool,
+        sso: bool,
+        used_for: &str,
+    ) -> Result<&Login, Refusal> {
+        const INVALID: Refusal = Refusal::OAuth("invalid_grant", "The code is unknown, expired or used.");
+        let now = self.now();
+        if let Some(session_id) = self.codes.get(given).and_then(|code| code.used_for.clone()) {
+            self.end_session(&session_id);
+            self.sso_tokens.remove(&session_id);
+            return Err(INVALID);
+        }
+        let code = self.codes.get_mut(given).filter(|code| code.login.sso == sso).ok_or(INVALID)?;
+        if code.burnt || now >= code.expires {
+            return Err(INVALID);
+        }
+        if code.login.code_challenge.is_some() && verifier.is_none() {
+            return Err(Refusal::OAuth("invalid_request", "The code verifier is missing."));
+        }
+        let proven = match (&code.login.code_challenge, verifier) {
+            (Some(challenge), Some(verifier)) => proves(verifier, challenge),
+            // A client without PKCE must be a confidential one.
+            (None, None) => confidential,
+            // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
+            _ => false,
+        };
+        if !proven {
+            code.burnt = true;
+            return Err(Refusal::OAuth("invalid_grant", "The code verifier is wrong."));
+        }
+        code.used_for = Some(used_for.to_owned());
+        Ok(&code.login)
+    }
+
+    pub(super) fn user_by_email(&self, email: &str) -> Option<&TestUser> {
+        self.users.iter().find(|user| user.email.eq_ignore_ascii_case(email))
+    }
+
+    pub(super) fn user(&self, id: &str) -> Result<TestUser, Refusal> {
+        self.users.iter().find(|user| user.id == id).cloned().ok_or(Refusal::NotFound)
+    }
+
+    pub(super) fn user_mut(&mut self, id: &str) -> Result<&mut TestUser, Refusal> {
+        self.users.iter_mut().find(|user| user.id == id).ok_or(Refusal::NotFound)
+    }
+
+    fn new(clock: Option<ManualClock>, key: SigningKey, users: Vec<TestUser>) -> Self {
         Self {
             clock,
             ahead: Duration::ZERO,
@@ -887,7 +1029,10 @@ impl State {
             codes: HashMap::new(),
             sessions: HashMap::new(),
             refresh_tokens: HashMap::new(),
+            users,
+            sso_tokens: HashMap::new(),
             logins: Logins::default(),
+            directory: Directory::default(),
         }
     }
 
@@ -896,8 +1041,34 @@ impl State {
     }
 
     fn end_session(&mut self, id: &str) {
-        self.sessions.remove(id);
+        let now = self.now();
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.ended.get_or_insert(now);
+        }
         self.refresh_tokens.retain(|_, token| token.session_id != id);
+    }
+
+    pub(super) fn revoke_session(&mut self, id: &str) -> Result<(), Refusal> {
+        if !self.sessions.contains_key(id) {
+            return Err(Refusal::NotFound);
+        }
+        self.end_session(id);
+        Ok(())
+    }
+
+    /// The sessions of a user, the oldest first.
+    pub(super) fn sessions_of(&self, user_id: &str) -> Result<Vec<Value>, Refusal> {
+        self.user(user_id)?;
+        let mut sessions: Vec<_> = self.sessions.iter().filter(|(_, session)| session.user_id == user_id).collect();
+        sessions.sort_by_key(|(id, session)| (session.began, *id));
+        Ok(sessions.into_iter().map(|(id, session)| session.json(id)).collect())
+    }
+
+    pub(super) fn end_sessions_of(&mut self, user_id: &str) {
+        let sessions = self.sessions.iter().filter(|(_, session)| session.user_id == user_id);
+        for id in sessions.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.end_session(&id);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logins that take several steps, as the in-process AuthKit demands them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use rand::rngs::SysRng;
 use serde_json::{Value, json};
 
 use super::authkit::{Mfa, RadarDemand, Refusal, Service, Session, State, TestUser, TokenRequest, after, random, same};
+use super::directory::written;
 
-const CODE_LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const CODE_LIFETIME: Duration = Duration::from_secs(600);
 const DEVICE_LIFETIME: Duration = Duration::from_secs(300);
 const MAX_ATTEMPTS: u32 = 5;
 /// RFC 6238 §5.2.
@@ -23,12 +24,11 @@ const TOTP_STEP: i64 = 30;
 pub(super) struct Logins {
     attempts: HashMap<String, Attempt>,
     /// By e-mail address.
-    magic_auth: HashMap<String, OneTimeCode>,
+    pub(super) magic_auth: HashMap<String, OneTimeCode>,
     /// By pending token: the code that the step waits for.
     codes: HashMap<String, OneTimeCode>,
     /// By user: the last code that was sent, for the test to read.
-    sent: HashMap<String, String>,
-    verified: HashSet<String>,
+    pub(super) sent: HashMap<String, String>,
     factors: HashMap<String, Factor>,
     challenges: HashMap<String, Challenge>,
     devices: HashMap<String, Device>,
@@ -38,6 +38,7 @@ pub(super) struct Logins {
 #[derive(Clone)]
 struct Attempt {
     user_id: String,
+    email: String,
     organization_id: Option<String>,
     radar: bool,
     mfa: bool,
@@ -47,21 +48,31 @@ struct Attempt {
     sms: Option<(String, String)>,
 }
 
-struct OneTimeCode {
-    code: String,
+pub(super) struct OneTimeCode {
+    pub(super) code: String,
     expires: Timestamp,
     attempts: u32,
 }
 
 struct Factor {
-    user_id: String,
+    /// Nobody's, when the application checks the factor by itself.
+    user_id: Option<String>,
+    kind: Kind,
+    enrolled: Timestamp,
     secret: Vec<u8>,
     /// A code is good once (RFC 6238 §5.2).
     last_used: Option<i64>,
 }
 
+enum Kind {
+    Totp { issuer: String, account: String },
+    Sms { number: String },
+}
+
 struct Challenge {
     factor_id: String,
+    /// The code that was sent, of a factor that is a telephone number.
+    code: Option<String>,
     expires: Timestamp,
     attempts: u32,
 }
@@ -80,20 +91,89 @@ enum Verdict {
 }
 
 impl Logins {
-    pub(super) fn is_verified(&self, user: &TestUser) -> bool {
-        user.email_verified || self.verified.contains(&user.id)
+    /// The factors of a user, the oldest first.
+    pub(super) fn factors_of(&self, user_id: &str) -> Vec<Value> {
+        let mut factors: Vec<_> =
+            self.factors.iter().filter(|(_, factor)| factor.user_id.as_deref() == Some(user_id)).collect();
+        factors.sort_by_key(|(id, factor)| (factor.enrolled, *id));
+        factors.into_iter().map(|(id, factor)| factor.json(id)).collect()
+    }
+
+    pub(super) fn factor(&self, id: &str) -> Result<Value, Refusal> {
+        self.factors.get(id).map(|factor| factor.json(id)).ok_or(Refusal::NotFound)
+    }
+
+    pub(super) fn delete_factor(&mut self, id: &str) -> Result<(), Refusal> {
+        self.factors.remove(id).map(drop).ok_or(Refusal::NotFound)
+    }
+
+    /// Checks the code of a TOTP factor that was challenged.
+    fn answer_totp(&mut self, challenge_id: &str, given: &str, now: Timestamp) -> Result<(), Refusal> {
+        let challenge = self.challenges.get_mut(challenge_id).ok_or(Refusal::Code("invalid_one_time_code"))?;
+        if challenge.attempts >= MAX_ATTEMPTS {
+            return Err(Refusal::Code("one_time_code_too_many_attempts"));
+        }
+        if now >= challenge.expires {
+            return Err(Refusal::Code("one_time_code_expired"));
+        }
+        let factor = self.factors.get_mut(&challenge.factor_id).ok_or(Refusal::Code("invalid_one_time_code"))?;
+        // One step to either side, for clocks that differ (RFC 6238 §5.2).
+        let step = now.as_second().div_euclid(TOTP_STEP);
+        let Some(step) = (step - 1..=step + 1).find(|step| same(given, &totp(&factor.secret, *step))) else {
+            challenge.attempts += 1;
+            return Err(Refusal::Code("invalid_one_time_code"));
+        };
+        if factor.last_used.is_some_and(|used| step <= used) {
+            return Err(Refusal::Code("one_time_code_previously_used"));
+        }
+        factor.last_used = Some(step);
+        Ok(())
+    }
+
+    /// A Radar challenge by e-mail that a login waits for.
+    pub(super) fn radar_challenge(&self, id: &str) -> Result<Value, Refusal> {
+        let waits = |(_, attempt): &(&String, &Attempt)| attempt.radar_email.as_deref() == Some(id);
+        let (token, attempt) = self.attempts.iter().find(waits).ok_or(Refusal::NotFound)?;
+        let code = self.codes.get(token).ok_or(Refusal::NotFound)?;
+        let made = written(code.expires.checked_sub(CODE_LIFETIME).unwrap_or(code.expires));
+        Ok(json!({
+            "object": "radar_challenge", "id": id, "type": "email", "user_id": attempt.user_id, "email": attempt.email,
+            "code": code.code, "expires_at": written(code.expires), "created_at": made, "updated_at": made,
+        }))
+    }
+}
+
+impl Factor {
+    fn json(&self, id: &str) -> Value {
+        let enrolled = written(self.enrolled);
+        let mut factor =
+            json!({"object": "authentication_factor", "id": id, "created_at": enrolled, "updated_at": enrolled});
+        if let Some(user_id) = &self.user_id {
+            factor["user_id"] = json!(user_id);
+        }
+        match &self.kind {
+            Kind::Totp { issuer, account } => {
+                factor["type"] = json!("totp");
+                factor["totp"] = json!({"issuer": issuer, "user": account});
+            }
+            Kind::Sms { number } => {
+                factor["type"] = json!("sms");
+                factor["sms"] = json!({"phone_number": number});
+            }
+        }
+        factor
     }
 }
 
 impl OneTimeCode {
-    fn new(now: Timestamp) -> io::Result<Self> {
+    pub(super) fn new(now: Timestamp) -> io::Result<Self> {
         let mut bytes = [0; 4];
         SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
         let code = format!("{:06}", u32::from_le_bytes(bytes) % 1_000_000);
         Ok(Self { code, expires: after(now, CODE_LIFETIME), attempts: 0 })
     }
 
-    fn check(&mut self, given: &str, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check(&mut self, given: &str, now: Timestamp) -> Result<(), Refusal> {
         if self.attempts >= MAX_ATTEMPTS {
             return Err(Refusal::Code("one_time_code_too_many_attempts"));
         }
@@ -114,23 +194,21 @@ fn required(value: Option<&String>) -> Result<&str, Refusal> {
 
 impl Service {
     pub(super) fn send_magic_auth(&self, email: &str) -> io::Result<String> {
-        let user = self.config.user(email).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        let mut state = self.state();
-        let code = OneTimeCode::new(state.now())?;
-        let text = code.code.clone();
-        state.logins.magic_auth.insert(user.email.clone(), code);
-        Ok(text)
+        let made = Self::make_magic_auth(&mut self.state(), email);
+        let made = made.map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(made["code"].as_str().unwrap_or_default().to_owned())
     }
 
     pub(super) fn last_code(&self, email: &str) -> Option<String> {
-        let user = self.config.user(email)?;
-        self.state().logins.sent.get(&user.id).cloned()
+        let state = self.state();
+        state.logins.sent.get(&state.user_by_email(email)?.id).cloned()
     }
 
     pub(super) fn totp_code(&self, email: &str) -> Option<String> {
-        let user = self.config.user(email)?;
         let state = self.state();
-        let factor = state.logins.factors.values().find(|factor| factor.user_id == user.id)?;
+        let user_id = Some(&state.user_by_email(email)?.id);
+        let factors = state.logins.factors.values().filter(|factor| factor.user_id.as_ref() == user_id);
+        let factor = factors.max_by_key(|factor| factor.enrolled)?;
         // A code that was used is not shown again: the next one is.
         let step = state.now().as_second().div_euclid(TOTP_STEP);
         let step = factor.last_used.map_or(step, |used| step.max(used + 1));
@@ -143,13 +221,13 @@ impl Service {
         let state = &mut *state;
         let attempt = match grant.trim_start_matches("urn:workos:oauth:grant-type:") {
             "password" => {
-                self.check_password(required(request.email.as_ref())?, required(request.password.as_ref())?)?
+                self.check_password(state, required(request.email.as_ref())?, required(request.password.as_ref())?)?
             }
-            "magic-auth:code" => self.check_magic_auth(state, request)?,
+            "magic-auth:code" => Self::check_magic_auth(state, request)?,
             "mfa-totp" => Self::check_totp(state, request)?,
             "email-verification:code" => {
                 let attempt = Self::check_code(state, request)?;
-                state.logins.verified.insert(attempt.user_id.clone());
+                state.user_mut(&attempt.user_id)?.email_verified = true;
                 attempt
             }
             "radar-email-challenge:code" | "radar-sms-challenge:code" => {
@@ -168,7 +246,7 @@ impl Service {
                 }
                 Attempt { radar: true, radar_email: None, sms: None, ..attempt }
             }
-            "organization-selection" => self.check_organization(state, request)?,
+            "organization-selection" => Self::check_organization(state, request)?,
             _ => return Err(Refusal::OAuth("unsupported_grant_type", "The grant is not supported.")),
         };
         if let Some(token) = &request.pending_authentication_token {
@@ -179,7 +257,7 @@ impl Service {
         self.proceed(state, attempt)
     }
 
-    fn check_password(&self, email: &str, password: &str) -> Result<Attempt, Refusal> {
+    fn check_password(&self, state: &State, email: &str, password: &str) -> Result<Attempt, Refusal> {
         if let Some((_, connection)) = self
             .config
             .sso_domains
@@ -193,22 +271,22 @@ impl Service {
                 "connection_ids": [connection],
             })));
         }
-        let user = self
-            .config
-            .user(email)
+        let user = state
+            .user_by_email(email)
             .filter(|user| user.password.as_ref().is_some_and(|expected| same(password, expected)));
         user.map(Attempt::begin).ok_or(Refusal::Code("invalid_credentials"))
     }
 
-    fn check_magic_auth(&self, state: &mut State, request: &TokenRequest) -> Result<Attempt, Refusal> {
+    fn check_magic_auth(state: &mut State, request: &TokenRequest) -> Result<Attempt, Refusal> {
         let now = state.now();
-        let user = self.config.user(required(request.email.as_ref())?).ok_or(Refusal::Code("invalid_one_time_code"))?;
+        let user = state.user_by_email(required(request.email.as_ref())?).cloned();
+        let user = user.ok_or(Refusal::Code("invalid_one_time_code"))?;
         let code = state.logins.magic_auth.get_mut(&user.email).ok_or(Refusal::Code("invalid_one_time_code"))?;
         code.check(required(request.code.as_ref())?, now)?;
         state.logins.magic_auth.remove(&user.email);
         // Whoever reads the e-mail has verified the address.
-        state.logins.verified.insert(user.id.clone());
-        Ok(Attempt::begin(user))
+        state.user_mut(&user.id)?.email_verified = true;
+        Ok(Attempt::begin(&user))
     }
 
     fn attempt(state: &State, request: &TokenRequest) -> Result<Attempt, Refusal> {
@@ -230,35 +308,20 @@ impl Service {
         let now = state.now();
         let given = required(request.code.as_ref())?;
         let id = required(request.authentication_challenge_id.as_ref())?;
-        let challenge = state.logins.challenges.get_mut(id).ok_or(Refusal::Code("invalid_one_time_code"))?;
-        if challenge.attempts >= MAX_ATTEMPTS {
-            return Err(Refusal::Code("one_time_code_too_many_attempts"));
-        }
-        if now >= challenge.expires {
-            return Err(Refusal::Code("one_time_code_expired"));
-        }
-        let factor = state.logins.factors.get_mut(&challenge.factor_id).ok_or(Refusal::Broken)?;
-        if factor.user_id != attempt.user_id {
+        let owner =
+            state.logins.challenges.get(id).and_then(|challenge| state.logins.factors.get(&challenge.factor_id));
+        if owner.is_some_and(|factor| factor.user_id.as_ref() != Some(&attempt.user_id)) {
             return Err(Refusal::Code("user_mismatch"));
         }
-        // One step to either side, for clocks that differ (RFC 6238 §5.2).
-        let step = now.as_second().div_euclid(TOTP_STEP);
-        let Some(step) = (step - 1..=step + 1).find(|step| same(given, &totp(&factor.secret, *step))) else {
-            challenge.attempts += 1;
-            return Err(Refusal::Code("invalid_one_time_code"));
-        };
-        if factor.last_used.is_some_and(|used| step <= used) {
-            return Err(Refusal::Code("one_time_code_previously_used"));
-        }
-        factor.last_used = Some(step);
+        state.logins.answer_totp(id, given, now)?;
         state.logins.challenges.remove(id);
         Ok(Attempt { mfa: true, ..attempt })
     }
 
-    fn check_organization(&self, state: &State, request: &TokenRequest) -> Result<Attempt, Refusal> {
+    fn check_organization(state: &State, request: &TokenRequest) -> Result<Attempt, Refusal> {
         let attempt = Self::attempt(state, request)?;
         let id = required(request.organization_id.as_ref())?;
-        if !self.user(&attempt.user_id)?.organizations.iter().any(|organization| organization == id) {
+        if !state.user(&attempt.user_id)?.organizations.iter().any(|organization| organization == id) {
             return Err(Refusal::OAuth("organization_membership_not_found", "The user is no member."));
         }
         Ok(Attempt { organization_id: Some(id.to_owned()), ..attempt })
@@ -266,7 +329,7 @@ impl Service {
 
     /// The next step that a login needs, or its tokens.
     fn proceed(&self, state: &mut State, mut attempt: Attempt) -> Result<Value, Refusal> {
-        let user = self.user(&attempt.user_id)?;
+        let user = state.user(&attempt.user_id)?;
         let now = state.now();
         let summary = json!({"object": "user", "id": user.id, "email": user.email});
         let mut step = if let (Some(demand), false) = (user.radar, attempt.radar) {
@@ -279,19 +342,17 @@ impl Service {
                 RadarDemand::SmsSignUp => json!({"code": "radar_sign_up_challenge", "user": summary}),
                 RadarDemand::SmsSignIn => json!({"code": "radar_sms_sign_in_challenge", "user": summary}),
             }
-        } else if !state.logins.is_verified(user) {
+        } else if !user.email_verified {
             json!({
                 "code": "email_verification_required",
                 "email": user.email,
                 "email_verification_id": random("email_verification_")?,
             })
-        } else if user.mfa != Mfa::Off && !attempt.mfa {
-            Self::ensure_factor(state, user)?;
-            let mut factors = state.logins.factors.iter().filter(|(_, factor)| factor.user_id == user.id).peekable();
-            if factors.peek().is_none() {
+        } else if !attempt.mfa && Self::needs_factor(state, &user)? {
+            let factors = state.logins.factors_of(&user.id);
+            if factors.is_empty() {
                 json!({"code": "mfa_enrollment", "user": summary})
             } else {
-                let factors: Vec<Value> = factors.map(|(id, _)| json!({"id": id, "type": "totp"})).collect();
                 json!({"code": "mfa_challenge", "user": summary, "authentication_factors": factors})
             }
         } else if user.organizations.len() > 1 && attempt.organization_id.is_none() {
@@ -300,7 +361,7 @@ impl Service {
             json!({"code": "organization_selection_required", "user": summary, "organizations": organizations})
         } else {
             let organization_id = attempt.organization_id.or_else(|| user.organizations.first().cloned());
-            let session = Session { user_id: user.id.clone(), confidential: true, organization_id, impersonator: None };
+            let session = Session::begin(user.id.clone(), true, organization_id, now);
             return self.begin_session(state, random("session_")?, session);
         };
         let token = random("pending_")?;
@@ -321,87 +382,119 @@ impl Service {
         Ok(())
     }
 
-    fn user(&self, id: &str) -> Result<&TestUser, Refusal> {
-        self.config.users.iter().find(|user| user.id == id).ok_or(Refusal::NotFound)
-    }
-
     /// A user who is said to have a factor has one from the first login on.
-    fn ensure_factor(state: &mut State, user: &TestUser) -> Result<(), Refusal> {
-        let enrolled = state.logins.factors.values().any(|factor| factor.user_id == user.id);
+    fn needs_factor(state: &mut State, user: &TestUser) -> Result<bool, Refusal> {
+        let enrolled = !state.logins.factors_of(&user.id).is_empty();
         if user.mfa == Mfa::Enrolled && !enrolled {
-            Self::new_factor(state, &user.id)?;
+            Self::new_totp(state, Some(&user.id), &json!({}), &user.email)?;
         }
-        Ok(())
+        Ok(enrolled || user.mfa != Mfa::Off)
     }
 
-    fn new_factor(state: &mut State, user_id: &str) -> Result<(String, String), Refusal> {
+    /// A TOTP factor, with what the authenticator app needs.
+    fn new_totp(state: &mut State, user_id: Option<&str>, body: &Value, user: &str) -> Result<Value, Refusal> {
         let mut secret = vec![0; 20];
         SysRng.try_fill_bytes(&mut secret).map_err(io::Error::other)?;
         let (id, text) = (random("auth_factor_")?, base32(&secret));
-        let factor = Factor { user_id: user_id.to_owned(), secret, last_used: None };
-        state.logins.factors.insert(id.clone(), factor);
-        Ok((id, text))
-    }
-
-    fn new_challenge(state: &mut State, factor_id: &str) -> Result<Value, Refusal> {
-        let (id, now) = (random("auth_challenge_")?, state.now());
-        let expires = after(now, CODE_LIFETIME);
-        state.logins.challenges.insert(id.clone(), Challenge { factor_id: factor_id.to_owned(), expires, attempts: 0 });
-        Ok(json!({
-            "object": "authentication_challenge",
-            "id": id,
-            "authentication_factor_id": factor_id,
-            "expires_at": format!("{expires:.3}"),
-            "created_at": format!("{now:.3}"),
-            "updated_at": format!("{now:.3}"),
-        }))
+        let issuer = body["totp_issuer"].as_str().unwrap_or("AuthKit");
+        let account = body["totp_user"].as_str().unwrap_or(user);
+        let kind = Kind::Totp { issuer: issuer.to_owned(), account: account.to_owned() };
+        let factor =
+            Factor { user_id: user_id.map(str::to_owned), kind, enrolled: state.now(), secret, last_used: None };
+        let mut shown = factor.json(&id);
+        shown["totp"] = json!({
+            "issuer": issuer,
+            "user": account,
+            "secret": text,
+            "qr_code": "data:image/png;base64,iVBORw0KGgo=",
+            "uri": format!("otpauth://totp/{issuer}:{account}?secret={text}&issuer={issuer}"),
+        });
+        state.logins.factors.insert(id, factor);
+        Ok(shown)
     }
 
     /// `POST /auth/factors/{id}/challenge`
-    pub(super) fn challenge_factor(&self, id: &str) -> Result<Value, Refusal> {
-        let mut state = self.state();
-        if !state.logins.factors.contains_key(id) {
-            return Err(Refusal::NotFound);
+    pub(super) fn challenge_factor(state: &mut State, factor_id: &str) -> Result<Value, Refusal> {
+        let (id, now) = (random("auth_challenge_")?, state.now());
+        let factor = state.logins.factors.get(factor_id).ok_or(Refusal::NotFound)?;
+        let code = match factor.kind {
+            Kind::Sms { .. } => Some(OneTimeCode::new(now)?.code),
+            Kind::Totp { .. } => None,
+        };
+        let expires = after(now, CODE_LIFETIME);
+        let challenge = Challenge { factor_id: factor_id.to_owned(), code: code.clone(), expires, attempts: 0 };
+        state.logins.challenges.insert(id.clone(), challenge);
+        let mut shown = json!({
+            "object": "authentication_challenge",
+            "id": id,
+            "authentication_factor_id": factor_id,
+            "expires_at": written(expires),
+            "created_at": written(now),
+            "updated_at": written(now),
+        });
+        if let Some(code) = code {
+            shown["code"] = json!(code);
         }
-        Self::new_challenge(&mut state, id)
+        Ok(shown)
+    }
+
+    /// `POST /auth/challenges/{id}/verify`: a wrong code is an answer, not a refusal.
+    pub(super) fn verify_challenge(state: &mut State, id: &str, given: &str) -> Result<Value, Refusal> {
+        let now = state.now();
+        let challenge = state.logins.challenges.get(id).ok_or(Refusal::NotFound)?;
+        let shown = json!({
+            "object": "authentication_challenge",
+            "id": id,
+            "authentication_factor_id": challenge.factor_id,
+            "created_at": written(now),
+            "updated_at": written(now),
+        });
+        let valid = match &challenge.code {
+            Some(code) if now < challenge.expires => same(given, code),
+            Some(_) => return Err(Refusal::Code("authentication_challenge_expired")),
+            None => match state.logins.answer_totp(id, given, now) {
+                Ok(()) => true,
+                Err(Refusal::Code("invalid_one_time_code")) => false,
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        if valid {
+            state.logins.challenges.remove(id);
+        }
+        Ok(json!({"challenge": shown, "valid": valid}))
     }
 
     /// `POST /user_management/users/{id}/auth_factors`
-    pub(super) fn enroll_factor(&self, user_id: &str, body: &Value) -> Result<Value, Refusal> {
-        let user = self.user(user_id)?;
+    pub(super) fn enroll_factor(state: &mut State, user_id: &str, body: &Value) -> Result<Value, Refusal> {
+        let user = state.user(user_id)?;
         if body["type"] != "totp" {
             return Err(Refusal::OAuth("invalid_request", "The factor is not a TOTP factor."));
         }
-        let mut state = self.state();
-        let now = format!("{:.3}", state.now());
-        let (id, secret) = Self::new_factor(&mut state, &user.id)?;
-        let challenge = Self::new_challenge(&mut state, &id)?;
-        let issuer = body["totp_issuer"].as_str().unwrap_or("AuthKit");
-        let account = body["totp_user"].as_str().unwrap_or(&user.email);
-        Ok(json!({
-            "authentication_factor": {
-                "object": "authentication_factor",
-                "id": id,
-                "type": "totp",
-                "user_id": user.id,
-                "totp": {
-                    "issuer": issuer,
-                    "user": account,
-                    "secret": secret,
-                    "qr_code": "data:image/png;base64,iVBORw0KGgo=",
-                    "uri": format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}"),
-                },
-                "created_at": now,
-                "updated_at": now,
-            },
-            "authentication_challenge": challenge,
-        }))
+        let factor = Self::new_totp(state, Some(&user.id), body, &user.email)?;
+        let challenge = Self::challenge_factor(state, factor["id"].as_str().unwrap_or_default())?;
+        Ok(json!({"authentication_factor": factor, "authentication_challenge": challenge}))
+    }
+
+    /// `POST /auth/factors/enroll`
+    pub(super) fn enroll_own_factor(state: &mut State, body: &Value) -> Result<Value, Refusal> {
+        let user_id = body["user_id"].as_str();
+        match (body["type"].as_str(), body["phone_number"].as_str()) {
+            (Some("totp"), _) => Self::new_totp(state, user_id, body, "user"),
+            (Some("sms"), Some(number)) => {
+                let (id, kind) = (random("auth_factor_")?, Kind::Sms { number: number.to_owned() });
+                let user_id = user_id.map(str::to_owned);
+                let factor = Factor { user_id, kind, enrolled: state.now(), secret: Vec::new(), last_used: None };
+                let shown = factor.json(&id);
+                state.logins.factors.insert(id, factor);
+                Ok(shown)
+            }
+            _ => Err(Refusal::OAuth("invalid_request", "The factor is neither a TOTP nor an SMS factor.")),
+        }
     }
 
     /// `POST /user_management/radar_challenges`
-    pub(super) fn send_radar_sms(&self, body: &Value) -> Result<Value, Refusal> {
+    pub(super) fn send_radar_sms(state: &mut State, body: &Value) -> Result<Value, Refusal> {
         let text = |name: &str| body[name].as_str().map(str::to_owned);
-        let mut state = self.state();
         let now = state.now();
         let number = text("phone_number").ok_or(Refusal::Code("phone_number_required"))?;
         let token = text("pending_authentication_token").unwrap_or_default();
@@ -411,7 +504,7 @@ impl Service {
         let attempt = attempt.ok_or(Refusal::Code("invalid_pending_authentication_token"))?;
         attempt.sms = Some((verification_id.clone(), number.clone()));
         let user_id = attempt.user_id.clone();
-        Self::send_code(&mut state, &token, &user_id, now)?;
+        Self::send_code(state, &token, &user_id, now)?;
         Ok(json!({"verification_id": verification_id, "phone_number": number}))
     }
 
@@ -442,11 +535,11 @@ impl Service {
 
     /// What the user does on the approval page; whether it was understood.
     pub(super) fn approve_device(&self, user_code: &str, email: &str, deny: bool) -> bool {
-        let user_id = self.config.user(email).map(|user| user.id.clone());
+        let mut state = self.state();
+        let user_id = state.user_by_email(email).map(|user| user.id.clone());
         if !deny && user_id.is_none() {
             return false;
         }
-        let mut state = self.state();
         match state.logins.devices.values_mut().find(|device| device.user_code == user_code) {
             Some(device) => {
                 device.verdict = match user_id {
@@ -473,16 +566,24 @@ impl Service {
             Verdict::Denied => return Err(Refusal::OAuth("access_denied", "The user has denied it.")),
             Verdict::Approved { user_id } => user_id.clone(),
         };
-        let organization_id = self.user(&user_id)?.organizations.first().cloned();
+        let organization_id = state.user(&user_id)?.organizations.first().cloned();
         state.logins.devices.remove(given);
-        let session = Session { user_id, confidential: false, organization_id, impersonator: None };
+        let session = Session::begin(user_id, false, organization_id, now);
         self.begin_session(&mut state, random("session_")?, session)
     }
 }
 
 impl Attempt {
     fn begin(user: &TestUser) -> Self {
-        Self { user_id: user.id.clone(), organization_id: None, radar: false, mfa: false, radar_email: None, sms: None }
+        Self {
+            user_id: user.id.clone(),
+            email: user.email.clone(),
+            organization_id: None,
+            radar: false,
+            mfa: false,
+            radar_email: None,
+            sms: None,
+        }
     }
 }
 

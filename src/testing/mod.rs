@@ -25,6 +25,7 @@
 mod authkit;
 mod browser;
 mod clock;
+mod directory;
 mod fault;
 mod keys;
 mod login;

@@ -130,23 +130,19 @@ async fn route(service: &Service, request: Request<Incoming>) -> Reply {
     let (get, post) = (request.method() == Method::GET, request.method() == Method::POST);
     let query = request.uri().query().unwrap_or("").to_owned();
     let mut reply = match path.as_str() {
-        "/user_management/authorize" if get => authorize(service, &query),
+        "/user_management/authorize" if get => authorization(service.authorize(&query, false)),
+        "/sso/authorize" if get => authorization(service.authorize(&query, true)),
+        "/sso/token" if post => sso_token(service, request).await,
+        "/sso/profile" if get => sso_profile(service, &request),
         "/sign-in" if post => sign_in(service, request).await,
         "/user_management/authenticate" if post => authenticate(service, request).await,
         "/user_management/authorize/device" if post => device_authorization(service, request).await,
-        "/user_management/radar_challenges" if post => api_call(service, request, Service::send_radar_sms).await,
         "/device" if get => device_page(&query),
         "/device" if post => approve_device(service, request).await,
-        "/user_management/sessions/revoke" if post => api_call(service, request, Service::revoke_session).await,
         "/user_management/sessions/logout" if get => log_out(service, &query),
         path => match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "sso", "jwks", client_id] if get => jwks(service, client_id),
-            ["", "auth", "factors", id, "challenge"] if post => {
-                api_call(service, request, |service, _| service.challenge_factor(id)).await
-            }
-            ["", "user_management", "users", id, "auth_factors"] if post => {
-                api_call(service, request, |service, body| service.enroll_factor(id, body)).await
-            }
+            ["", "user_management" | "auth", ..] => api_call(service, request, &query).await,
             _ => refusal(&Refusal::NotFound),
         },
     };
@@ -155,10 +151,6 @@ async fn route(service: &Service, request: Request<Incoming>) -> Reply {
     }
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
-}
-
-fn authorize(service: &Service, query: &str) -> Reply {
-    authorization(service.authorize(query))
 }
 
 async fn sign_in(service: &Service, request: Request<Incoming>) -> Reply {
@@ -203,16 +195,31 @@ async fn authenticate(service: &Service, request: Request<Incoming>) -> Reply {
 }
 
 /// An endpoint that needs the API key.
-async fn api_call(
-    service: &Service,
-    request: Request<Incoming>,
-    handle: impl FnOnce(&Service, &Value) -> Result<Value, Refusal>,
-) -> Reply {
-    let outcome = match json_body::<Value>(request).await {
-        Ok((bearer, body)) => service.authorize_key(bearer.as_deref()).and_then(|()| handle(service, &body)),
-        Err(reason) => Err(reason),
+async fn api_call(service: &Service, request: Request<Incoming>, query: &str) -> Reply {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let received = if matches!(method, Method::GET | Method::DELETE) {
+        bearer(&request).map(|bearer| (bearer, Value::Null))
+    } else {
+        json_body::<Value>(request).await
     };
-    answer(StatusCode::CREATED, outcome)
+    let outcome = received.and_then(|(bearer, body)| {
+        service.authorize_key(bearer.as_deref())?;
+        service.api(&method, &path, query, &body)
+    });
+    match outcome {
+        Ok((StatusCode::NO_CONTENT, _)) => reply(StatusCode::NO_CONTENT, "text/plain", String::new()),
+        Ok((status, value)) => json_reply(status, &value),
+        Err(reason) => refusal(&reason),
+    }
+}
+
+async fn sso_token(service: &Service, request: Request<Incoming>) -> Reply {
+    let form = body(request).await.unwrap_or_default();
+    answer(StatusCode::OK, service.exchange_sso_code(&form_urlencoded::parse(&form).into_owned().collect()))
+}
+
+fn sso_profile(service: &Service, request: &Request<Incoming>) -> Reply {
+    answer(StatusCode::OK, bearer(request).and_then(|bearer| service.sso_profile(bearer.as_deref())))
 }
 
 async fn device_authorization(service: &Service, request: Request<Incoming>) -> Reply {
@@ -251,16 +258,17 @@ async fn approve_device(service: &Service, request: Request<Incoming>) -> Reply 
     }
 }
 
+/// RFC 6750 §2.1.
+fn bearer(request: &Request<Incoming>) -> Result<Option<String>, Refusal> {
+    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+    token.map(|token| Some(token.to_owned())).ok_or(Refusal::Unauthorized)
+}
+
 /// The API key, where the request carries one, and its JSON body.
 async fn json_body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<(Option<String>, T), Refusal> {
     const INVALID: Refusal = Refusal::OAuth("invalid_request", "The body is not the JSON that is expected.");
-    let bearer = match request.headers().get(AUTHORIZATION) {
-        Some(value) => {
-            let key = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
-            Some(key.ok_or(Refusal::Unauthorized)?.to_owned())
-        }
-        None => None,
-    };
+    let bearer = bearer(&request)?;
     if request.headers().get(CONTENT_TYPE).is_none_or(|kind| !is_json(kind)) {
         return Err(INVALID);
     }
