@@ -98,7 +98,9 @@ impl Service {
         let path: Vec<&str> = decoded.iter().map(String::as_str).collect();
         let mut state = self.state();
         match (path.as_slice(), method.as_str()) {
-            (["user_management", "users", rest @ ..], method) => self.users_api(&mut state, method, rest, &query, body),
+            (["user_management", "users", rest @ ..], method) => {
+                Self::users_api(&mut state, method, rest, &query, body)
+            }
             (["user_management", "invitations", rest @ ..], method) => {
                 self.invitations_api(&mut state, method, rest, &query, body)
             }
@@ -139,7 +141,7 @@ impl Service {
         }
     }
 
-    fn users_api(&self, state: &mut State, method: &str, path: &[&str], query: &Query, body: &Value) -> Answer {
+    fn users_api(state: &mut State, method: &str, path: &[&str], query: &Query, body: &Value) -> Answer {
         match (method, path) {
             ("GET", []) => {
                 let organization = query.get("organization_id");
