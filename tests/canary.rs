@@ -18,10 +18,12 @@ use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
-    CookiePassword, DeviceCode, EmailVerificationCode, Error, ExposeSecret, InvitationToken, LoopbackListener,
-    MagicAuthCode, MfaEnrollment, Password, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    PublicClient, RadarCode, RedirectUri, RefreshError, RefreshToken, RequestContext, ServerMessage, SessionCookie,
-    SessionParts, SsoAccessToken, State, TokenCheck, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    ConnectionId, CookiePassword, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress, EmailChangeCode,
+    EmailVerificationCode, Error, ExposeSecret, InvitationToken, InvitationUrl, LoopbackListener, MagicAuthCode,
+    MfaEnrollment, Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl,
+    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri,
+    RefreshError, RefreshToken, RequestContext, ServerMessage, SessionCookie, SessionParts, SsoAccessToken, State,
+    TokenCheck, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -131,6 +133,11 @@ fn every_secret_type_is_redacted() -> Outcome {
         TotpSecret,
         TotpUri,
         TotpQrCode,
+        EmailChangeCode,
+        InvitationUrl,
+        PasswordHash,
+        PasswordResetToken,
+        PasswordResetUrl,
         SsoAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
@@ -345,6 +352,94 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let token = good();
     let signature = token.expose_secret().rsplit('.').next().unwrap_or_default();
     cage.assert_clean(&[CANARY, "Fe26", signature]);
+    Ok(())
+}
+
+/// Every call of the API that carries a secret, on servers that refuse it, break off and answer with secrets.
+#[tokio::test]
+async fn the_api_and_sso_hold_no_secret() -> Outcome {
+    let cage = Cage::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let times = r#""created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z","expires_at":"2026-01-01T00:00:00Z""#;
+    // One answer that is of the shape of every one of them.
+    let everything = format!(
+        r#"{{"id":"a_1","user_id":"user_1","email":"ada@example.com","type":"email","state":"pending","code":"canary",{times},
+        "password_reset_token":"canary","password_reset_url":"canary","token":"canary","accept_invitation_url":"canary",
+        "authentication_factor_id":"f_1","totp":{{"issuer":"i","user":"u","secret":"canary","qr_code":"canary","uri":"canary"}},
+        "authentication_factor":{{"id":"f_1","type":"totp",{times},
+            "totp":{{"issuer":"i","user":"u","secret":"canary","qr_code":"canary","uri":"canary"}}}},
+        "authentication_challenge":{{"id":"c_1","authentication_factor_id":"f_1","code":"canary",{times}}},
+        "access_token":"canary","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
+            "refresh_token":"canary","expires_at":1,"scopes":[]}},
+        "profile":{{"id":"prof_1","connection_id":"conn_1","connection_type":"TestIdp","idp_id":"1","email":"ada@example.com"}}}}"#
+    );
+    let answers = [
+        Answer::json(200, &everything),
+        Answer::json(400, r#"{"code":"forbidden","message":"canary"}"#),
+        Answer::json(200, r#"{"id":"a canary","user":"canary"}"#),
+        Answer::truncated("canary"),
+        Answer::Close,
+    ];
+    let mut bodies = String::new();
+    let mut read = 0;
+    for answer in answers {
+        let server = RawServer::start([answer]).await?;
+        let client = confidential(server.base_url())?;
+        macro_rules! cage {
+            ($($request:expr;)*) => {$({
+                let request = $request;
+                cage.debug("request", &request);
+                match request.send().await {
+                    Ok(answer) => {
+                        cage.debug("answer", &answer);
+                        read += 1;
+                    }
+                    Err(error) => cage.error(&error),
+                }
+            })*};
+        }
+        let email: EmailAddress = "ada@example.com".parse()?;
+        let user: UserId = "user_1".parse()?;
+        let create = CreateUser::new(email.clone()).password(Password::new("canary"));
+        let hashed = UpdateUser::new().password_hash(PasswordHash::new("canary"), PasswordHashType::Bcrypt);
+        let magic_auth = CreateMagicAuth::new(email.clone()).invitation_token(InvitationToken::new("canary"));
+        let settings = TotpSettings::new().secret(TotpSecret::new("canary"));
+        cage.debug("requests", &(&create, &hashed, &magic_auth, &settings));
+        let handle = client.with_access_token(&SsoAccessToken::new("canary-sso"));
+        cage.debug("handle", &handle);
+        let session = client.authorize_sso(redirect(), ConnectionId::new("conn_1")?).begin()?;
+        cage.debug("session", &session);
+        let pending = PendingAuthenticationToken::new("canary");
+        cage! {
+            client.users().create(&create);
+            client.users().update(&user, &hashed);
+            client.email_verification().get(&"a_1".parse()?);
+            client.email_verification().confirm(&user, &EmailVerificationCode::new("canary"));
+            client.email_change().confirm(&user, &EmailChangeCode::new("canary"));
+            client.password_reset().create(&email);
+            client.password_reset().confirm(&PasswordResetToken::new("canary"), &Password::new("canary"));
+            client.magic_auth().create(&magic_auth);
+            client.mfa().enroll_totp(&user, &settings);
+            client.mfa().challenge(&"f_1".parse()?, None);
+            client.mfa().verify(&"c_1".parse()?, &TotpCode::new("canary"));
+            client.invitations().get_by_token(&InvitationToken::new("canary"));
+            client.radar().send_sms(&user, &pending, &"+15005550006".parse()?, &RequestContext::new());
+            client.radar().get(&"a_1".parse()?);
+            client.exchange_sso_code(AuthorizationCode::new("canary"));
+            handle.profile();
+        }
+        bodies += &server.requests().concat();
+    }
+    assert_eq!(read, 8, "what is read holds secrets");
+    for sent in
+        ["/invitations/by_token/canary", "Bearer canary-sso", "client_secret=sk_canary", r#""password":"canary""#]
+    {
+        assert!(bodies.contains(sent), "{sent}");
+    }
+    assert!(cage.text().contains("/user_management/invitations/by_token/{token}"), "nothing was traced");
+    cage.assert_clean(&[CANARY]);
     Ok(())
 }
 

@@ -254,66 +254,145 @@ macro_rules! request {
 use request;
 
 macro_rules! accessors {
-    ($($(#[$attribute:meta])* $method:ident -> $name:ident;)*) => {
-        $(
-            $(#[$attribute])*
-            ///
-            /// Each method gives a call that is sent with `.send().await`.
-            #[derive(Clone, Copy)]
-            pub struct $name<'a> {
-                api: Api<'a>,
-            }
-
-            impl fmt::Debug for $name<'_> {
-                fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
-                }
-            }
-        )*
-
-        /// # Endpoints that need an API key
-        impl<K> Client<K> {
-            $(
-                $(#[$attribute])*
-                pub fn $method(&self) -> $name<'_>
-                where
-                    K: HasApiKey,
-                {
-                    $name { api: Api::new(self) }
-                }
-            )*
+    ($($(#[$attribute:meta])* $name:ident;)*) => {$(
+        $(#[$attribute])*
+        ///
+        /// Each method gives a call that is sent with `.send().await`.
+        #[derive(Clone, Copy)]
+        pub struct $name<'a> {
+            api: Api<'a>,
         }
-    };
+
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
 }
 
 accessors! {
     /// The users of the application.
-    users -> Users;
+    Users;
 
     /// E-mails that verify a user's address.
-    email_verification -> EmailVerifications;
+    EmailVerifications;
 
     /// Changes of a user's address.
-    email_change -> EmailChanges;
+    EmailChanges;
 
     /// E-mails that let a user choose a new password.
-    password_reset -> PasswordResets;
+    PasswordResets;
 
     /// E-mails with a code to sign in with.
-    magic_auth -> MagicAuths;
+    MagicAuths;
 
     /// The sessions of users.
-    sessions -> Sessions;
+    Sessions;
 
     /// The second factors of users.
-    mfa -> Mfa;
+    Mfa;
 
     /// Invitations to the application.
-    invitations -> Invitations;
+    Invitations;
 
     /// Who belongs to which organization.
-    organization_memberships -> OrganizationMemberships;
+    OrganizationMemberships;
 
     /// The challenges of Radar, the fraud detection.
-    radar -> Radar;
+    Radar;
+}
+
+// Written out, not made by the macro: the compiler would name it in each message.
+/// # Endpoints that need an API key
+impl<K> Client<K> {
+    /// The users of the application.
+    #[must_use]
+    pub fn users(&self) -> Users<'_>
+    where
+        K: HasApiKey,
+    {
+        Users { api: Api::new(self) }
+    }
+
+    /// E-mails that verify a user's address.
+    #[must_use]
+    pub fn email_verification(&self) -> EmailVerifications<'_>
+    where
+        K: HasApiKey,
+    {
+        EmailVerifications { api: Api::new(self) }
+    }
+
+    /// Changes of a user's address.
+    #[must_use]
+    pub fn email_change(&self) -> EmailChanges<'_>
+    where
+        K: HasApiKey,
+    {
+        EmailChanges { api: Api::new(self) }
+    }
+
+    /// E-mails that let a user choose a new password.
+    #[must_use]
+    pub fn password_reset(&self) -> PasswordResets<'_>
+    where
+        K: HasApiKey,
+    {
+        PasswordResets { api: Api::new(self) }
+    }
+
+    /// E-mails with a code to sign in with.
+    #[must_use]
+    pub fn magic_auth(&self) -> MagicAuths<'_>
+    where
+        K: HasApiKey,
+    {
+        MagicAuths { api: Api::new(self) }
+    }
+
+    /// The sessions of users.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions<'_>
+    where
+        K: HasApiKey,
+    {
+        Sessions { api: Api::new(self) }
+    }
+
+    /// The second factors of users.
+    #[must_use]
+    pub fn mfa(&self) -> Mfa<'_>
+    where
+        K: HasApiKey,
+    {
+        Mfa { api: Api::new(self) }
+    }
+
+    /// Invitations to the application.
+    #[must_use]
+    pub fn invitations(&self) -> Invitations<'_>
+    where
+        K: HasApiKey,
+    {
+        Invitations { api: Api::new(self) }
+    }
+
+    /// Who belongs to which organization.
+    #[must_use]
+    pub fn organization_memberships(&self) -> OrganizationMemberships<'_>
+    where
+        K: HasApiKey,
+    {
+        OrganizationMemberships { api: Api::new(self) }
+    }
+
+    /// The challenges of Radar, the fraud detection.
+    #[must_use]
+    pub fn radar(&self) -> Radar<'_>
+    where
+        K: HasApiKey,
+    {
+        Radar { api: Api::new(self) }
+    }
 }

@@ -1,0 +1,8 @@
+//! The access token of a session is another thing than the one of an SSO login.
+
+use workos_auth::{AccessToken, PublicClient};
+
+fn main() {
+    let client = PublicClient::new("client_123").unwrap();
+    let _handle = client.with_access_token(&AccessToken::new("token"));
+}
