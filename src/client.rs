@@ -29,7 +29,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// It can call [`authorize`](Client::authorize), [`device_authorization`](Client::device_authorization),
 /// [`authenticate_with_refresh_token`](Client::authenticate_with_refresh_token) and
-/// [`resume_login`](Client::resume_login). It has no place for an API key and
+/// [`resume_login`](Client::resume_login), and with a user's SSO access token
+/// [`with_access_token`](Client::with_access_token). It has no place for an API key and
 /// never looks at `WORKOS_API_KEY`.
 pub type PublicClient = Client<Public>;
 

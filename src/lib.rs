@@ -74,6 +74,19 @@
 //! A login or step that waits for a human is sealed with [`Parking`] by clients that hold an API key, in a
 //! [cookie](LoginCookies) of the user's own browser if they like. Every client can put its login into a [`PkceStore`].
 //!
+//! # The endpoints that need an API key
+//!
+//! [`users`](Client::users), [`email_verification`](Client::email_verification), [`email_change`](Client::email_change),
+//! [`password_reset`](Client::password_reset), [`magic_auth`](Client::magic_auth), [`sessions`](Client::sessions), [`mfa`](Client::mfa),
+//! [`invitations`](Client::invitations), [`organization_memberships`](Client::organization_memberships) and
+//! [`radar`](Client::radar) give an [`ApiRequest`] or a [`List`], which comes by the [`Page`] or as a stream of [`Items`].
+//! [`request`](Client::request) calls what isn't modelled.
+//!
+//! # SSO without AuthKit
+//!
+//! [`Client::authorize_sso`] ends in a [`Profile`] and no session. Its access token is opaque, and opens the user's own profile with
+//! [`Client::with_access_token`].
+//!
 //! # Secrets
 //!
 //! Keys, codes and tokens are types of their own, wiped when dropped, without `Display`, `Serialize` or `==`. Their one door is

@@ -4,6 +4,7 @@
 mod capture;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use capture::{Recorder, assert_bytes};
 use futures_util::TryStreamExt;
@@ -429,7 +430,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
         [TIME, LATER].map(|time| time.parse().unwrap())
     );
     assert_eq!(enrollment.challenge.id.as_str(), "auth_challenge_1");
-    assert_eq!(enrollment.challenge.code.as_ref().map(|code| code.expose_secret()), Some("123456"));
+    assert_eq!(enrollment.challenge.code.as_ref().map(ExposeSecret::expose_secret), Some("123456"));
     assert_eq!(enrollment.challenge.expires_at, Some(LATER.parse()?));
     let settings = || TotpSettings::new().issuer("Example").user("ada@example.com").secret(TotpSecret::new("JBSWY3DP"));
     let reply = json!({"authentication_factor": bare_factor(), "authentication_challenge": bare_challenge()});
@@ -607,10 +608,13 @@ async fn a_forged_sso_callback_gives_the_session_back() -> Outcome {
     Ok(())
 }
 
+/// What was asked for.
+type Targets = Arc<Mutex<Vec<String>>>;
+
 /// A list of five users in pages of two, whose third request fails if it is told to.
-fn paged(fails: bool) -> Result<(ConfidentialClient, std::sync::Arc<std::sync::Mutex<Vec<String>>>), Error> {
-    let targets = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen = std::sync::Arc::clone(&targets);
+fn paged(fails: bool) -> Result<(ConfidentialClient, Targets), Error> {
+    let targets = Targets::default();
+    let seen = Arc::clone(&targets);
     let transport = move |request: http::Request<bytes::Bytes>| {
         let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         let after = target.split("after=").nth(1).and_then(|rest| rest.split('&').next());

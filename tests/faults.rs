@@ -9,9 +9,9 @@ use raw::{Answer, RawServer, free_address};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     Authentication, AuthorizationCode, Callback, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient,
-    DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret,
-    MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient, RadarCode,
-    RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected, TotpChallenge, TotpCode,
+    CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind,
+    ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient,
+    RadarCode, RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected, TotpChallenge, TotpCode,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -295,6 +295,22 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running), sent.returned), code, "a code, {fault}");
         assert_eq!(sent.error.replay_before(), None, "a code is never replayed: {fault}");
+
+        let (running, client) = cell(&server).await?;
+        let sent = rejected(client.exchange_sso_code(AuthorizationCode::new("the-code")).send().await);
+        assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
+        assert_eq!((arrived(&running), sent.returned), code, "an SSO code, {fault}");
+
+        // A change over the API is repeated as a code is, and a read as a refresh is.
+        let (running, client) = cell(&server).await?;
+        let error = client.users().create(&CreateUser::new("ada@example.com".parse()?)).send().await.unwrap_err();
+        assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
+        assert_eq!(arrived(&running), code.0, "a change, {fault}");
+
+        let (running, client) = cell(&server).await?;
+        let error = client.users().get(&"user_1".parse()?).send().await.unwrap_err();
+        assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
+        assert_eq!((arrived(&running), error.replay_before()), (refresh.0, None), "a read, {fault}");
 
         let (running, client) = cell(&server).await?;
         let sent = answers(&client).await;

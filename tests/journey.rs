@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use workos_auth::testing::{AuthKit, Browser, TestUser};
+use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, TestUser};
 use workos_auth::{
     Authentication, Callback, Client, ConfidentialClient, ConnectionId, CookiePassword, CreateUser, EmailAddress,
     EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, MembershipStatus, OrganizationId,
@@ -89,7 +89,7 @@ async fn the_api_needs_the_key_and_known_ids() -> Outcome {
 #[tokio::test]
 async fn lists_go_page_by_page_in_either_direction() -> Outcome {
     let users = (0..25).map(|number| TestUser::new(format!("user{number:02}@example.com")));
-    let authkit = users.fold(AuthKit::builder(), |builder, user| builder.user(user)).start().await?;
+    let authkit = users.fold(AuthKit::builder(), AuthKitBuilder::user).start().await?;
     let client = client(&authkit)?;
     let newest: Vec<String> = (0..25).rev().map(|number| format!("user{number:02}@example.com")).collect();
     let all: Vec<String> = client.users().list().limit(10).stream().map_ok(|user| user.email).try_collect().await?;

@@ -385,8 +385,8 @@ async fn users(peer: &Peer) -> Outcome<Verdict> {
     let found = users.get(&created.id).send().await?;
     let by_external_id = users.get_by_external_id("ext 1/2").send().await?;
     let listed = users.list().email(&email).send().await?.data;
-    let changes = UpdateUser::new().last_name("Hopper").external_id(None);
-    let changed = users.update(&created.id, &changes).send().await?;
+    let update = UpdateUser::new().last_name("Hopper").external_id(None);
+    let changed = users.update(&created.id, &update).send().await?;
     users.delete(&created.id).send().await?;
     let gone = users.get(&created.id).send().await;
     Ok(expect(
