@@ -69,6 +69,9 @@ pub enum ErrorKind {
     /// The session was signed out before its refresh ended.
     #[error("the session was signed out")]
     SignedOut,
+    /// A store of sessions or tokens failed: nobody can tell what it holds.
+    #[error("the store failed")]
+    Store,
     /// The operating system gave no random bytes; nothing was sent.
     #[error("the operating system gave no random bytes")]
     Randomness,
@@ -406,6 +409,15 @@ impl Error {
         Self::local(ErrorKind::Parked(error))
     }
 
+    pub(crate) fn session_store(source: std::io::Error) -> Self {
+        Self::with_source(ErrorKind::Store, Some(Box::new(source)))
+    }
+
+    /// Whoever else holds a lock doesn't let go of it.
+    pub(crate) fn still_locked() -> Self {
+        Self::session_store(std::io::Error::from(std::io::ErrorKind::WouldBlock))
+    }
+
     pub(crate) fn store(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with_source(ErrorKind::Parked(ParkedError::Store), Some(Box::new(source)))
     }
@@ -555,6 +567,7 @@ impl Error {
                     | ErrorKind::Timeout
                     | ErrorKind::Interrupted
                     | ErrorKind::KeysUnavailable
+                    | ErrorKind::Store
                     | ErrorKind::Randomness
             ),
         }

@@ -112,6 +112,7 @@ mod base64url;
 mod client;
 mod credentials;
 mod device;
+mod envelope;
 mod error;
 mod id;
 #[cfg(feature = "loopback")]
@@ -178,9 +179,14 @@ pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailChangeCode,
     EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash, PasswordResetToken,
     PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, RefreshToken,
-    ServerMessage, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    ServerMessage, SessionHandle, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
-pub use session::{KeptSession, RefreshError, Session, SessionCookie, SessionParts};
+#[cfg(feature = "redis")]
+pub use session::RedisSessionStore;
+pub use session::{
+    ActiveSession, KeptSession, MemorySessionStore, RefreshError, Session, SessionCookie, SessionManager, SessionParts,
+    SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
+};
 pub use sso::{AccessTokenClient, ConnectionSelector, SsoAuthorization, SsoExchange, SsoLogin, SsoSession};
 pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
 pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};

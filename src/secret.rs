@@ -157,6 +157,9 @@ secrets! {
     /// A refresh token of the OAuth provider the user signed in with (not a WorkOS token).
     ProviderRefreshToken;
 
+    /// The random ID of a session in a [`SessionStore`](crate::SessionStore): 256 bits, for a cookie of the user's browser.
+    SessionHandle;
+
     /// A text of the API that may echo what was submitted, and therefore counts as a secret.
     ServerMessage;
 }

@@ -19,7 +19,7 @@ use crate::credentials::Identity;
 use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, PhoneNumber, RedirectUri, SessionId, UserId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, CodeVerifier, PendingAuthenticationToken, RefreshToken, State};
+use crate::secret::{ApiKey, CodeVerifier, PendingAuthenticationToken, RefreshToken, SessionHandle, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
@@ -289,6 +289,24 @@ pub(crate) fn random_verifier(random: &dyn Random) -> Result<CodeVerifier, Error
 
 pub(crate) fn random_state(random: &dyn Random) -> Result<State, Error> {
     random_text(random).map(State::new)
+}
+
+pub(crate) fn random_handle(random: &dyn Random) -> Result<SessionHandle, Error> {
+    random_text(random).map(SessionHandle::new)
+}
+
+/// 16 random bytes, to tell one holder of a lock from another.
+pub(crate) fn random_owner(random: &dyn Random) -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes)?;
+    Ok(BASE64URL.encode(bytes))
+}
+
+/// What a store sees of a handle.
+pub(crate) fn sha256_hex(text: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn random_text(random: &dyn Random) -> Result<String, Error> {

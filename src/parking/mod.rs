@@ -3,7 +3,6 @@
 mod cookie;
 #[cfg(feature = "keyring")]
 mod keyring;
-mod seal;
 mod store;
 
 use std::fmt;
@@ -26,6 +25,7 @@ use crate::authenticate::steps::{
 };
 use crate::client::{Caller, Client};
 use crate::credentials::{HasApiKey, HasClientId};
+use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError};
 use crate::id::{RedirectUri, ReturnPath};
 use crate::pkce::{Login, PkceSession};
@@ -214,7 +214,7 @@ fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String,
         secrets: &packed.secrets,
         details: &packed.details,
     };
-    seal::seal(password, &wire::body(&envelope)?, core.runtime.random.as_ref())
+    envelope::seal(Purpose::ParkedLogin, password, &wire::body(&envelope)?, core.runtime.random.as_ref())
 }
 
 fn open<K: HasClientId, F: Park<Credentials = K>>(
@@ -223,7 +223,7 @@ fn open<K: HasClientId, F: Park<Credentials = K>>(
     password: &str,
     sealed: &str,
 ) -> Result<F, Error> {
-    let text = seal::open(password, sealed).map_err(Error::parked)?;
+    let text = envelope::open(Purpose::ParkedLogin, password, sealed).map_err(Error::parked)?;
     let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
     let problem = if envelope.kind != F::KIND {
         Some(ParkedError::WrongKind)

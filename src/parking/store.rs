@@ -12,7 +12,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::Url;
 
@@ -83,7 +82,7 @@ impl LoginHandle {
     }
 
     fn key(&self) -> String {
-        hash(wire::text(self))
+        wire::sha256_hex(wire::text(self))
     }
 }
 
@@ -97,10 +96,6 @@ impl fmt::Debug for LoginHandle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("LoginHandle([REDACTED])")
     }
-}
-
-fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::with_capacity(64), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 impl<K> PkceSession<K> {
@@ -120,7 +115,7 @@ impl<K> PkceSession<K> {
         let handle = LoginHandle(wire::random_state(runtime.random.as_ref())?);
         let lifetime = store.lifetime();
         let login = StoredLogin {
-            state_hash: hash(wire::text(&self.login.state)),
+            state_hash: wire::sha256_hex(wire::text(&self.login.state)),
             expires: runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX),
             sealed: super::seal(self, wire::text(&handle), lifetime)?,
         };
@@ -148,7 +143,7 @@ impl<K> Client<K> {
         K: HasClientId,
     {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
-        let taken = store.take(&handle.key(), &hash(wire::text(state))).await.map_err(Error::store)?;
+        let taken = store.take(&handle.key(), &wire::sha256_hex(wire::text(state))).await.map_err(Error::store)?;
         let login = taken.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
         super::open(self, Some(redirect_uri), wire::text(handle), &login.sealed)
     }

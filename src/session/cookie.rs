@@ -6,6 +6,7 @@ use std::fmt;
 
 use ::cookie::time::Duration;
 use ::cookie::{Cookie, SameSite};
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -140,7 +141,7 @@ impl SessionCookie {
     {
         let runtime = &session.caller.client.core.runtime;
         let expires = self.lifetime.map(|lifetime| runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX));
-        let text = wire::body(&Sealed::of(&session.parts))?;
+        let text = text(&session.parts)?;
         let Some(password) = self.passwords.first() else { return Err(Error::seal(SealError::WrongPassword)) };
         seal::seal(password, &text, expires, runtime.random.as_ref())
     }
@@ -153,12 +154,8 @@ impl SessionCookie {
     where
         K: HasApiKey + HasClientId,
     {
-        let read = |text: &[u8]| {
-            let text = str::from_utf8(text).map_err(|_| SealError::NotASession)?;
-            serde_json::from_str(text).map(|Opened(parts)| parts).map_err(|_| SealError::NotASession)
-        };
         let now = || client.core.runtime.clock.now();
-        let parts = seal::open(&self.passwords, sealed, now, read).map_err(Error::seal)?;
+        let parts = seal::open(&self.passwords, sealed, now, parts).map_err(Error::seal)?;
         Ok(Session { caller: Caller::new(client), parts })
     }
 
@@ -202,6 +199,17 @@ impl fmt::Debug for SessionCookie {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SessionCookie").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// A session as the JSON that is sealed.
+pub(super) fn text(parts: &SessionParts) -> Result<Bytes, Error> {
+    wire::body(&Sealed::of(parts))
+}
+
+/// A session from the JSON that was sealed.
+pub(super) fn parts(text: &[u8]) -> Result<SessionParts, SealError> {
+    let text = str::from_utf8(text).map_err(|_| SealError::NotASession)?;
+    serde_json::from_str(text).map(|Opened(parts)| parts).map_err(|_| SealError::NotASession)
 }
 
 /// What is sealed, in the order in which the SDK for Node writes it. What is absent is left out.

@@ -1,8 +1,11 @@
 //! Sessions: checked, refreshed once for everybody, sealed into a cookie.
 
 mod cookie;
+mod manager;
 mod refresh;
 mod seal;
+mod state;
+mod store;
 
 use std::fmt;
 
@@ -10,8 +13,13 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use cookie::SessionCookie;
+pub use manager::SessionManager;
 pub(crate) use refresh::Flights;
 pub use refresh::{KeptSession, RefreshError};
+pub use state::{ActiveSession, SessionState, SignedOut, SwitchError};
+#[cfg(feature = "redis")]
+pub use store::RedisSessionStore;
+pub use store::{MemorySessionStore, SessionStore, StoredSession};
 
 use crate::api::ApiRequest;
 use crate::client::{Caller, Client};

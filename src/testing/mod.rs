@@ -30,9 +30,11 @@ mod fault;
 mod keys;
 mod login;
 mod server;
+mod session_store;
 
 pub use authkit::{AuthKit, AuthKitBuilder, RadarDemand, TestUser};
 pub use browser::{Browser, BrowserError};
 pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;
 pub use fault::Fault;
+pub use session_store::{SessionStoreFault, check_session_store};

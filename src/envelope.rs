@@ -1,4 +1,4 @@
-//! How a parked login is sealed: XChaCha20-Poly1305 under a key derived with HKDF-SHA-256 (RFC 5869).
+//! How what only this crate opens is sealed: XChaCha20-Poly1305 under a key derived with HKDF-SHA-256 (RFC 5869).
 //!
 //! `wa1.` and base64url of: 8 bytes that name the password, 24 bytes of nonce, the ciphertext. Passwords are random and
 //! long, so nothing is stretched.
@@ -19,9 +19,20 @@ const PREFIX: &str = "wa1.";
 const NAME: usize = 8;
 const NONCE: usize = 24;
 
+/// What is sealed: a seal of one purpose doesn't open for another.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    ParkedLogin,
+    StoredSession,
+}
+
 /// A key for this purpose alone, and a name by which a wrong password is told from a changed seal.
-fn derive(password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8; NAME]), ParkedError> {
-    let kdf = Hkdf::<Sha256>::new(Some(b"workos-auth parked login"), password.as_bytes());
+fn derive(purpose: Purpose, password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8; NAME]), ParkedError> {
+    let salt: &[u8] = match purpose {
+        Purpose::ParkedLogin => b"workos-auth parked login",
+        Purpose::StoredSession => b"workos-auth stored session",
+    };
+    let kdf = Hkdf::<Sha256>::new(Some(salt), password.as_bytes());
     let mut key = Zeroizing::new([0; 32]);
     let mut name = [0; NAME];
     kdf.expand(b"key", key.as_mut()).map_err(|_| ParkedError::Malformed)?;
@@ -29,8 +40,8 @@ fn derive(password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8; NAME]), ParkedErr
     Ok((key, name))
 }
 
-pub(super) fn seal(password: &str, text: &[u8], random: &dyn Random) -> Result<String, Error> {
-    let (key, name) = derive(password).map_err(Error::parked)?;
+pub(crate) fn seal(purpose: Purpose, password: &str, text: &[u8], random: &dyn Random) -> Result<String, Error> {
+    let (key, name) = derive(purpose, password).map_err(Error::parked)?;
     let mut nonce = [0; NONCE];
     random.fill(&mut nonce)?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
@@ -41,7 +52,7 @@ pub(super) fn seal(password: &str, text: &[u8], random: &dyn Random) -> Result<S
     Ok(format!("{PREFIX}{}", BASE64URL.encode(bytes)))
 }
 
-pub(super) fn open(password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
+pub(crate) fn open(purpose: Purpose, password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
     let Some(encoded) = sealed.strip_prefix(PREFIX) else {
         let versioned = sealed.starts_with("wa") && sealed.contains('.');
         return Err(if versioned { ParkedError::UnknownVersion } else { ParkedError::Malformed });
@@ -50,7 +61,7 @@ pub(super) fn open(password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, P
     let (given, rest) = bytes.split_at_checked(NAME).ok_or(ParkedError::Malformed)?;
     let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(ParkedError::Malformed)?;
     let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| ParkedError::Malformed)?;
-    let (key, name) = derive(password)?;
+    let (key, name) = derive(purpose, password)?;
     if !bool::from(name.ct_eq(given)) {
         return Err(ParkedError::WrongPassword);
     }

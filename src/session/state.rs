@@ -1,0 +1,256 @@
+//! What becomes of a session on its way through a manager.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{RefreshError, Session, SessionParts};
+use crate::error::{Error, ErrorKind, TokenError};
+use crate::id::OrganizationId;
+use crate::model::{AuthenticationMethod, Impersonator, User};
+use crate::secret::AccessToken;
+use crate::token::{TokenCheck, TokenVerifier, VerifiedToken};
+
+/// What is known of a user's session at this moment.
+///
+/// There is no fourth way, so this enum is exhaustive.
+#[derive(Debug)]
+#[must_use = "match on it: only an active session lets the user in"]
+pub enum SessionState {
+    /// The user is signed in.
+    Active(ActiveSession),
+    /// The user is not, and must sign in: clear the cookie.
+    SignedOut(SignedOut),
+    /// Nobody can tell: the store, WorkOS or its keys can't be had, or don't make sense. Keep the cookie, and answer 503.
+    TemporarilyUnknown(Error),
+}
+
+impl SessionState {
+    /// The active session, for handlers that answer everything else with an error page.
+    ///
+    /// # Errors
+    /// Why there is none: [`ErrorKind::SignedOut`] or what made WorkOS end the session, and else the reason why nobody can
+    /// tell, which [`is_transient`](Error::is_transient) in most cases.
+    pub fn active(self) -> Result<ActiveSession, Error> {
+        match self {
+            Self::Active(session) => Ok(session),
+            Self::SignedOut(SignedOut::Ended(error)) | Self::TemporarilyUnknown(error) => Err(error),
+            Self::SignedOut(_) => Err(Error::signed_out()),
+        }
+    }
+}
+
+/// Why a user is not signed in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SignedOut {
+    /// There is no such session: nobody signed in, or it was kept for as long as it may be.
+    NotFound,
+    /// It was signed out, or ended by WorkOS, a short while ago.
+    Removed,
+    /// WorkOS ended it just now; the error says why.
+    Ended(Error),
+    /// What is kept can't be opened: it was changed, or sealed with a password that is no longer in use.
+    Unreadable(Error),
+}
+
+/// A switch to another organization that did not happen.
+#[derive(Debug)]
+#[must_use = "it says whether the user is still signed in"]
+pub enum SwitchError {
+    /// The session is as it was: the user is no member, or nobody can tell at the moment.
+    Kept(Error),
+    /// There is no session any more.
+    SignedOut(SignedOut),
+}
+
+impl SwitchError {
+    /// Why there was no switch.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Kept(error) | Self::SignedOut(SignedOut::Ended(error) | SignedOut::Unreadable(error)) => Some(error),
+            Self::SignedOut(_) => None,
+        }
+    }
+}
+
+impl From<SwitchError> for Error {
+    fn from(error: SwitchError) -> Self {
+        match error {
+            SwitchError::Kept(error) | SwitchError::SignedOut(SignedOut::Ended(error)) => error,
+            SwitchError::SignedOut(_) => Self::signed_out(),
+        }
+    }
+}
+
+impl std::error::Error for SwitchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error().and_then(std::error::Error::source)
+    }
+}
+
+impl fmt::Display for SwitchError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.error() {
+            Some(error) => error.fmt(formatter),
+            None => formatter.write_str("the session was signed out"),
+        }
+    }
+}
+
+/// A signed-in user, by a token that was verified just now. Cloning is cheap.
+///
+/// It can't be refreshed by itself: whoever keeps the session does that.
+#[derive(Clone)]
+pub struct ActiveSession {
+    parts: Arc<SessionParts>,
+    token: VerifiedToken,
+}
+
+impl ActiveSession {
+    /// The claims, which authorization decisions are made on.
+    #[must_use]
+    pub fn token(&self) -> &VerifiedToken {
+        &self.token
+    }
+
+    /// Who signed in, as WorkOS said when the session was made or last refreshed.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.parts.user
+    }
+
+    /// The organization that the user signed in to.
+    #[must_use]
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.parts.organization_id.as_ref()
+    }
+
+    /// How the user signed in.
+    #[must_use]
+    pub fn authentication_method(&self) -> Option<&AuthenticationMethod> {
+        self.parts.authentication_method.as_ref()
+    }
+
+    /// The administrator who acts as the user.
+    #[must_use]
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.parts.impersonator.as_ref()
+    }
+
+    /// The access token, to be passed on to a service that verifies it, or to a
+    /// [`TokenVerifier`] of custom claims.
+    #[must_use]
+    pub fn access_token(&self) -> &AccessToken {
+        &self.parts.access_token
+    }
+}
+
+impl fmt::Debug for ActiveSession {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ActiveSession")
+            .field("user_id", &self.parts.user.id)
+            .field("organization_id", &self.parts.organization_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why there is no active session.
+#[derive(Debug)]
+pub(super) enum Stop {
+    SignedOut(SignedOut),
+    Unknown(Error),
+}
+
+impl Stop {
+    /// One for each of those who wait for the same thing.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::SignedOut(SignedOut::NotFound) => Self::SignedOut(SignedOut::NotFound),
+            Self::SignedOut(SignedOut::Removed) => Self::SignedOut(SignedOut::Removed),
+            Self::SignedOut(SignedOut::Ended(error)) => Self::SignedOut(SignedOut::Ended(error.clone())),
+            Self::SignedOut(SignedOut::Unreadable(error)) => Self::SignedOut(SignedOut::Unreadable(error.clone())),
+            Self::Unknown(error) => Self::Unknown(error.clone()),
+        }
+    }
+}
+
+impl From<Result<ActiveSession, Stop>> for SessionState {
+    fn from(result: Result<ActiveSession, Stop>) -> Self {
+        match result {
+            Ok(session) => Self::Active(session),
+            Err(Stop::SignedOut(why)) => Self::SignedOut(why),
+            Err(Stop::Unknown(error)) => Self::TemporarilyUnknown(error),
+        }
+    }
+}
+
+impl From<Stop> for SwitchError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::SignedOut(why) => Self::SignedOut(why),
+            Stop::Unknown(error) => Self::Kept(error),
+        }
+    }
+}
+
+impl<K> From<RefreshError<K>> for Stop {
+    fn from(error: RefreshError<K>) -> Self {
+        match error {
+            RefreshError::Kept(kept) => Self::Unknown(kept.error().clone()),
+            RefreshError::Ended(error) => Self::SignedOut(SignedOut::Ended(error)),
+        }
+    }
+}
+
+/// What a session's access token asks for.
+pub(super) enum Need {
+    Nothing(VerifiedToken),
+    /// The token is good, but not for long.
+    RefreshSoon(VerifiedToken),
+    Refresh,
+}
+
+/// # Errors
+/// Nobody can tell. What is known against a token is never held against the session that it came with: a new one is had, or
+/// the application's own configuration is wrong.
+pub(super) async fn need<K>(
+    session: &Session<K>,
+    verifier: &TokenVerifier,
+    now: Timestamp,
+    ahead: Duration,
+) -> Result<Need, Stop> {
+    match session.check(verifier).await {
+        Ok(TokenCheck::Active(token)) if is_short(&token, now, ahead) => Ok(Need::RefreshSoon(token)),
+        Ok(TokenCheck::Active(token)) => Ok(Need::Nothing(token)),
+        Ok(TokenCheck::Expired(_)) => Ok(Need::Refresh),
+        // Its key was retired before its time.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => Ok(Need::Refresh),
+        Err(error) => Err(Stop::Unknown(error)),
+    }
+}
+
+/// Of tokens that live for a few seconds only the last quarter counts, or they would be refreshed all the time.
+fn is_short(token: &VerifiedToken, now: Timestamp, ahead: Duration) -> bool {
+    let between = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let expires_at = token.expires_at();
+    let ahead = token.issued_at().map_or(ahead, |issued_at| ahead.min(between(issued_at, expires_at) / 4));
+    between(now, expires_at) < ahead
+}
+
+/// A session whose tokens came a moment ago.
+pub(super) async fn fresh<K>(session: Session<K>, verifier: &TokenVerifier) -> Result<ActiveSession, Stop> {
+    let token = match session.check(verifier).await.and_then(TokenCheck::active) {
+        Ok(token) => token,
+        Err(error) => return Err(Stop::Unknown(error)),
+    };
+    Ok(active(session, token))
+}
+
+pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> ActiveSession {
+    ActiveSession { parts: Arc::new(session.into_parts()), token }
+}

@@ -1,0 +1,111 @@
+//! Sessions in the memory of the process.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{SessionStore, StoredSession};
+
+/// Fewer entries than this are never swept.
+const FEW: usize = 1024;
+
+/// Keeps sessions in the memory of this process: for tests, and for applications of one process whose users may sign in again
+/// when it restarts.
+#[derive(Debug, Default)]
+pub struct MemorySessionStore(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    sessions: HashMap<String, (StoredSession, Deadline)>,
+    locks: HashMap<String, (String, Deadline)>,
+    /// How many entries there may be before those whose time is over are dropped.
+    full: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// What is too far away to be told never comes.
+    fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    fn is_over(self) -> bool {
+        self.0.is_some_and(|deadline| deadline <= Instant::now())
+    }
+}
+
+impl MemorySessionStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn get(&self, key: &str) -> Option<&StoredSession> {
+        self.sessions.get(key).filter(|(_, deadline)| !deadline.is_over()).map(|(session, _)| session)
+    }
+
+    fn put(&mut self, key: &str, session: StoredSession, lifetime: Duration) {
+        self.sessions.insert(key.to_owned(), (session, Deadline::after(lifetime)));
+        if self.sessions.len() + self.locks.len() > self.full.max(FEW) {
+            self.sessions.retain(|_, (_, deadline)| !deadline.is_over());
+            self.locks.retain(|_, (_, deadline)| !deadline.is_over());
+            self.full = 2 * (self.sessions.len() + self.locks.len());
+        }
+    }
+}
+
+impl SessionStore for MemorySessionStore {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        Ok(self.table().get(key).cloned())
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        let mut table = self.table();
+        let free = table.get(key).is_none();
+        if free {
+            table.put(key, StoredSession::Live { version: 1, sealed: sealed.to_owned() }, lifetime);
+        }
+        Ok(free)
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        let mut table = self.table();
+        let same = matches!(table.get(key), Some(StoredSession::Live { version: held, .. }) if *held == version);
+        if same {
+            table.put(key, StoredSession::Live { version: version + 1, sealed: sealed.to_owned() }, lifetime);
+        }
+        Ok(same)
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        self.table().put(key, StoredSession::Ended, tombstone);
+        Ok(())
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        let mut table = self.table();
+        let free = table.locks.get(key).is_none_or(|(_, deadline)| deadline.is_over());
+        if free {
+            table.locks.insert(key.to_owned(), (owner.to_owned(), Deadline::after(lease)));
+        }
+        Ok(free)
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        let mut table = self.table();
+        if table.locks.get(key).is_some_and(|(holder, _)| holder == owner) {
+            table.locks.remove(key);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,584 @@
+//! Sessions in a store: one refresh for all who use it, and nobody comes back after a sign-out.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser, check_session_store};
+use workos_auth::{
+    AuthenticationResponse, Client, ConfidentialClient, EmailAddress, ErrorCode, ErrorKind, ExposeSecret,
+    MemorySessionStore, OrganizationId, Password, RedirectUri, SessionHandle, SessionManager, SessionState,
+    SessionStore, SignedOut, StoredSession, SwitchError,
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+const AUTHENTICATE: &str = "/user_management/authenticate";
+
+struct Application {
+    authkit: AuthKit,
+    clock: ManualClock,
+    /// Of the users' logins.
+    door: ConfidentialClient,
+}
+
+impl Application {
+    async fn start() -> Outcome<Self> {
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let ada = TestUser::new("ada@example.com").password("correct horse");
+        let authkit = AuthKit::builder()
+            .clock(clock.clone())
+            .user(ada.organization("org_one").organization("org_two"))
+            .user(TestUser::new("bob@example.com").password("battery staple"))
+            .start()
+            .await?;
+        let door = Self::client_of(&authkit, &clock)?;
+        Ok(Self { authkit, clock, door })
+    }
+
+    fn client_of(authkit: &AuthKit, clock: &ManualClock) -> Outcome<ConfidentialClient> {
+        let builder = Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key());
+        Ok(builder.base_url(authkit.base_url()).clock(clock.clone()).build()?)
+    }
+
+    /// A client of its own is what another process has.
+    fn client(&self) -> Outcome<ConfidentialClient> {
+        Self::client_of(&self.authkit, &self.clock)
+    }
+
+    fn manager<S: SessionStore + 'static>(&self, store: S) -> Outcome<SessionManager<S>> {
+        Ok(SessionManager::new(self.client()?, store))
+    }
+
+    async fn login(&self) -> Outcome<AuthenticationResponse> {
+        let grant = self
+            .door
+            .authenticate_with_password(EmailAddress::new("bob@example.com")?, Password::new("battery staple"));
+        Ok(grant.send().await?.complete()?)
+    }
+
+    fn expire(&self) {
+        self.clock.advance(Duration::from_secs(301));
+    }
+
+    fn requests(&self) -> usize {
+        self.authkit.requests_to(AUTHENTICATE)
+    }
+}
+
+fn access_token(state: SessionState) -> String {
+    match state {
+        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_memory_store_keeps_every_rule() -> Outcome {
+    Ok(check_session_store(Arc::new(MemorySessionStore::new())).await?)
+}
+
+/// Stores with one thing wrong each.
+#[derive(Default)]
+struct Broken {
+    store: MemorySessionStore,
+    no_compare: bool,
+    no_tombstone: bool,
+    lock_without_lease: bool,
+    removed: Mutex<HashMap<String, u64>>,
+}
+
+impl SessionStore for Broken {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        let held = self.store.load(key).await?;
+        Ok(held.filter(|held| !(self.no_tombstone && *held == StoredSession::Ended)))
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.store.create(key, sealed, lifetime).await
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        let version = match self.store.load(key).await? {
+            Some(StoredSession::Live { version, .. }) if self.no_compare => version,
+            _ => version,
+        };
+        self.store.replace(key, version, sealed, lifetime).await
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        self.removed.lock().unwrap().insert(key.to_owned(), 1);
+        self.store.remove(key, tombstone).await
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        let lease = if self.lock_without_lease { Duration::from_secs(86_400) } else { lease };
+        self.store.lock(key, owner, lease).await
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        self.store.unlock(key, owner).await
+    }
+}
+
+#[tokio::test]
+async fn broken_stores_are_found_out() -> Outcome {
+    let broken = [
+        (Broken { no_compare: true, ..Broken::default() }, "only the version that is there is replaced"),
+        (Broken { no_tombstone: true, ..Broken::default() }, "what was removed leaves a tombstone"),
+        (Broken { lock_without_lease: true, ..Broken::default() }, "a lock is free when its lease is over"),
+    ];
+    for (store, rule) in broken {
+        let fault = check_session_store(Arc::new(store)).await.expect_err(rule);
+        assert_eq!(fault.rule(), rule);
+        assert_eq!(fault.to_string(), format!("the store breaks a rule: {rule}"));
+    }
+    check_session_store(Arc::new(Broken::default())).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_from_sign_in_to_sign_out() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(MemorySessionStore::new());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    assert_eq!(handle.expose_secret().len(), 43, "256 bits in base64url");
+
+    let SessionState::Active(session) = manager.authenticate(&handle).await else { panic!("signed in") };
+    assert_eq!(session.user().email, "bob@example.com");
+    assert_eq!(session.token().user_id(), &session.user().id);
+    let session_id = session.token().session_id().clone();
+    let before = app.requests();
+
+    // Refreshed when the token has expired, and for good: another process gets the same.
+    app.expire();
+    let refreshed = access_token(manager.authenticate(&handle).await);
+    assert_ne!(refreshed, session.access_token().expose_secret());
+    assert_eq!(refreshed, access_token(app.manager(Arc::clone(&store))?.authenticate(&handle).await));
+    assert_eq!(app.requests() - before, 1);
+
+    let return_to = RedirectUri::new("https://example.com/")?;
+    let goodbye = manager.sign_out(&handle, Some(&return_to)).await?.expect("a URL");
+    let expected =
+        format!("/user_management/sessions/logout?session_id={session_id}&return_to=https%3A%2F%2Fexample.com%2F");
+    assert_eq!(goodbye.as_str(), format!("{}{expected}", app.authkit.base_url()));
+    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    assert!(manager.sign_out(&handle, None).await?.is_none(), "signing out twice is no error");
+
+    let nobody = SessionHandle::new("forged");
+    assert!(matches!(manager.authenticate(&nobody).await, SessionState::SignedOut(SignedOut::NotFound)));
+    let error = manager.authenticate(&nobody).await.active().expect_err("nobody");
+    assert!(matches!(error.kind(), ErrorKind::SignedOut));
+    Ok(())
+}
+
+/// Remembers what it was shown.
+#[derive(Default)]
+struct Nosy {
+    store: MemorySessionStore,
+    seen: Mutex<Vec<(String, String)>>,
+}
+
+impl SessionStore for Nosy {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        self.store.load(key).await
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.seen.lock().unwrap().push((key.to_owned(), sealed.to_owned()));
+        self.store.create(key, sealed, lifetime).await
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.seen.lock().unwrap().push((key.to_owned(), sealed.to_owned()));
+        self.store.replace(key, version, sealed, lifetime).await
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        self.store.remove(key, tombstone).await
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        self.store.lock(key, owner, lease).await
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        self.store.unlock(key, owner).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Nosy::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let mut handles = Vec::new();
+    for _ in 0..2 {
+        let response = app.login().await?;
+        let secrets =
+            [response.access_token.expose_secret().to_owned(), response.refresh_token.expose_secret().to_owned()];
+        let handle = manager.sign_in(response).await?;
+        let seen = format!("{:?}", store.seen.lock().unwrap());
+        for secret in secrets.iter().map(String::as_str).chain([handle.expose_secret(), "bob@example.com", "user_"]) {
+            assert!(!seen.contains(secret), "{secret} is in {seen}");
+        }
+        handles.push(handle);
+    }
+    assert_ne!(handles[0].expose_secret(), handles[1].expose_secret(), "each sign-in has a handle of its own");
+
+    // Whoever can write to the store can't put one user's session under another's handle.
+    let (other_key, other_value) = store.seen.lock().unwrap()[1].clone();
+    let (key, _) = store.seen.lock().unwrap()[0].clone();
+    assert_ne!(key, other_key);
+    assert!(store.replace(&key, 1, &other_value, Duration::from_secs(60)).await?);
+    let state = manager.authenticate(&handles[0]).await;
+    assert!(matches!(state, SessionState::SignedOut(SignedOut::Unreadable(_))), "{state:?}");
+    assert!(!format!("{state:?} {manager:?} {handles:?}").contains(handles[0].expose_secret()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_tasks_of_four_processes_cause_one_refresh() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(MemorySessionStore::new());
+    let handle = app.manager(Arc::clone(&store))?.sign_in(app.login().await?).await?;
+    app.expire();
+    let before = app.requests();
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let manager = app.manager(Arc::clone(&store))?;
+        for _ in 0..250 {
+            let (manager, handle) = (manager.clone(), SessionHandle::new(handle.expose_secret()));
+            tasks.spawn(async move { access_token(manager.authenticate(&handle).await) });
+        }
+    }
+    let tokens = tasks.join_all().await;
+    assert_eq!(tokens.len(), 1_000);
+    assert!(tokens.iter().all(|token| *token == tokens[0]), "all have the same token");
+    assert_eq!(app.requests() - before, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_is_replaced_ahead_of_its_expiry() -> Outcome {
+    let app = Application::start().await?;
+    let manager = app.manager(MemorySessionStore::new())?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    let before = app.requests();
+    app.clock.advance(Duration::from_secs(269));
+    let first = access_token(manager.authenticate(&handle).await);
+    assert_eq!(app.requests() - before, 0, "31 seconds are left");
+
+    // With 29 seconds left, an outage is nobody's business.
+    app.clock.advance(Duration::from_secs(2));
+    app.authkit.inject_for(AUTHENTICATE, Fault::Status(503, None), Duration::from_secs(3600));
+    assert_eq!(access_token(manager.authenticate(&handle).await), first);
+    app.authkit.heal();
+    assert_ne!(access_token(manager.authenticate(&handle).await), first);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_refresh_ahead_of_expiry_holds_nobody_up() -> Outcome {
+    let app = Application::start().await?;
+    let manager = app.manager(MemorySessionStore::new())?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    let first = access_token(manager.authenticate(&handle).await);
+    app.clock.advance(Duration::from_secs(271));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(3)), 1);
+    assert_eq!(access_token(manager.authenticate(&handle).await), first);
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_ne!(access_token(manager.authenticate(&handle).await), first, "it went on meanwhile");
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_signs_nobody_out() -> Outcome {
+    let app = Application::start().await?;
+    let manager = app.manager(MemorySessionStore::new())?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.expire();
+    for fault in [
+        Fault::Status(500, None),
+        Fault::Status(429, None),
+        Fault::Status(401, None),
+        Fault::LostBefore,
+        Fault::Truncated,
+    ] {
+        app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(3600));
+        let state = manager.authenticate(&handle).await;
+        assert!(matches!(state, SessionState::TemporarilyUnknown(_)), "{fault:?}: {state:?}");
+        app.authkit.heal();
+    }
+    access_token(manager.authenticate(&handle).await);
+
+    // The keys can't be had.
+    let manager = app.manager(MemorySessionStore::new())?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
+    let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
+    assert!(matches!(error.kind(), ErrorKind::KeysUnavailable), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(MemorySessionStore::new());
+    let (here, there) = (app.manager(Arc::clone(&store))?, app.manager(Arc::clone(&store))?);
+    let handle = here.sign_in(app.login().await?).await?;
+    let session = here.authenticate(&handle).await.active()?;
+    assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
+    // Its access token is good until it expires.
+    access_token(there.authenticate(&handle).await);
+    app.expire();
+    let SessionState::SignedOut(SignedOut::Ended(error)) = here.authenticate(&handle).await else { panic!("ended") };
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    assert!(matches!(there.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_goes_to_another_organization() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(MemorySessionStore::new());
+    let manager = app.manager(Arc::clone(&store))?;
+    let email = EmailAddress::new("ada@example.com")?;
+    let step = app.door.authenticate_with_password(email, Password::new("correct horse")).send().await?;
+    let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
+    let response = step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?;
+    let handle = manager.sign_in(response).await?;
+
+    let two = OrganizationId::new("org_two")?;
+    let session = manager.switch_organization(&handle, two.clone()).await?;
+    assert_eq!(session.token().organization_id(), Some(&two));
+    let other = app.manager(Arc::clone(&store))?.authenticate(&handle).await.active()?;
+    assert_eq!(other.token().organization_id(), Some(&two), "the store has it");
+
+    let refused = manager.switch_organization(&handle, OrganizationId::new("org_three")?).await;
+    let Err(SwitchError::Kept(error)) = refused else { panic!("{refused:?}") };
+    assert!(!error.is_transient(), "{error}");
+    assert_eq!(manager.authenticate(&handle).await.active()?.organization_id(), Some(&two));
+
+    manager.sign_out(&handle, None).await?;
+    let gone = manager.switch_organization(&handle, two).await;
+    assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::Removed))), "{gone:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lock_of_a_dead_process_is_waited_out() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Nosy::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.expire();
+    let (key, _) = store.seen.lock().unwrap()[0].clone();
+    assert!(store.lock(&key, "of a dead process", Duration::from_millis(300)).await?);
+    access_token(manager.authenticate(&handle).await);
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+/// Refuses to work when it is told to.
+#[derive(Default)]
+struct Flaky {
+    store: MemorySessionStore,
+    down: AtomicBool,
+    /// Down from the next write on.
+    falling: AtomicBool,
+}
+
+impl Flaky {
+    fn up(&self) -> io::Result<()> {
+        if self.down.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+impl SessionStore for Flaky {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        self.up()?;
+        self.store.load(key).await
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.up()?;
+        self.store.create(key, sealed, lifetime).await
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        if self.falling.swap(false, Ordering::SeqCst) {
+            self.down.store(true, Ordering::SeqCst);
+        }
+        self.up()?;
+        self.store.replace(key, version, sealed, lifetime).await
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        self.up()?;
+        self.store.remove(key, tombstone).await
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        self.up()?;
+        self.store.lock(key, owner, lease).await
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        self.up()?;
+        self.store.unlock(key, owner).await
+    }
+}
+
+/// Tries again for as long as nobody can tell.
+async fn known<S: SessionStore + 'static>(manager: &SessionManager<S>, handle: &SessionHandle) -> SessionState {
+    loop {
+        match manager.authenticate(handle).await {
+            SessionState::TemporarilyUnknown(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            state => return state,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_loses_no_session() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Flaky::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+
+    store.down.store(true, Ordering::SeqCst);
+    let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
+    assert!(matches!(error.kind(), ErrorKind::Store) && error.is_transient());
+    assert!(manager.sign_out(&handle, None).await.is_err_and(|error| error.is_transient()));
+    let rejected = manager.sign_in(app.login().await?).await.unwrap_err();
+    assert!(matches!(rejected.error().kind(), ErrorKind::Store));
+    let parts = rejected.recover()?;
+    store.down.store(false, Ordering::SeqCst);
+    manager.sign_in(parts).await?;
+
+    // It goes away with the new pair in the process alone. That is longer than WorkOS replays the old one.
+    app.expire();
+    store.falling.store(true, Ordering::SeqCst);
+    let state = manager.authenticate(&handle).await;
+    assert!(matches!(state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+    app.clock.advance(Duration::from_secs(60));
+    store.down.store(false, Ordering::SeqCst);
+    let mine = known(&manager, &handle).await;
+    let others = known(&app.manager(Arc::clone(&store))?, &handle).await;
+    assert_eq!(access_token(mine), access_token(others));
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+/// Takes its time, differently with each seed.
+struct Jittery {
+    store: MemorySessionStore,
+    state: AtomicU64,
+}
+
+impl Jittery {
+    fn new(seed: u64) -> Self {
+        Self { store: MemorySessionStore::new(), state: AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1) }
+    }
+
+    fn next(&self) -> u64 {
+        let step = |state: u64| state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let state = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| Some(step(state)));
+        state.unwrap_or_default() >> 33
+    }
+
+    async fn dawdle(&self) {
+        match self.next() % 4 {
+            0 => {}
+            1 => tokio::time::sleep(Duration::from_micros(self.next() % 3_000)).await,
+            _ => {
+                for _ in 0..self.next() % 20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+}
+
+impl SessionStore for Jittery {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        self.dawdle().await;
+        let held = self.store.load(key).await;
+        self.dawdle().await;
+        held
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.store.create(key, sealed, lifetime).await
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.dawdle().await;
+        let replaced = self.store.replace(key, version, sealed, lifetime).await;
+        self.dawdle().await;
+        replaced
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        self.dawdle().await;
+        let removed = self.store.remove(key, tombstone).await;
+        self.dawdle().await;
+        removed
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        self.dawdle().await;
+        self.store.lock(key, owner, lease).await
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        self.dawdle().await;
+        self.store.unlock(key, owner).await
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_during_a_refresh_stays_signed_out() -> Outcome {
+    let app = Application::start().await?;
+    let outcomes = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let (first, second) = (app.client()?, app.client()?);
+    let verifiers = (first.verifier(), second.verifier());
+    for seed in 0..1_000 {
+        let store = Arc::new(Jittery::new(seed));
+        let here = SessionManager::new(first.clone(), Arc::clone(&store)).verifier(verifiers.0.clone());
+        let there = SessionManager::new(second.clone(), Arc::clone(&store)).verifier(verifiers.1.clone());
+        let handle = here.sign_in(app.login().await?).await?;
+        app.expire();
+        let late = store.next() % 8_000;
+        let sign_out = async {
+            tokio::time::sleep(Duration::from_micros(late)).await;
+            let signing_out = if seed % 2 == 0 { &here } else { &there };
+            signing_out.sign_out(&handle, None).await
+        };
+        let (a, b, c, done) =
+            tokio::join!(here.authenticate(&handle), here.authenticate(&handle), there.authenticate(&handle), sign_out);
+        done?;
+        for state in [a, b, c] {
+            match state {
+                SessionState::Active(_) => outcomes[0].fetch_add(1, Ordering::SeqCst),
+                SessionState::SignedOut(SignedOut::Removed) => outcomes[1].fetch_add(1, Ordering::SeqCst),
+                // The one process refreshed what the other signed out.
+                SessionState::SignedOut(SignedOut::Ended(error)) if matches!(error.kind(), ErrorKind::SignedOut) => 0,
+                other => panic!("seed {seed}: {other:?}"),
+            };
+        }
+        for manager in [&here, &there] {
+            let state = manager.authenticate(&handle).await;
+            assert!(matches!(state, SessionState::SignedOut(SignedOut::Removed)), "seed {seed}: {state:?}");
+        }
+    }
+    let [active, signed_out] = outcomes.map(AtomicUsize::into_inner);
+    assert!(active > 100 && signed_out > 100, "both come before the other often: {active} and {signed_out}");
+    Ok(())
+}
