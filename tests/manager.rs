@@ -1,8 +1,11 @@
 //! Sessions in a store: one refresh for all who use it, and nobody comes back after a sign-out.
 
+#[path = "support/sign_out.rs"]
+mod sign_out;
+
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -476,109 +479,14 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
     Ok(())
 }
 
-/// Takes its time, differently with each seed.
-struct Jittery {
-    store: MemorySessionStore,
-    state: AtomicU64,
-}
-
-impl Jittery {
-    fn new(seed: u64) -> Self {
-        Self { store: MemorySessionStore::new(), state: AtomicU64::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1) }
-    }
-
-    fn next(&self) -> u64 {
-        let step = |state: u64| state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let state = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| Some(step(state)));
-        state.unwrap_or_default() >> 33
-    }
-
-    async fn dawdle(&self) {
-        match self.next() % 4 {
-            0 => {}
-            1 => tokio::time::sleep(Duration::from_micros(self.next() % 3_000)).await,
-            _ => {
-                for _ in 0..self.next() % 20 {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-    }
-}
-
-impl SessionStore for Jittery {
-    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
-        self.dawdle().await;
-        let held = self.store.load(key).await;
-        self.dawdle().await;
-        held
-    }
-
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.store.create(key, sealed, lifetime).await
-    }
-
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.dawdle().await;
-        let replaced = self.store.replace(key, version, sealed, lifetime).await;
-        self.dawdle().await;
-        replaced
-    }
-
-    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
-        self.dawdle().await;
-        let removed = self.store.remove(key, tombstone).await;
-        self.dawdle().await;
-        removed
-    }
-
-    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        self.dawdle().await;
-        self.store.lock(key, owner, lease).await
-    }
-
-    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
-        self.dawdle().await;
-        self.store.unlock(key, owner).await
-    }
-}
-
 #[tokio::test]
 async fn a_sign_out_during_a_refresh_stays_signed_out() -> Outcome {
     let app = Application::start().await?;
-    let outcomes = [AtomicUsize::new(0), AtomicUsize::new(0)];
-    let (first, second) = (app.client()?, app.client()?);
-    let verifiers = (first.verifier(), second.verifier());
-    for seed in 0..1_000 {
-        let store = Arc::new(Jittery::new(seed));
-        let here = SessionManager::new(first.clone(), Arc::clone(&store)).verifier(verifiers.0.clone());
-        let there = SessionManager::new(second.clone(), Arc::clone(&store)).verifier(verifiers.1.clone());
-        let handle = here.sign_in(app.login().await?).await?;
+    let processes = [app.client()?, app.client()?];
+    sign_out::interleave(&processes, Arc::new(MemorySessionStore::new()), async || {
+        let response = app.login().await?;
         app.expire();
-        let late = store.next() % 8_000;
-        let sign_out = async {
-            tokio::time::sleep(Duration::from_micros(late)).await;
-            let signing_out = if seed % 2 == 0 { &here } else { &there };
-            signing_out.sign_out(&handle, None).await
-        };
-        let (a, b, c, done) =
-            tokio::join!(here.authenticate(&handle), here.authenticate(&handle), there.authenticate(&handle), sign_out);
-        done?;
-        for state in [a, b, c] {
-            match state {
-                SessionState::Active(_) => outcomes[0].fetch_add(1, Ordering::SeqCst),
-                SessionState::SignedOut(SignedOut::Removed) => outcomes[1].fetch_add(1, Ordering::SeqCst),
-                // The one process refreshed what the other signed out.
-                SessionState::SignedOut(SignedOut::Ended(error)) if matches!(error.kind(), ErrorKind::SignedOut) => 0,
-                other => panic!("seed {seed}: {other:?}"),
-            };
-        }
-        for manager in [&here, &there] {
-            let state = manager.authenticate(&handle).await;
-            assert!(matches!(state, SessionState::SignedOut(SignedOut::Removed)), "seed {seed}: {state:?}");
-        }
-    }
-    let [active, signed_out] = outcomes.map(AtomicUsize::into_inner);
-    assert!(active > 100 && signed_out > 100, "both come before the other often: {active} and {signed_out}");
-    Ok(())
+        Ok(response)
+    })
+    .await
 }

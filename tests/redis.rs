@@ -1,0 +1,350 @@
+//! Sessions in a real Redis: several processes, a process that is killed, a Redis that is killed.
+//!
+//! It needs Debian's `redis-server`, so it runs where `WORKOS_REDIS` is set, and there it must run.
+
+#[path = "support/sign_out.rs"]
+mod sign_out;
+
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use workos_auth::testing::{AuthKit, Fault, TestUser, check_session_store};
+use workos_auth::{
+    AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
+    RedisSessionStore, SessionHandle, SessionManager, SessionState,
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
+
+const AUTHENTICATE: &str = "/user_management/authenticate";
+const PROCESSES: usize = 4;
+const TASKS: usize = 250;
+/// What a lock is leased for.
+const LEASE: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let child = arguments.iter().position(|argument| argument == "--child");
+    if child.is_none() && std::env::var_os("WORKOS_REDIS").is_none() {
+        println!("SKIPPED: set WORKOS_REDIS where redis-server is installed");
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| match child {
+        Some(at) => runtime.block_on(work(&arguments[at + 1], &arguments[at + 2])),
+        None => runtime.block_on(run()),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("redis failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Outcome {
+    let authkit = AuthKit::builder().user(TestUser::new("ada@example.com").password("correct horse")).start().await?;
+    let redis = Redis::start()?;
+    check_session_store(RedisSessionStore::connect(&redis.url())?).await?;
+    println!("the store keeps every rule");
+    unreachable_redis().await?;
+    one_refresh(&authkit, &redis).await?;
+    killed_process(&authkit, &redis).await?;
+    let processes = [client(authkit.base_url())?, client(authkit.base_url())?];
+    let door = client(authkit.base_url())?;
+    sign_out::interleave(&processes, RedisSessionStore::connect(&redis.url())?, async || {
+        expired(&authkit, &door).await
+    })
+    .await?;
+    killed_redis(redis).await
+}
+
+fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
+    Client::builder().client_id("client_test_authkit").api_key("sk_test_authkit").base_url(base_url).build()
+}
+
+async fn login(door: &ConfidentialClient) -> Result<AuthenticationResponse, Error> {
+    let grant = door.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
+    grant.send().await?.complete()
+}
+
+/// A login whose access token is from another time.
+async fn expired(authkit: &AuthKit, door: &ConfidentialClient) -> Outcome<AuthenticationResponse> {
+    authkit.set_skew(SignedDuration::from_secs(-400));
+    let response = login(door).await;
+    authkit.set_skew(SignedDuration::ZERO);
+    Ok(response?)
+}
+
+/// A Redis that forgets nothing it has acknowledged, on a free port of this machine.
+struct Redis {
+    server: Child,
+    port: u16,
+    directory: PathBuf,
+}
+
+impl Redis {
+    fn start() -> Outcome<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let directory = std::env::temp_dir().join(format!("workos-auth-redis-{port}"));
+        fs::create_dir_all(&directory)?;
+        let server = Self::serve(port, &directory)?;
+        Ok(Self { server, port, directory })
+    }
+
+    fn serve(port: u16, directory: &Path) -> Outcome<Child> {
+        let server = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .arg(directory)
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("redis-server: {error}"))?;
+        let patience = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if Instant::now() > patience {
+                return Err("redis-server does not listen".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    fn kill(&mut self) -> Outcome {
+        self.server.kill()?;
+        self.server.wait()?;
+        Ok(())
+    }
+
+    fn restart(&mut self) -> Outcome {
+        self.server = Self::serve(self.port, &self.directory)?;
+        Ok(())
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        drop(self.kill());
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+/// Another process of the application.
+struct Process {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(authkit: &AuthKit, redis: &Redis) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--child", authkit.base_url(), &redis.url()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdin = child.stdin.take().ok_or("no stdin")?;
+        let stdout = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+        let mut process = Self { child, stdin, stdout };
+        process.answer()?;
+        Ok(process)
+    }
+
+    fn ask(&mut self, tasks: usize, handle: &SessionHandle) -> Outcome {
+        writeln!(self.stdin, "{tasks} {}", handle.expose_secret())?;
+        Ok(self.stdin.flush()?)
+    }
+
+    fn answer(&mut self) -> Outcome<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        if line.is_empty() { Err("a process is gone".into()) } else { Ok(line.trim_end().to_owned()) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What a child does: a line in is how many tasks authenticate which session, a line out is what all of them got.
+async fn work(base_url: &str, redis_url: &str) -> Outcome {
+    let manager = SessionManager::new(client(base_url)?, RedisSessionStore::connect(redis_url)?);
+    say("ready")?;
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let (tasks, handle) = line.split_once(' ').ok_or("not understood")?;
+        let mut group = JoinSet::new();
+        for _ in 0..tasks.parse()? {
+            let (manager, handle) = (manager.clone(), SessionHandle::new(handle));
+            group.spawn(async move {
+                match manager.authenticate(&handle).await {
+                    SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
+                    other => format!("{other:?}"),
+                }
+            });
+        }
+        let results = group.join_all().await;
+        let different: BTreeSet<String> = results.iter().cloned().collect();
+        say(&format!("{} {}", results.len(), different.into_iter().collect::<Vec<_>>().join(" ")))?;
+    }
+    Ok(())
+}
+
+fn say(line: &str) -> Outcome {
+    println!("{line}");
+    Ok(std::io::stdout().flush()?)
+}
+
+/// Nothing of an address gets into an error.
+async fn unreachable_redis() -> Outcome {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let store = RedisSessionStore::connect(&format!("redis://user:hunter2@127.0.0.1:{port}/"))?;
+    let manager = SessionManager::new(client("http://127.0.0.1:9")?, store);
+    let state = manager.authenticate(&SessionHandle::new("handle")).await;
+    let SessionState::TemporarilyUnknown(error) = &state else { return Err(format!("unreachable: {state:?}").into()) };
+    let text = format!("{state:?} {manager:?} {}", error.source().map(ToString::to_string).unwrap_or_default());
+    let told = matches!(error.kind(), ErrorKind::Store) && text.contains("Redis can't be reached");
+    if told && !text.contains("hunter2") { Ok(()) } else { Err(format!("an error told {text}").into()) }
+}
+
+async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {
+    let door = client(authkit.base_url())?;
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
+    let mut processes = Vec::new();
+    for _ in 0..PROCESSES {
+        processes.push(Process::start(authkit, redis)?);
+    }
+    let handle = manager.sign_in(expired(authkit, &door).await?).await?;
+    let before = authkit.requests_to(AUTHENTICATE);
+    for process in &mut processes {
+        process.ask(TASKS, &handle)?;
+    }
+    let answers =
+        tokio::task::block_in_place(|| processes.iter_mut().map(Process::answer).collect::<Outcome<Vec<_>>>())?;
+    let requests = authkit.requests_to(AUTHENTICATE) - before;
+    let different: BTreeSet<&str> = answers.iter().map(String::as_str).collect();
+    println!("{PROCESSES} processes of {TASKS} tasks: {requests} refresh, {} different results", different.len());
+    let answer = answers.first().ok_or("no answer")?;
+    let token = answer.strip_prefix("250 ").filter(|token| token.starts_with("eyJ") && !token.contains(' '));
+    if requests == 1 && different.len() == 1 && token.is_some() { Ok(()) } else { Err(format!("{answers:?}").into()) }
+}
+
+async fn killed_process(authkit: &AuthKit, redis: &Redis) -> Outcome {
+    let door = client(authkit.base_url())?;
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
+    // It dies once before WorkOS has done anything, and once with a new pair that it never wrote.
+    for fault in [Fault::Stall, Fault::Slow(Duration::from_secs(60))] {
+        let (mut victim, mut other) = (Process::start(authkit, redis)?, Process::start(authkit, redis)?);
+        let handle = manager.sign_in(expired(authkit, &door).await?).await?;
+        let before = (authkit.requests_to(AUTHENTICATE), authkit.refreshes());
+        authkit.inject(AUTHENTICATE, fault, 1);
+        victim.ask(TASKS, &handle)?;
+        while authkit.requests_to(AUTHENTICATE) == before.0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        let start = Instant::now();
+        other.ask(TASKS, &handle)?;
+        sleep(Duration::from_millis(500)).await;
+        victim.child.kill()?;
+        victim.child.wait()?;
+        let answer = tokio::task::block_in_place(|| other.answer())?;
+        let (took, requests) = (start.elapsed(), authkit.requests_to(AUTHENTICATE) - before.0);
+        let rotations = authkit.refreshes() - before.1;
+        println!(
+            "killed with the lock ({fault:?}): the others went on after {took:.1?}, {requests} requests, {rotations} rotation"
+        );
+        if !answer.starts_with("250 eyJ") || took > LEASE + Duration::from_secs(2) || requests != 2 || rotations != 1 {
+            return Err(format!("after the kill: {answer}").into());
+        }
+        authkit.heal();
+    }
+    Ok(())
+}
+
+async fn killed_redis(mut redis: Redis) -> Outcome {
+    const SESSIONS: usize = 40;
+    // Tokens so short that each session is refreshed over and over.
+    let ada = TestUser::new("ada@example.com").password("correct horse");
+    let authkit = AuthKit::builder().user(ada).access_token_lifetime(Duration::from_secs(3)).start().await?;
+    let door = client(authkit.base_url())?;
+    let mut managers = Vec::new();
+    for _ in 0..2 {
+        managers.push(SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?));
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    let mut handles = Vec::new();
+    for session in 0..SESSIONS {
+        handles.push(managers[session % 2].sign_in(login(&door).await?).await?);
+    }
+    for (number, manager) in managers.iter().cycle().take(2 * SESSIONS).enumerate() {
+        let handle = SessionHandle::new(handles[number / 2].expose_secret());
+        let (manager, stop, door) = (manager.clone(), Arc::clone(&stop), door.clone());
+        tasks.spawn(async move {
+            let (mut active, mut unknown, mut acknowledged) = (0_u32, 0_u32, Vec::new());
+            while !stop.load(Ordering::SeqCst) {
+                match manager.authenticate(&handle).await {
+                    SessionState::Active(_) => active += 1,
+                    SessionState::TemporarilyUnknown(error) if matches!(error.kind(), ErrorKind::Store) => unknown += 1,
+                    other => return Err(format!("session {number}: {other:?}")),
+                }
+                // Some sign in meanwhile: what was acknowledged must not be lost either.
+                if number % 8 == 0
+                    && let Ok(response) = login(&door).await
+                    && let Ok(handle) = manager.sign_in(response).await
+                {
+                    acknowledged.push(handle);
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+            Ok((active, unknown, acknowledged))
+        });
+    }
+    for _ in 0..3 {
+        sleep(Duration::from_secs(2)).await;
+        redis.kill()?;
+        sleep(Duration::from_secs(1)).await;
+        tokio::task::block_in_place(|| redis.restart())?;
+    }
+    sleep(Duration::from_secs(2)).await;
+    stop.store(true, Ordering::SeqCst);
+    let (mut active, mut unknown) = (0, 0);
+    while let Some(task) = tasks.join_next().await {
+        let (was_active, was_unknown, acknowledged) = task??;
+        active += was_active;
+        unknown += was_unknown;
+        handles.extend(acknowledged);
+    }
+    let fresh = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?);
+    for (number, handle) in handles.iter().enumerate() {
+        let state = fresh.authenticate(handle).await;
+        if !matches!(state, SessionState::Active(_)) {
+            return Err(format!("acknowledged session {number} after the restarts: {state:?}").into());
+        }
+    }
+    println!(
+        "Redis killed 3 times: {active} active, {unknown} unknown, {} sessions acknowledged and none lost, {} refreshes",
+        handles.len(),
+        authkit.refreshes()
+    );
+    if unknown == 0 || handles.len() == SESSIONS { Err("nobody noticed: this tests nothing".into()) } else { Ok(()) }
+}
