@@ -114,6 +114,7 @@ mod credentials;
 mod device;
 mod envelope;
 mod error;
+mod handlers;
 mod id;
 #[cfg(feature = "loopback")]
 mod loopback;
@@ -158,6 +159,7 @@ pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
 pub use error::{
     ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, SealError, TokenError,
 };
+pub use handlers::{FinishedLogin, LoginHandlers, ResponseHeaders};
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
     GroupId, InvitationId, MagicAuthId, OrganizationId, OrganizationMembershipId, PasswordResetId, PhoneNumber,
@@ -184,8 +186,8 @@ pub use secret::{
 #[cfg(feature = "redis")]
 pub use session::RedisSessionStore;
 pub use session::{
-    ActiveSession, KeptSession, MemorySessionStore, RefreshError, Session, SessionCookie, SessionManager, SessionParts,
-    SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
+    ActiveSession, CookieSessions, KeptSession, MemorySessionStore, RefreshError, Session, SessionCookie, SessionLayer,
+    SessionManager, SessionParts, SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
 };
 pub use sso::{AccessTokenClient, ConnectionSelector, SsoAuthorization, SsoExchange, SsoLogin, SsoSession};
 pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};

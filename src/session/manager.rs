@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::state::{ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, need};
+use super::state::{ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, need};
 use super::store::{SessionStore, StoredSession};
 use super::{RefreshError, Session, SessionParts, cookie};
 use crate::authenticate::Rejected;
@@ -19,7 +19,7 @@ use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::secret::SessionHandle;
-use crate::token::{TokenCheck, TokenVerifier};
+use crate::token::TokenVerifier;
 use crate::wire;
 
 /// How long a session is kept after its last refresh.
@@ -197,14 +197,18 @@ impl<S: SessionStore + 'static> SessionManager<S> {
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
-        let loaded = self.load(handle).await;
+        let session = match self.load(handle).await {
+            Ok(loaded) => Some(loaded.session),
+            // Nothing is written for whoever makes handles up.
+            Err(Stop::SignedOut(SignedOut::NotFound | SignedOut::Removed)) => return Ok(None),
+            Err(Stop::SignedOut(_)) => None,
+            Err(Stop::Unknown(error)) => return Err(error),
+        };
         self.store.remove(&key(handle), TOMBSTONE).await.map_err(Error::session_store)?;
-        let Ok(Loaded { session, .. }) = loaded else { return Ok(None) };
-        Ok(match session.check(&self.verifier).await {
-            Ok(TokenCheck::Active(token)) => Some(session.sign_out(&token, return_to)),
-            Ok(TokenCheck::Expired(token)) => Some(session.sign_out(&token, return_to)),
-            Err(_) => None,
-        })
+        match session {
+            Some(session) => Ok(goodbye(session, &self.verifier, return_to).await),
+            None => Ok(None),
+        }
     }
 
     /// Ends all sessions of a user at WorkOS, and says how many.

@@ -1,6 +1,8 @@
 //! Sessions: checked, refreshed once for everybody, sealed into a cookie.
 
 mod cookie;
+mod cookie_sessions;
+mod layer;
 mod manager;
 mod refresh;
 mod seal;
@@ -13,6 +15,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub use cookie::SessionCookie;
+pub use cookie_sessions::CookieSessions;
+pub use layer::SessionLayer;
 pub use manager::SessionManager;
 pub(crate) use refresh::Flights;
 pub use refresh::{KeptSession, RefreshError};

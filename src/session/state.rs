@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use url::Url;
 
 use super::{RefreshError, Session, SessionParts};
 use crate::error::{Error, ErrorKind, TokenError};
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, RedirectUri};
 use crate::model::{AuthenticationMethod, Impersonator, User};
 use crate::secret::AccessToken;
 use crate::token::{TokenCheck, TokenVerifier, VerifiedToken};
@@ -253,4 +254,17 @@ pub(super) async fn fresh<K>(session: Session<K>, verifier: &TokenVerifier) -> R
 
 pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> ActiveSession {
     ActiveSession { parts: Arc::new(session.into_parts()), token }
+}
+
+/// Ends a session here, and gives the URL that ends it at WorkOS where its name is known for certain.
+pub(super) async fn goodbye<K>(
+    session: Session<K>,
+    verifier: &TokenVerifier,
+    return_to: Option<&RedirectUri>,
+) -> Option<Url> {
+    match session.check(verifier).await {
+        Ok(TokenCheck::Active(token)) => Some(session.sign_out(&token, return_to)),
+        Ok(TokenCheck::Expired(token)) => Some(session.sign_out(&token, return_to)),
+        Err(_) => None,
+    }
 }

@@ -1,0 +1,295 @@
+//! The handlers of a login over `http` types, for any web framework.
+
+use std::fmt;
+
+use cookie::Cookie;
+use http::header::{ALLOW, CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, VARY};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use url::form_urlencoded;
+
+use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
+use crate::client::ConfidentialClient;
+use crate::credentials::Confidential;
+use crate::error::Error;
+use crate::id::{OrganizationId, RedirectUri, ReturnPath};
+use crate::model::User;
+use crate::parking::{LoginCookies, Parking};
+use crate::pkce::Callback;
+use crate::session::{ActiveSession, SessionLayer, SessionState, SwitchError};
+
+/// The parameter of the login's address that says where the user goes afterwards.
+const RETURN_TO: &str = "return_to";
+
+/// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
+///
+/// `L` is what keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::CookieSessions).
+/// Every answer carries `Cache-Control: no-store` and `Vary: Cookie` itself.
+///
+/// ```
+/// use workos_auth::testing::AuthKit;
+/// use workos_auth::{
+///     Client, CookiePassword, LoginHandlers, MemorySessionStore, Parking, RedirectUri, SessionManager, SessionState,
+/// };
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = Client::builder()
+/// #     .client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()?;
+/// let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+/// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
+/// let redirect_uri = RedirectUri::new("http://127.0.0.1:8080/callback")?;
+/// let handlers = LoginHandlers::new(client, sessions, parking, redirect_uri);
+///
+/// // GET /login?return_to=/inbox
+/// let (request, ()) = http::Request::get("/login?return_to=/inbox").body(())?.into_parts();
+/// let response = handlers.begin_login(&request)?;
+/// assert_eq!(response.status(), 302);
+///
+/// // GET /inbox
+/// let (request, ()) = http::Request::get("/inbox").body(())?.into_parts();
+/// let (state, headers) = handlers.authenticate(&request).await;
+/// assert!(matches!(state, SessionState::SignedOut(_)));
+/// let mut response = http::Response::new("Please sign in.");
+/// headers.add_to(response.headers_mut());
+/// # Ok(())
+/// # }
+/// ```
+pub struct LoginHandlers<L> {
+    client: ConfidentialClient,
+    sessions: L,
+    parking: Parking,
+    redirect_uri: RedirectUri,
+    after_logout: Option<RedirectUri>,
+}
+
+/// A login that has just been finished.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "its response signs the user in"]
+pub struct FinishedLogin {
+    /// Who signed in.
+    pub user: User,
+    /// Where the user goes now: what the login began with, or `/`.
+    pub return_path: ReturnPath,
+    /// What to answer: to the return path, with the session's cookie and without the login's.
+    pub response: Response<()>,
+}
+
+/// Headers that go with the answer to a request whose session was asked for, whatever it is.
+#[derive(Debug)]
+#[must_use = "the session may have a new cookie: add them to the answer"]
+pub struct ResponseHeaders(HeaderMap);
+
+impl ResponseHeaders {
+    /// Adds them to an answer. What it has already stays, but its `Cache-Control` is replaced.
+    pub fn add_to(self, headers: &mut HeaderMap) {
+        headers.remove(CACHE_CONTROL);
+        for (name, value) in &self.0 {
+            headers.append(name, value.clone());
+        }
+    }
+
+    fn new(cookie: Option<Cookie<'static>>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(VARY, HeaderValue::from_static("Cookie"));
+        if let Some(cookie) = cookie {
+            set_cookie(&mut headers, &cookie);
+        }
+        Self(headers)
+    }
+}
+
+impl<L> LoginHandlers<L> {
+    /// Handlers for an application whose callback is at `redirect_uri`. The logins that are under way are sealed into cookies
+    /// with `parking`.
+    #[must_use]
+    pub fn new(client: ConfidentialClient, sessions: L, parking: Parking, redirect_uri: RedirectUri) -> Self
+    where
+        L: SessionLayer,
+    {
+        Self { client, sessions, parking, redirect_uri, after_logout: None }
+    }
+
+    /// Where WorkOS sends the browser after a logout; it must be registered there. Unless given, WorkOS decides.
+    #[must_use]
+    pub fn after_logout(mut self, return_to: RedirectUri) -> Self {
+        self.after_logout = Some(return_to);
+        self
+    }
+
+    /// What keeps the sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &L {
+        &self.sessions
+    }
+
+    /// Begins a login with AuthKit: `Location` and `Set-Cookie`. The request's `return_to` parameter says where the user goes
+    /// afterwards; anything but a path of this application is passed over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn begin_login(&self, request: &Parts) -> Result<Response<()>, Error> {
+        self.begin_login_with(request, AuthorizationBuilder::authkit)
+    }
+
+    /// Begins a login with another target, or with more to say about it.
+    ///
+    /// ```
+    /// # fn run<L>(handlers: workos_auth::LoginHandlers<L>, request: http::request::Parts) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::ScreenHint;
+    ///
+    /// let response =
+    ///     handlers.begin_login_with(&request, |login| login.authkit().screen_hint(ScreenHint::SignUp))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`begin_login`](Self::begin_login).
+    pub fn begin_login_with<T: Target>(
+        &self,
+        request: &Parts,
+        target: impl FnOnce(AuthorizationBuilder<Confidential, NoTarget>) -> AuthorizationBuilder<Confidential, T>,
+    ) -> Result<Response<()>, Error> {
+        let mut login = target(self.client.authorize(self.redirect_uri.clone()));
+        if let Some(path) = return_path(request) {
+            login = login.return_path(path);
+        }
+        let session = login.begin()?;
+        let location = session.url().to_string();
+        let cookies = LoginCookies::from_header(&cookie_header(request)).begin(&self.parking, session)?;
+        redirect(StatusCode::FOUND, &location, &cookies)
+    }
+
+    /// Finishes a login with its callback. Whatever session the browser had before is signed out here.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) or [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the
+    /// callback belongs to no login of this browser, or the login was refused: nobody is signed in or out, and a login that is under
+    /// way goes on. [`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished) when WorkOS wants a step that AuthKit's pages
+    /// don't take; else as [`CodeExchange::send`](crate::CodeExchange::send), or the store's.
+    pub async fn finish_login(&self, request: &Parts) -> Result<FinishedLogin, Error>
+    where
+        L: SessionLayer,
+    {
+        let callback = Callback::from_query(request.uri.query().unwrap_or_default())?;
+        let cookies = cookie_header(request);
+        let (login, cleared) =
+            LoginCookies::from_header(&cookies).resume(&self.parking, &self.client, &self.redirect_uri, &callback)?;
+        let return_path = login.return_path().cloned().map_or_else(|| ReturnPath::new("/"), Ok)?;
+        let response = login.exchange(callback)?.send().await?.complete()?;
+        let user = response.user.clone();
+        let session = self.sessions.sign_in(response.into(), &self.redirect_uri).await?;
+        if let Some(before) = value(&cookies, &self.sessions.cookie_name(&self.redirect_uri)) {
+            // The new session is what counts; what is left of the old one ends in its own time.
+            drop(self.sessions.sign_out(&before, None, &self.redirect_uri).await);
+        }
+        let response = redirect(StatusCode::SEE_OTHER, return_path.as_str(), &[session, cleared])?;
+        Ok(FinishedLogin { user, return_path, response })
+    }
+
+    /// Says whether the request's user is signed in, and what headers to add to the answer.
+    pub async fn authenticate(&self, request: &Parts) -> (SessionState, ResponseHeaders)
+    where
+        L: SessionLayer,
+    {
+        let sealed = self.cookie(request);
+        let (state, cookie) =
+            self.sessions.authenticate(sealed.as_deref().unwrap_or_default(), &self.redirect_uri).await;
+        // There is nothing to clear where nothing was.
+        (state, ResponseHeaders::new(cookie.filter(|_| sealed.is_some())))
+    }
+
+    /// Exchanges the session's tokens for those of another organization of its user, and says what headers to add to the
+    /// answer, in both cases.
+    pub async fn switch_organization(
+        &self,
+        request: &Parts,
+        id: OrganizationId,
+    ) -> (Result<ActiveSession, SwitchError>, ResponseHeaders)
+    where
+        L: SessionLayer,
+    {
+        let sealed = self.cookie(request).unwrap_or_default();
+        let (outcome, cookie) = self.sessions.switch_organization(&sealed, id, &self.redirect_uri).await;
+        (outcome, ResponseHeaders::new(cookie))
+    }
+
+    /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there. A request that isn't a
+    /// `POST` is answered with 405, since any page can make a browser send others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there. Let the user try again.
+    pub async fn logout(&self, request: &Parts) -> Result<Response<()>, Error>
+    where
+        L: SessionLayer,
+    {
+        if request.method != Method::POST {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            ResponseHeaders::new(None).add_to(response.headers_mut());
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return Ok(response);
+        }
+        let sealed = self.cookie(request).unwrap_or_default();
+        let (url, cookie) = self.sessions.sign_out(&sealed, self.after_logout.as_ref(), &self.redirect_uri).await?;
+        let location = match (&url, &self.after_logout) {
+            (Some(url), _) => url.as_str(),
+            (None, Some(return_to)) => return_to.as_str(),
+            (None, None) => "/",
+        };
+        redirect(StatusCode::SEE_OTHER, location, &[cookie])
+    }
+
+    fn cookie(&self, request: &Parts) -> Option<String>
+    where
+        L: SessionLayer,
+    {
+        value(&cookie_header(request), &self.sessions.cookie_name(&self.redirect_uri))
+    }
+}
+
+impl<L> fmt::Debug for LoginHandlers<L> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LoginHandlers").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}
+
+fn return_path(request: &Parts) -> Option<ReturnPath> {
+    let query = request.uri.query().unwrap_or_default();
+    let (_, path) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == RETURN_TO)?;
+    ReturnPath::new(path).ok()
+}
+
+/// All cookies of a request; HTTP/2 may send them one by one (RFC 9113 §8.2.3).
+fn cookie_header(request: &Parts) -> String {
+    let values = request.headers.get_all(COOKIE).iter();
+    values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join("; ")
+}
+
+fn value(cookies: &str, name: &str) -> Option<String> {
+    let mut cookies = Cookie::split_parse(cookies).filter_map(Result::ok);
+    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+}
+
+fn redirect(status: StatusCode, location: &str, cookies: &[Cookie<'static>]) -> Result<Response<()>, Error> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    ResponseHeaders::new(None).add_to(response.headers_mut());
+    let location = HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
+    response.headers_mut().insert(LOCATION, location);
+    for cookie in cookies {
+        set_cookie(response.headers_mut(), cookie);
+    }
+    Ok(response)
+}
+
+fn set_cookie(headers: &mut HeaderMap, cookie: &Cookie<'static>) {
+    // Names and values are made here, of ASCII alone.
+    if let Ok(mut value) = HeaderValue::from_str(&cookie.to_string()) {
+        value.set_sensitive(true);
+        headers.append(SET_COOKIE, value);
+    }
+}

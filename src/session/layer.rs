@@ -1,0 +1,167 @@
+//! What keeps sessions, as the handlers of a login see it: a cookie's value comes in, a cookie goes out.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use ::cookie::time::Duration;
+use ::cookie::{Cookie, SameSite};
+use url::Url;
+
+use super::state::{ActiveSession, SessionState, SwitchError};
+use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
+use crate::authenticate::Rejected;
+use crate::error::Error;
+use crate::id::{OrganizationId, RedirectUri};
+use crate::secret::SessionHandle;
+use crate::wire;
+
+/// The cookie of a [`SessionManager`]'s handle.
+const NAME: &str = "workos-session";
+const HOST_NAME: &str = "__Host-workos-session";
+/// What browsers keep at most; the store says how long a session lives.
+const MAX_AGE: Duration = Duration::days(400);
+
+/// What keeps sessions for [`LoginHandlers`](crate::LoginHandlers): a [`SessionManager`] or [`CookieSessions`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` keeps no sessions",
+    label = "needs a `SessionManager` or `CookieSessions`",
+    note = "make one with `SessionManager::new(client, store)` or `CookieSessions::new(client, cookie)`"
+)]
+pub trait SessionLayer: Layer {}
+
+impl<S: SessionStore + 'static> SessionLayer for SessionManager<S> {}
+impl SessionLayer for CookieSessions {}
+
+use sealed::Layer;
+
+mod sealed {
+    use super::{
+        ActiveSession, Cookie, Cow, Error, Future, OrganizationId, RedirectUri, Rejected, SessionParts, SessionState,
+        SwitchError, Url,
+    };
+
+    type SetCookie = Option<Cookie<'static>>;
+
+    pub trait Layer: Send + Sync {
+        fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str>;
+
+        fn sign_in(
+            &self,
+            parts: SessionParts,
+            served_at: &RedirectUri,
+        ) -> impl Future<Output = Result<Cookie<'static>, Rejected<SessionParts>>> + Send;
+
+        fn authenticate(
+            &self,
+            value: &str,
+            served_at: &RedirectUri,
+        ) -> impl Future<Output = (SessionState, SetCookie)> + Send;
+
+        fn switch_organization(
+            &self,
+            value: &str,
+            id: OrganizationId,
+            served_at: &RedirectUri,
+        ) -> impl Future<Output = (Result<ActiveSession, SwitchError>, SetCookie)> + Send;
+
+        fn sign_out(
+            &self,
+            value: &str,
+            return_to: Option<&RedirectUri>,
+            served_at: &RedirectUri,
+        ) -> impl Future<Output = Result<(Option<Url>, Cookie<'static>), Error>> + Send;
+    }
+}
+
+impl Layer for CookieSessions {
+    fn cookie_name(&self, _: &RedirectUri) -> Cow<'_, str> {
+        Cow::Borrowed(self.cookie_name())
+    }
+
+    async fn sign_in(&self, parts: SessionParts, _: &RedirectUri) -> Result<Cookie<'static>, Rejected<SessionParts>> {
+        self.sign_in(parts)
+    }
+
+    async fn authenticate(&self, value: &str, _: &RedirectUri) -> (SessionState, Option<Cookie<'static>>) {
+        self.authenticate(value).await
+    }
+
+    async fn switch_organization(
+        &self,
+        value: &str,
+        id: OrganizationId,
+        _: &RedirectUri,
+    ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
+        self.switch_organization(value, id).await
+    }
+
+    async fn sign_out(
+        &self,
+        value: &str,
+        return_to: Option<&RedirectUri>,
+        _: &RedirectUri,
+    ) -> Result<(Option<Url>, Cookie<'static>), Error> {
+        Ok(self.sign_out(value, return_to).await)
+    }
+}
+
+impl<S: SessionStore + 'static> Layer for SessionManager<S> {
+    fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str> {
+        Cow::Borrowed(name(served_at))
+    }
+
+    async fn sign_in(
+        &self,
+        parts: SessionParts,
+        served_at: &RedirectUri,
+    ) -> Result<Cookie<'static>, Rejected<SessionParts>> {
+        let handle = self.sign_in(parts).await?;
+        Ok(cookie(wire::text(&handle).to_owned(), MAX_AGE, served_at))
+    }
+
+    async fn authenticate(&self, value: &str, served_at: &RedirectUri) -> (SessionState, Option<Cookie<'static>>) {
+        let state = self.authenticate(&SessionHandle::new(value)).await;
+        let over = matches!(state, SessionState::SignedOut(_));
+        (state, over.then(|| cleared(served_at)))
+    }
+
+    async fn switch_organization(
+        &self,
+        value: &str,
+        id: OrganizationId,
+        served_at: &RedirectUri,
+    ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
+        let outcome = self.switch_organization(&SessionHandle::new(value), id).await;
+        let over = matches!(outcome, Err(SwitchError::SignedOut(_)));
+        (outcome, over.then(|| cleared(served_at)))
+    }
+
+    async fn sign_out(
+        &self,
+        value: &str,
+        return_to: Option<&RedirectUri>,
+        served_at: &RedirectUri,
+    ) -> Result<(Option<Url>, Cookie<'static>), Error> {
+        let url = self.sign_out(&SessionHandle::new(value), return_to).await?;
+        Ok((url, cleared(served_at)))
+    }
+}
+
+/// With a prefix that binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), where it is served so.
+fn name(served_at: &RedirectUri) -> &'static str {
+    if served_at.is_secure() { HOST_NAME } else { NAME }
+}
+
+fn cleared(served_at: &RedirectUri) -> Cookie<'static> {
+    cookie(String::new(), Duration::ZERO, served_at)
+}
+
+fn cookie(value: String, max_age: Duration, served_at: &RedirectUri) -> Cookie<'static> {
+    Cookie::build((name(served_at), value))
+        .path("/")
+        .http_only(true)
+        .secure(served_at.is_secure())
+        .same_site(SameSite::Lax)
+        .max_age(max_age)
+        .build()
+}
