@@ -183,11 +183,16 @@ pub use secret::{
     PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, RefreshToken,
     ServerMessage, SessionHandle, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
+#[cfg(feature = "token-file")]
+pub use session::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use session::KeyringTokenStore;
 #[cfg(feature = "redis")]
 pub use session::RedisSessionStore;
 pub use session::{
-    ActiveSession, CookieSessions, KeptSession, MemorySessionStore, RefreshError, Session, SessionCookie, SessionLayer,
-    SessionManager, SessionParts, SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
+    ActiveSession, CookieSessions, KeptSession, MemorySessionStore, MemoryTokenStore, RefreshError, Session,
+    SessionCookie, SessionLayer, SessionManager, SessionParts, SessionState, SessionStore, SignedOut, StoredSession,
+    SwitchError, TokenSession, TokenStore,
 };
 pub use sso::{AccessTokenClient, ConnectionSelector, SsoAuthorization, SsoExchange, SsoLogin, SsoSession};
 pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};

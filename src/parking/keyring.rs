@@ -39,13 +39,7 @@ impl KeyringStore {
     }
 
     fn entry(&self, key: &str) -> io::Result<Entry> {
-        match Entry::new(&self.service, key) {
-            Err(Error::NoDefaultStore) => match keyring::v1::Entry::store_status() {
-                Ok(()) => Entry::new(&self.service, key).map_err(|error| failed(&error)),
-                Err(error) => Err(failed(error)),
-            },
-            other => other.map_err(|error| failed(&error)),
-        }
+        entry(&self.service, key)
     }
 
     fn take_now(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
@@ -82,8 +76,19 @@ impl PkceStore for KeyringStore {
     }
 }
 
+/// An entry of the application's default store, or else of the operating system's.
+pub(crate) fn entry(service: &str, key: &str) -> io::Result<Entry> {
+    match Entry::new(service, key) {
+        Err(Error::NoDefaultStore) => match keyring::v1::Entry::store_status() {
+            Ok(()) => Entry::new(service, key).map_err(|error| failed(&error)),
+            Err(error) => Err(failed(error)),
+        },
+        other => other.map_err(|error| failed(&error)),
+    }
+}
+
 /// The keyring's own words may hold what was kept in it.
-fn failed(error: &Error) -> io::Error {
+pub(crate) fn failed(error: &Error) -> io::Error {
     io::Error::other(match error {
         Error::NoDefaultStore => "there is no keyring",
         Error::NoStorageAccess(_) => "the keyring is locked or can't be reached",

@@ -2,7 +2,7 @@
 
 mod cookie;
 #[cfg(feature = "keyring")]
-mod keyring;
+pub(crate) mod keyring;
 mod store;
 
 use std::fmt;

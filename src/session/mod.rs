@@ -8,6 +8,7 @@ mod refresh;
 mod seal;
 mod state;
 mod store;
+mod tokens;
 
 use std::fmt;
 
@@ -24,6 +25,11 @@ pub use state::{ActiveSession, SessionState, SignedOut, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
 pub use store::{MemorySessionStore, SessionStore, StoredSession};
+#[cfg(feature = "token-file")]
+pub use tokens::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use tokens::KeyringTokenStore;
+pub use tokens::{MemoryTokenStore, TokenSession, TokenStore};
 
 use crate::api::ApiRequest;
 use crate::client::{Caller, Client};

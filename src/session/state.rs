@@ -236,7 +236,7 @@ pub(super) async fn need<K>(
 }
 
 /// Of tokens that live for a few seconds only the last quarter counts, or they would be refreshed all the time.
-fn is_short(token: &VerifiedToken, now: Timestamp, ahead: Duration) -> bool {
+pub(super) fn is_short(token: &VerifiedToken, now: Timestamp, ahead: Duration) -> bool {
     let between = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
     let expires_at = token.expires_at();
     let ahead = token.issued_at().map_or(ahead, |issued_at| ahead.min(between(issued_at, expires_at) / 4));

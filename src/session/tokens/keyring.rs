@@ -1,0 +1,80 @@
+//! The refresh token of a command line, in the operating system's keyring.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use keyring_core::{Entry, Error as KeyringError};
+
+use super::TokenStore;
+use super::lock::LockFile;
+use crate::error::Error;
+use crate::parking::keyring::{entry, failed};
+use crate::secret::RefreshToken;
+use crate::wire;
+
+/// Keeps a refresh token in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret
+/// Service. An application that has set a default store of `keyring-core` gets that one instead.
+///
+/// A keyring has no locks between processes, so that part is a file. A keyring may be locked, ask its user, or be missing,
+/// and is then an error. Calls block the thread.
+#[derive(Clone)]
+pub struct KeyringTokenStore {
+    service: String,
+    account: String,
+    lock: LockFile,
+}
+
+impl KeyringTokenStore {
+    /// Keeps the token under a service name, such as the application's own, and an account name, such as the environment's.
+    /// The lock file's directory must be the user's own; it is made (mode 0700 on Unix) if it isn't there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source.
+    pub fn new(
+        service: impl Into<String>,
+        account: impl Into<String>,
+        lock_file: impl Into<PathBuf>,
+    ) -> Result<Self, Error> {
+        let lock = LockFile::in_directory_of(lock_file.into()).map_err(Error::session_store)?;
+        Ok(Self { service: service.into(), account: account.into(), lock })
+    }
+
+    fn entry(&self) -> io::Result<Entry> {
+        entry(&self.service, &self.account)
+    }
+}
+
+impl TokenStore for KeyringTokenStore {
+    type Lock = File;
+
+    async fn lock(&self) -> io::Result<File> {
+        self.lock.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<RefreshToken>> {
+        match self.entry()?.get_password() {
+            Ok(token) => Ok(Some(RefreshToken::new(token))),
+            Err(KeyringError::NoEntry) => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    async fn write(&self, token: &RefreshToken) -> io::Result<()> {
+        self.entry()?.set_password(wire::text(token)).map_err(|error| failed(&error))
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        match self.entry()?.delete_credential() {
+            Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+impl fmt::Debug for KeyringTokenStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("KeyringTokenStore").field("service", &self.service).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,347 @@
+//! Sessions of command-line and desktop applications, which keep their refresh token and nothing else.
+
+#[cfg(feature = "token-file")]
+mod file;
+#[cfg(feature = "keyring")]
+mod keyring;
+#[cfg(any(feature = "token-file", feature = "keyring"))]
+mod lock;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+#[cfg(feature = "token-file")]
+pub use file::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringTokenStore;
+
+use super::SessionParts;
+use super::manager::AHEAD;
+use super::state::{ActiveSession, SessionState, SignedOut, Stop, SwitchError, fresh, is_short};
+use crate::authenticate::Rejected;
+use crate::client::PublicClient;
+use crate::error::Error;
+use crate::id::{OrganizationId, RedirectUri};
+use crate::model::AuthenticationResponse;
+use crate::secret::RefreshToken;
+use crate::token::TokenVerifier;
+use crate::wire;
+
+/// For so long after a token was read it is replayed rather than its successor exchanged: half of the time in which WorkOS
+/// answers a replay with the same pair.
+const REPLAY: Duration = Duration::from_secs(15);
+/// After a refusal, another process that took no lock may be about to write.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Keeps the refresh token of one user's session on a user's device, for every process of the application.
+///
+/// Ships for files ([`FileTokenStore`], feature `token-file`), the operating system's keyring ([`KeyringTokenStore`], feature
+/// `keyring`) and memory ([`MemoryTokenStore`]).
+///
+/// [`FileTokenStore`]: crate::FileTokenStore
+/// [`KeyringTokenStore`]: crate::KeyringTokenStore
+pub trait TokenStore: Send + Sync {
+    /// Held while a token is exchanged and written; when it is dropped, or its process dies, the next one gets it.
+    type Lock: Send;
+
+    /// Locks the store for this process and task, and waits for its turn.
+    ///
+    /// # Errors
+    /// Whatever went wrong; it becomes the source of an [`Error`].
+    fn lock(&self) -> impl Future<Output = io::Result<Self::Lock>> + Send;
+
+    /// The token, if there is one. Needs no lock.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    fn read(&self) -> impl Future<Output = io::Result<Option<RefreshToken>>> + Send;
+
+    /// Replaces the token, as a whole or not at all, while the lock is held.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    fn write(&self, token: &RefreshToken) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Removes the token, while the lock is held. That there is none is no error.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    fn remove(&self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Keeps a refresh token in the memory of the process: for tests, and for applications whose users sign in at each start.
+#[derive(Debug, Default)]
+pub struct MemoryTokenStore {
+    token: Mutex<Option<RefreshToken>>,
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl MemoryTokenStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl TokenStore for MemoryTokenStore {
+    type Lock = OwnedMutexGuard<()>;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        Ok(Arc::clone(&self.lock).lock_owned().await)
+    }
+
+    async fn read(&self) -> io::Result<Option<RefreshToken>> {
+        Ok(self.token.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(wire::copy))
+    }
+
+    async fn write(&self, token: &RefreshToken) -> io::Result<()> {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(wire::copy(token));
+        Ok(())
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
+    }
+}
+
+/// The session of a device's user, for command-line and desktop applications. Clones are the same session.
+///
+/// A [`TokenStore`] keeps the refresh token alone, since the stores of platforms are small; the access token lives in the
+/// process, so that each process gets one of its own when it first needs it. Processes that do so at the same moment don't
+/// get into each other's way: the store's lock lets one exchange the token, and WorkOS gives the others the same pair.
+///
+/// ```
+/// use workos_auth::testing::{AuthKit, Browser};
+/// use workos_auth::{Callback, Client, MemoryTokenStore, RedirectUri, SessionState, TokenSession};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+/// let session = TokenSession::new(client, MemoryTokenStore::new());
+/// session.sign_in(response).await?;
+///
+/// match session.authenticate().await {
+///     SessionState::Active(session) => println!("signed in as {}", session.user().email),
+///     SessionState::SignedOut(_) => println!("please log in"),
+///     SessionState::TemporarilyUnknown(error) => println!("please try again: {error}"),
+/// }
+/// # assert!(session.sign_out(None).await?.is_some());
+/// # Ok(())
+/// # }
+/// ```
+pub struct TokenSession<S> {
+    client: PublicClient,
+    verifier: TokenVerifier,
+    store: Arc<S>,
+    current: Arc<Mutex<Option<ActiveSession>>>,
+}
+
+impl<S: TokenStore + 'static> TokenSession<S> {
+    /// The session whose token is in this store.
+    #[must_use]
+    pub fn new(client: PublicClient, store: S) -> Self {
+        let verifier = client.verifier();
+        Self { client, verifier, store: Arc::new(store), current: Arc::default() }
+    }
+
+    /// Another verifier, such as one with an issuer of the application's own.
+    #[must_use]
+    pub fn verifier(mut self, verifier: TokenVerifier) -> Self {
+        self.verifier = verifier;
+        self
+    }
+
+    /// Keeps the refresh token of a login; whatever session there was before is replaced.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session comes back.
+    pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
+        let parts = parts.into();
+        if let Err(error) = self.keep(&parts.refresh_token).await {
+            return Err(Rejected::returning(Error::session_store(error), parts));
+        }
+        // Where the keys can't be had, the next call gets a pair of its own.
+        self.remember(fresh(self.client.session(parts), &self.verifier).await.ok());
+        Ok(())
+    }
+
+    /// Says whether the user is signed in, with an access token that is good: this process's, until it is at its end or
+    /// another process has signed out, or a new one.
+    ///
+    /// The exchange goes on when the caller is cancelled. A transient failure of anything is
+    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
+    pub async fn authenticate(&self) -> SessionState {
+        self.renewed(None).await.into()
+    }
+
+    /// Exchanges the token for a pair in another organization of the user.
+    ///
+    /// # Errors
+    /// [`SwitchError`] says whether there still is a session.
+    pub async fn switch_organization(&self, id: OrganizationId) -> Result<ActiveSession, SwitchError> {
+        self.renewed(Some(id)).await.map_err(SwitchError::from)
+    }
+
+    /// Removes the token, and gives the URL that ends the session at WorkOS, for the user's browser, from where it goes back to
+    /// `return_to`.
+    ///
+    /// The URL is absent when there is no session, or its name at WorkOS can't be had at the moment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
+    pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+        // Only an access token says what the session is called.
+        let session = self.renewed(None).await.ok();
+        let lock = self.store.lock().await.map_err(Error::session_store)?;
+        self.store.remove().await.map_err(Error::session_store)?;
+        drop(lock);
+        self.remember(None);
+        Ok(session.map(|session| self.client.logout_url(session.token(), return_to)))
+    }
+
+    async fn keep(&self, token: &RefreshToken) -> io::Result<()> {
+        let _lock = self.store.lock().await?;
+        self.store.write(token).await
+    }
+
+    fn remember(&self, session: Option<ActiveSession>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    }
+
+    /// The access token of this process, as long as it is good.
+    fn remembered(&self) -> Option<ActiveSession> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = self.client.core.runtime.clock.now();
+        current.filter(|session| !is_short(session.token(), now, AHEAD))
+    }
+
+    /// In a task of its own, so that a pair that has come is written when the caller is cancelled.
+    async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
+        let this = self.clone();
+        let task = tokio::spawn(async move { this.renew(switch_to).await });
+        task.await.unwrap_or_else(|_| Err(Stop::Unknown(Error::abandoned())))
+    }
+
+    async fn renew(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
+        let remembered = || if switch_to.is_none() { self.remembered() } else { None };
+        let began = Instant::now();
+        let seen = self.read(SignedOut::NotFound).await?;
+        if let Some(session) = remembered() {
+            return Ok(session);
+        }
+        let _lock = self.store.lock().await.map_err(unknown)?;
+        let held = self.read(SignedOut::Removed).await?;
+        // Another task has been here.
+        if let Some(session) = remembered() {
+            return Ok(session);
+        }
+        // Another process has: its pair is had once more with the token that it used.
+        if switch_to.is_none()
+            && !same(&seen, &held)
+            && began.elapsed() < REPLAY
+            && let Ok(response) = self.exchange(&seen, None).await
+            && same(&held, &response.refresh_token)
+        {
+            return self.activate(response).await;
+        }
+        let error = match self.exchange(&held, switch_to.clone()).await {
+            Ok(response) => return self.keep_and_activate(&held, response).await,
+            Err(Stop::SignedOut(SignedOut::Ended(error))) => error,
+            Err(stop) => return Err(stop),
+        };
+        sleep(GRACE).await;
+        let newer = self.read(SignedOut::Removed).await?;
+        if same(&held, &newer) {
+            self.store.remove().await.map_err(unknown)?;
+            self.remember(None);
+            return Err(Stop::SignedOut(SignedOut::Ended(error)));
+        }
+        let response = self.exchange(&newer, switch_to).await?;
+        self.keep_and_activate(&newer, response).await
+    }
+
+    async fn read(&self, missing: SignedOut) -> Result<RefreshToken, Stop> {
+        match self.store.read().await {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => {
+                self.remember(None);
+                Err(Stop::SignedOut(missing))
+            }
+            Err(error) => Err(unknown(error)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        token: &RefreshToken,
+        switch_to: Option<OrganizationId>,
+    ) -> Result<AuthenticationResponse, Stop> {
+        let mut grant = self.client.authenticate_with_refresh_token(wire::copy(token));
+        if let Some(id) = switch_to {
+            grant = grant.organization(id);
+        }
+        let ended = |error| Stop::SignedOut(SignedOut::Ended(error));
+        match grant.send().await.map_err(Rejected::into_parts) {
+            Ok(authentication) => authentication.complete().map_err(ended),
+            Err((error, Some(_))) => Err(Stop::Unknown(error)),
+            Err((error, None)) => Err(ended(error)),
+        }
+    }
+
+    /// Writes the new token before anything else is asked of its pair.
+    async fn keep_and_activate(
+        &self,
+        held: &RefreshToken,
+        response: AuthenticationResponse,
+    ) -> Result<ActiveSession, Stop> {
+        if !same(held, &response.refresh_token) {
+            self.store.write(&response.refresh_token).await.map_err(unknown)?;
+        }
+        self.activate(response).await
+    }
+
+    async fn activate(&self, response: AuthenticationResponse) -> Result<ActiveSession, Stop> {
+        let session = fresh(self.client.session(response), &self.verifier).await?;
+        self.remember(Some(session.clone()));
+        Ok(session)
+    }
+}
+
+fn same(one: &RefreshToken, other: &RefreshToken) -> bool {
+    wire::text(one).as_bytes().ct_eq(wire::text(other).as_bytes()).into()
+}
+
+fn unknown(error: io::Error) -> Stop {
+    Stop::Unknown(Error::session_store(error))
+}
+
+impl<S> Clone for TokenSession<S> {
+    fn clone(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            verifier: self.verifier.clone(),
+            store: Arc::clone(&self.store),
+            current: Arc::clone(&self.current),
+        }
+    }
+}
+
+impl<S> fmt::Debug for TokenSession<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TokenSession").finish_non_exhaustive()
+    }
+}
