@@ -181,7 +181,7 @@ pub use secret::{
     AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailChangeCode,
     EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash, PasswordResetToken,
     PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, RefreshToken,
-    ServerMessage, SessionHandle, SsoAccessToken, State, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpCode, TotpQrCode, TotpSecret, TotpUri,
 };
 #[cfg(feature = "token-file")]
 pub use session::FileTokenStore;

@@ -160,6 +160,10 @@ secrets! {
     /// The random ID of a session in a [`SessionStore`](crate::SessionStore): 256 bits, for a cookie of the user's browser.
     SessionHandle;
 
+    /// What a [`TokenStore`](crate::TokenStore) keeps: a refresh token and, so that processes that start together share one
+    /// refresh, the token that it came of. A short printable text.
+    StoredToken;
+
     /// A text of the API that may echo what was submitted, and therefore counts as a secret.
     ServerMessage;
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::TokenStore;
 use super::lock::{LockFile, private};
 use crate::error::Error;
-use crate::secret::RefreshToken;
+use crate::secret::StoredToken;
 use crate::wire;
 
 /// Keeps a refresh token in a file, readable by its owner alone (mode 0600 on Unix; elsewhere the directory's rights count).
@@ -41,16 +41,16 @@ impl TokenStore for FileTokenStore {
         self.lock.lock().await
     }
 
-    async fn read(&self) -> io::Result<Option<RefreshToken>> {
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
         match fs::read_to_string(&self.path) {
             Ok(text) if text.is_empty() => Ok(None),
-            Ok(text) => Ok(Some(RefreshToken::new(text))),
+            Ok(text) => Ok(Some(StoredToken::new(text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn write(&self, token: &RefreshToken) -> io::Result<()> {
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
         let new = beside(&self.path, ".new");
         // What a process that died has left, whoever may read it.
         ignore_missing(fs::remove_file(&new))?;

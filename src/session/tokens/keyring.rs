@@ -11,7 +11,7 @@ use super::TokenStore;
 use super::lock::LockFile;
 use crate::error::Error;
 use crate::parking::keyring::{entry, failed};
-use crate::secret::RefreshToken;
+use crate::secret::StoredToken;
 use crate::wire;
 
 /// Keeps a refresh token in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret
@@ -53,15 +53,15 @@ impl TokenStore for KeyringTokenStore {
         self.lock.lock().await
     }
 
-    async fn read(&self) -> io::Result<Option<RefreshToken>> {
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
         match self.entry()?.get_password() {
-            Ok(token) => Ok(Some(RefreshToken::new(token))),
+            Ok(token) => Ok(Some(StoredToken::new(token))),
             Err(KeyringError::NoEntry) => Ok(None),
             Err(error) => Err(failed(&error)),
         }
     }
 
-    async fn write(&self, token: &RefreshToken) -> io::Result<()> {
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
         self.entry()?.set_password(wire::text(token)).map_err(|error| failed(&error))
     }
 

@@ -13,9 +13,11 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use url::Url;
 
 #[cfg(feature = "token-file")]
@@ -28,15 +30,15 @@ use super::manager::AHEAD;
 use super::state::{ActiveSession, SessionState, SignedOut, Stop, SwitchError, fresh, is_short};
 use crate::authenticate::Rejected;
 use crate::client::PublicClient;
-use crate::error::Error;
+use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri};
 use crate::model::AuthenticationResponse;
-use crate::secret::RefreshToken;
+use crate::secret::{RefreshToken, StoredToken};
 use crate::token::TokenVerifier;
 use crate::wire;
 
-/// For so long after a token was read it is replayed rather than its successor exchanged: half of the time in which WorkOS
-/// answers a replay with the same pair.
+/// For so long after an exchange its token is replayed by other processes: half of the time in which WorkOS answers a replay
+/// with the same pair.
 const REPLAY: Duration = Duration::from_secs(15);
 /// After a refusal, another process that took no lock may be about to write.
 const GRACE: Duration = Duration::from_millis(200);
@@ -62,13 +64,13 @@ pub trait TokenStore: Send + Sync {
     ///
     /// # Errors
     /// As [`lock`](Self::lock).
-    fn read(&self) -> impl Future<Output = io::Result<Option<RefreshToken>>> + Send;
+    fn read(&self) -> impl Future<Output = io::Result<Option<StoredToken>>> + Send;
 
     /// Replaces the token, as a whole or not at all, while the lock is held.
     ///
     /// # Errors
     /// As [`lock`](Self::lock).
-    fn write(&self, token: &RefreshToken) -> impl Future<Output = io::Result<()>> + Send;
+    fn write(&self, token: &StoredToken) -> impl Future<Output = io::Result<()>> + Send;
 
     /// Removes the token, while the lock is held. That there is none is no error.
     ///
@@ -80,7 +82,7 @@ pub trait TokenStore: Send + Sync {
 /// Keeps a refresh token in the memory of the process: for tests, and for applications whose users sign in at each start.
 #[derive(Debug, Default)]
 pub struct MemoryTokenStore {
-    token: Mutex<Option<RefreshToken>>,
+    token: Mutex<Option<StoredToken>>,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -99,12 +101,13 @@ impl TokenStore for MemoryTokenStore {
         Ok(Arc::clone(&self.lock).lock_owned().await)
     }
 
-    async fn read(&self) -> io::Result<Option<RefreshToken>> {
-        Ok(self.token.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(wire::copy))
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(token.as_ref().map(|token| StoredToken::new(wire::text(token))))
     }
 
-    async fn write(&self, token: &RefreshToken) -> io::Result<()> {
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(wire::copy(token));
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(StoredToken::new(wire::text(token)));
         Ok(())
     }
 
@@ -116,9 +119,9 @@ impl TokenStore for MemoryTokenStore {
 
 /// The session of a device's user, for command-line and desktop applications. Clones are the same session.
 ///
-/// A [`TokenStore`] keeps the refresh token alone, since the stores of platforms are small; the access token lives in the
-/// process, so that each process gets one of its own when it first needs it. Processes that do so at the same moment don't
-/// get into each other's way: the store's lock lets one exchange the token, and WorkOS gives the others the same pair.
+/// A [`TokenStore`] keeps no access token, since the stores of platforms are small: each process asks for one when it first
+/// needs it. Processes that do so at the same time don't get into each other's way: the store's lock lets one exchange the
+/// refresh token, and for 15 seconds the others replay what it sent, which WorkOS answers with the same pair.
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
@@ -172,7 +175,7 @@ impl<S: TokenStore + 'static> TokenSession<S> {
     pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
         let parts = parts.into();
         if let Err(error) = self.keep(&parts.refresh_token).await {
-            return Err(Rejected::returning(Error::session_store(error), parts));
+            return Err(Rejected::returning(error, parts));
         }
         // Where the keys can't be had, the next call gets a pair of its own.
         self.remember(fresh(self.client.session(parts), &self.verifier).await.ok());
@@ -213,9 +216,9 @@ impl<S: TokenStore + 'static> TokenSession<S> {
         Ok(session.map(|session| self.client.logout_url(session.token(), return_to)))
     }
 
-    async fn keep(&self, token: &RefreshToken) -> io::Result<()> {
-        let _lock = self.store.lock().await?;
-        self.store.write(token).await
+    async fn keep(&self, token: &RefreshToken) -> Result<(), Error> {
+        let _lock = self.store.lock().await.map_err(Error::session_store)?;
+        self.store.write(&Held::write(token, None)?).await.map_err(Error::session_store)
     }
 
     fn remember(&self, session: Option<ActiveSession>) {
@@ -237,46 +240,53 @@ impl<S: TokenStore + 'static> TokenSession<S> {
     }
 
     async fn renew(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
-        let remembered = || if switch_to.is_none() { self.remembered() } else { None };
-        let began = Instant::now();
-        let seen = self.read(SignedOut::NotFound).await?;
-        if let Some(session) = remembered() {
+        let held = self.read(SignedOut::NotFound).await?;
+        if switch_to.is_none()
+            && let Some(session) = self.at_hand(&held).await
+        {
             return Ok(session);
         }
         let _lock = self.store.lock().await.map_err(unknown)?;
+        // Somebody else may have been here.
         let held = self.read(SignedOut::Removed).await?;
-        // Another task has been here.
-        if let Some(session) = remembered() {
+        if switch_to.is_none()
+            && let Some(session) = self.at_hand(&held).await
+        {
             return Ok(session);
         }
-        // Another process has: its pair is had once more with the token that it used.
-        if switch_to.is_none()
-            && !same(&seen, &held)
-            && began.elapsed() < REPLAY
-            && let Ok(response) = self.exchange(&seen, None).await
-            && same(&held, &response.refresh_token)
-        {
-            return self.activate(response).await;
-        }
-        let error = match self.exchange(&held, switch_to.clone()).await {
-            Ok(response) => return self.keep_and_activate(&held, response).await,
+        let error = match self.exchange(&held.refresh_token, switch_to.clone()).await {
+            Ok(response) => return self.keep_and_activate(held, switch_to, response).await,
             Err(Stop::SignedOut(SignedOut::Ended(error))) => error,
             Err(stop) => return Err(stop),
         };
         sleep(GRACE).await;
         let newer = self.read(SignedOut::Removed).await?;
-        if same(&held, &newer) {
+        if same(&held.refresh_token, &newer.refresh_token) {
             self.store.remove().await.map_err(unknown)?;
             self.remember(None);
             return Err(Stop::SignedOut(SignedOut::Ended(error)));
         }
-        let response = self.exchange(&newer, switch_to).await?;
-        self.keep_and_activate(&newer, response).await
+        let response = self.exchange(&newer.refresh_token, switch_to.clone()).await?;
+        self.keep_and_activate(newer, switch_to, response).await
     }
 
-    async fn read(&self, missing: SignedOut) -> Result<RefreshToken, Stop> {
+    /// An access token that needs no exchange: this process's, or the one that another process has just got.
+    async fn at_hand(&self, held: &Held) -> Option<ActiveSession> {
+        if let Some(session) = self.remembered() {
+            return Some(session);
+        }
+        let replaced = held.replaced.as_ref()?;
+        let age = Duration::try_from(self.client.core.runtime.clock.now().duration_since(replaced.at)).ok()?;
+        if age >= REPLAY {
+            return None;
+        }
+        let response = self.exchange(&replaced.refresh_token, None).await.ok()?;
+        self.activate(response).await.ok()
+    }
+
+    async fn read(&self, missing: SignedOut) -> Result<Held, Stop> {
         match self.store.read().await {
-            Ok(Some(token)) => Ok(token),
+            Ok(Some(token)) => Held::read(&token),
             Ok(None) => {
                 self.remember(None);
                 Err(Stop::SignedOut(missing))
@@ -305,11 +315,16 @@ impl<S: TokenStore + 'static> TokenSession<S> {
     /// Writes the new token before anything else is asked of its pair.
     async fn keep_and_activate(
         &self,
-        held: &RefreshToken,
+        held: Held,
+        switched_to: Option<OrganizationId>,
         response: AuthenticationResponse,
     ) -> Result<ActiveSession, Stop> {
-        if !same(held, &response.refresh_token) {
-            self.store.write(&response.refresh_token).await.map_err(unknown)?;
+        if !same(&held.refresh_token, &response.refresh_token) {
+            // Replaying a switch is not the same as asking for the pair that it brought.
+            let at = self.client.core.runtime.clock.now();
+            let replaced = switched_to.is_none().then_some((&held.refresh_token, at));
+            let token = Held::write(&response.refresh_token, replaced).map_err(Stop::Unknown)?;
+            self.store.write(&token).await.map_err(unknown)?;
         }
         self.activate(response).await
     }
@@ -318,6 +333,46 @@ impl<S: TokenStore + 'static> TokenSession<S> {
         let session = fresh(self.client.session(response), &self.verifier).await?;
         self.remember(Some(session.clone()));
         Ok(session)
+    }
+}
+
+/// What is in a [`StoredToken`].
+#[derive(Deserialize)]
+struct Held {
+    refresh_token: RefreshToken,
+    replaced: Option<Replaced>,
+}
+
+/// The token that was exchanged last, and when.
+#[derive(Deserialize)]
+struct Replaced {
+    refresh_token: RefreshToken,
+    at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Writing<'a> {
+    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<WritingReplaced<'a>>,
+}
+
+#[derive(Serialize)]
+struct WritingReplaced<'a> {
+    refresh_token: &'a str,
+    at: Timestamp,
+}
+
+impl Held {
+    fn write(token: &RefreshToken, replaced: Option<(&RefreshToken, Timestamp)>) -> Result<StoredToken, Error> {
+        let replaced = replaced.map(|(token, at)| WritingReplaced { refresh_token: wire::text(token), at });
+        let text = wire::body(&Writing { refresh_token: wire::text(token), replaced })?;
+        str::from_utf8(&text).map(StoredToken::new).map_err(|_| Error::invalid_value("refresh_token", "is no text"))
+    }
+
+    fn read(token: &StoredToken) -> Result<Self, Stop> {
+        let unreadable = |_| Stop::SignedOut(SignedOut::Unreadable(Error::seal(SealError::NotASession)));
+        serde_json::from_str(wire::text(token)).map_err(unreadable)
     }
 }
 

@@ -1,0 +1,314 @@
+//! The session of a command line: its refresh token is kept, and rotated by one process at a time.
+
+use std::error::Error as StdError;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::{
+    AuthenticationResponse, Callback, Client, Error, ErrorCode, ErrorKind, ExposeSecret, FileTokenStore,
+    KeyringTokenStore, MemoryTokenStore, OrganizationId, PublicClient, RedirectUri, RefreshToken, SessionState,
+    SignedOut, StoredToken, SwitchError, TokenSession, TokenStore,
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
+
+const AUTHENTICATE: &str = "/user_management/authenticate";
+
+struct Application {
+    authkit: AuthKit,
+    clock: ManualClock,
+    directory: PathBuf,
+}
+
+impl Application {
+    async fn start() -> Outcome<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
+        let authkit = AuthKit::builder().clock(clock.clone()).user(ada).start().await?;
+        let number = COUNT.fetch_add(1, Ordering::SeqCst);
+        let directory = std::env::temp_dir().join(format!("workos-auth-token-{}-{number}", std::process::id()));
+        Ok(Self { authkit, clock, directory })
+    }
+
+    fn client(&self) -> Result<PublicClient, Error> {
+        let builder = Client::builder().client_id(self.authkit.client_id()).base_url(self.authkit.base_url());
+        builder.clock(self.clock.clone()).build()
+    }
+
+    async fn login(&self) -> Outcome<AuthenticationResponse> {
+        let login = self.client()?.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+        let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+        Ok(login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.join("nested/refresh-token")
+    }
+
+    /// Another process has a session of its own on the same file.
+    fn process(&self) -> Outcome<TokenSession<FileTokenStore>> {
+        Ok(TokenSession::new(self.client()?, FileTokenStore::open(self.file())?))
+    }
+
+    fn requests(&self) -> usize {
+        self.authkit.requests_to(AUTHENTICATE)
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.directory));
+    }
+}
+
+fn access_token(state: SessionState) -> String {
+    match state {
+        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn rules<S: TokenStore>(store: &S) -> Outcome {
+    let lock = store.lock().await?;
+    assert!(store.read().await?.is_none());
+    store.remove().await?;
+    for token in ["first", "second"] {
+        store.write(&StoredToken::new(token)).await?;
+        assert_eq!(store.read().await?.ok_or("it is gone")?.expose_secret(), token);
+    }
+    let second = tokio::time::timeout(Duration::from_millis(100), store.lock()).await;
+    assert!(second.is_err(), "there is one lock");
+    drop(lock);
+    drop(store.lock().await?);
+    store.remove().await?;
+    assert!(store.read().await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_store_keeps_a_token() -> Outcome {
+    let app = Application::start().await?;
+    rules(&MemoryTokenStore::new()).await?;
+    rules(&FileTokenStore::open(app.file())?).await?;
+    // No keyring runs on a build machine: this is the one that `keyring-core` ships for tests.
+    keyring_core::set_default_store(keyring_core::mock::Store::new()?);
+    rules(&KeyringTokenStore::new("workos-auth-tests", "default", app.directory.join("keyring.lock"))?).await?;
+    keyring_core::unset_default_store();
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_token_file_is_its_owners_alone() -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    let mode = |path: PathBuf| fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777);
+    assert_eq!(mode(app.file())?, 0o600);
+    assert_eq!(mode(app.file().with_file_name("refresh-token.lock"))?, 0o600);
+    assert_eq!(mode(app.directory.join("nested"))?, 0o700);
+
+    // What a process that died has left for all to read is not written into.
+    let left = app.file().with_file_name("refresh-token.new");
+    fs::write(&left, "half a tok")?;
+    fs::set_permissions(&left, fs::Permissions::from_mode(0o644))?;
+    session.sign_in(app.login().await?).await?;
+    assert_eq!(mode(app.file())?, 0o600);
+    let names: Vec<_> = fs::read_dir(app.directory.join("nested"))?.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+
+    // The refresh token, and nothing else; after an exchange the one that it came of, for those who come at the same time.
+    let response = app.login().await?;
+    let token = response.refresh_token.expose_secret().to_owned();
+    session.sign_in(response).await?;
+    assert_eq!(fs::read_to_string(app.file())?, format!(r#"{{"refresh_token":"{token}"}}"#));
+    app.clock.advance(Duration::from_secs(301));
+    access_token(session.authenticate().await);
+    let (text, at) = (fs::read_to_string(app.file())?, app.clock.now());
+    let replaced = format!(r#","replaced":{{"refresh_token":"{token}","at":"{at}"}}}}"#);
+    assert!(text.starts_with(r#"{"refresh_token":""#) && text.ends_with(&replaced), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_from_login_to_logout() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    session.sign_in(app.login().await?).await?;
+    let before = app.requests();
+    let first = access_token(session.authenticate().await);
+    assert_eq!(access_token(session.clone().authenticate().await), first);
+    assert_eq!(app.requests() - before, 0, "the login's own access token is good");
+
+    // Ten tasks, one exchange; and another process has one of its own.
+    app.clock.advance(Duration::from_secs(301));
+    let mut tasks = JoinSet::new();
+    for _ in 0..10 {
+        let session = session.clone();
+        tasks.spawn(async move { access_token(session.authenticate().await) });
+    }
+    let tokens = tasks.join_all().await;
+    assert!(tokens.iter().all(|token| *token == tokens[0] && *token != first));
+    assert_eq!(app.requests() - before, 1);
+    let other = app.process()?;
+    assert_eq!(access_token(other.authenticate().await), tokens[0], "the same pair once more");
+    assert_eq!((app.requests() - before, app.authkit.refreshes()), (2, 1));
+    app.clock.advance(Duration::from_secs(15));
+    assert_ne!(access_token(app.process()?.authenticate().await), tokens[0]);
+    assert_eq!((app.requests() - before, app.authkit.refreshes()), (3, 2));
+
+    let two = OrganizationId::new("org_two")?;
+    let switched = session.switch_organization(two.clone()).await?;
+    assert_eq!(switched.token().organization_id(), Some(&two));
+    let refused = session.switch_organization(OrganizationId::new("org_three")?).await;
+    assert!(matches!(&refused, Err(SwitchError::Kept(error)) if !error.is_transient()), "{refused:?}");
+    assert_eq!(session.authenticate().await.active()?.organization_id(), Some(&two));
+
+    let id = switched.token().session_id().clone();
+    let goodbye = other.sign_out(None).await?.ok_or("no URL")?;
+    assert!(goodbye.as_str().ends_with(&format!("/user_management/sessions/logout?session_id={id}")));
+    assert!(!app.file().exists());
+    // The other process notices at once.
+    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    assert!(session.sign_out(None).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_outlives_an_outage() -> Outcome {
+    let app = Application::start().await?;
+    app.process()?.sign_in(app.login().await?).await?;
+    for fault in [Fault::Status(500, None), Fault::Status(429, None), Fault::LostBefore, Fault::Truncated] {
+        app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(3600));
+        let state = app.process()?.authenticate().await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");
+        app.authkit.heal();
+    }
+    // The last of them was done without its reply arriving: the token that is kept is replayed.
+    access_token(app.process()?.authenticate().await);
+    app.clock.advance(Duration::from_secs(60));
+    access_token(app.process()?.authenticate().await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dead_token_is_removed() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    let id = session.authenticate().await.active()?.token().session_id().clone();
+    app.authkit.end_session(id.as_str());
+    app.clock.advance(Duration::from_secs(301));
+    let SessionState::SignedOut(SignedOut::Ended(error)) = session.authenticate().await else { panic!("ended") };
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    assert!(!app.file().exists());
+    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    Ok(())
+}
+
+/// Shows what another process has replaced since, so many times.
+struct Behind {
+    store: MemoryTokenStore,
+    old: std::sync::Mutex<Vec<StoredToken>>,
+}
+
+impl TokenStore for Behind {
+    type Lock = <MemoryTokenStore as TokenStore>::Lock;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        self.store.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        let old = self.old.lock().unwrap().pop();
+        if old.is_some() { Ok(old) } else { self.store.read().await }
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        self.store.write(token).await
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        self.store.remove().await
+    }
+}
+
+fn kept(token: &RefreshToken) -> StoredToken {
+    StoredToken::new(format!(r#"{{"refresh_token":"{}"}}"#, token.expose_secret()))
+}
+
+/// What becomes of a process that read `reads` times before another one rotated the token: requests and rotations.
+async fn overtaken(reads: usize) -> Outcome<(usize, usize)> {
+    let app = Application::start().await?;
+    let response = app.login().await?;
+    let old = (0..reads).map(|_| kept(&response.refresh_token)).collect::<Vec<_>>().into();
+    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    // Too late for a replay.
+    app.clock.advance(Duration::from_secs(31));
+    let store = Behind { store: MemoryTokenStore::new(), old };
+    store.write(&kept(&newer.refresh_token)).await?;
+    let (requests, rotations) = (app.requests(), app.authkit.refreshes());
+    let session = TokenSession::new(app.client()?, store);
+    access_token(session.authenticate().await);
+    Ok((app.requests() - requests, app.authkit.refreshes() - rotations))
+}
+
+#[tokio::test]
+async fn another_process_may_have_rotated_the_token() -> Outcome {
+    assert_eq!(overtaken(1).await?, (1, 1), "it reads again when it has the lock");
+    assert_eq!(overtaken(2).await?, (2, 1), "without a lock it reads again after `invalid_grant`");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_fails_signs_nobody_out() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(301));
+    // A directory stands where the file should be.
+    fs::remove_file(app.file())?;
+    fs::create_dir(app.file())?;
+    let SessionState::TemporarilyUnknown(error) = session.authenticate().await else { panic!("unknown") };
+    assert!(matches!(error.kind(), ErrorKind::Store) && error.is_transient());
+    let rejected = session.sign_in(app.login().await?).await.unwrap_err();
+    assert!(matches!(rejected.error().kind(), ErrorKind::Store));
+    fs::remove_dir(app.file())?;
+    session.sign_in(rejected.recover()?).await?;
+    access_token(session.authenticate().await);
+    assert!(!format!("{session:?}").contains(&fs::read_to_string(app.file())?));
+
+    // What this crate did not write is no session.
+    fs::write(app.file(), "hello")?;
+    let state = app.process()?.authenticate().await;
+    assert!(matches!(state, SessionState::SignedOut(SignedOut::Unreadable(_))), "{state:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_caller_who_is_cancelled_loses_nothing() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(301));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(500)), 1);
+    let before = fs::read_to_string(app.file())?;
+    let cancelled = tokio::time::timeout(Duration::from_millis(100), session.authenticate()).await;
+    assert!(cancelled.is_err());
+    let session = Arc::new(session);
+    access_token(session.authenticate().await);
+    assert_ne!(fs::read_to_string(app.file())?, before);
+    app.clock.advance(Duration::from_secs(60));
+    access_token(app.process()?.authenticate().await);
+    Ok(())
+}
