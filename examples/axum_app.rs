@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     Ok(axum::serve(listener, app).await?)
 }
 
-fn routes<L: SessionLayer + 'static>(handlers: LoginHandlers<L>) -> Router {
+fn routes<L: SessionLayer>(handlers: LoginHandlers<L>) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/login", get(login::<L>))

@@ -52,7 +52,7 @@ impl Application {
         Self::client_of(&self.authkit, &self.clock)
     }
 
-    fn manager<S: SessionStore + 'static>(&self, store: S) -> Outcome<SessionManager<S>> {
+    fn manager<S: SessionStore>(&self, store: S) -> Outcome<SessionManager<S>> {
         Ok(SessionManager::new(self.client()?, store))
     }
 
@@ -439,7 +439,7 @@ impl SessionStore for Flaky {
 }
 
 /// Tries again for as long as nobody can tell.
-async fn known<S: SessionStore + 'static>(manager: &SessionManager<S>, handle: &SessionHandle) -> SessionState {
+async fn known<S: SessionStore>(manager: &SessionManager<S>, handle: &SessionHandle) -> SessionState {
     loop {
         match manager.authenticate(handle).await {
             SessionState::TemporarilyUnknown(_) => tokio::time::sleep(Duration::from_millis(20)).await,

@@ -29,7 +29,7 @@ const MAX_AGE: Duration = Duration::days(400);
 )]
 pub trait SessionLayer: Layer {}
 
-impl<S: SessionStore + 'static> SessionLayer for SessionManager<S> {}
+impl<S: SessionStore> SessionLayer for SessionManager<S> {}
 impl SessionLayer for CookieSessions {}
 
 use sealed::Layer;
@@ -42,7 +42,7 @@ mod sealed {
 
     type SetCookie = Option<Cookie<'static>>;
 
-    pub trait Layer: Send + Sync {
+    pub trait Layer: Send + Sync + 'static {
         fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str>;
 
         fn sign_in(
@@ -105,7 +105,7 @@ impl Layer for CookieSessions {
     }
 }
 
-impl<S: SessionStore + 'static> Layer for SessionManager<S> {
+impl<S: SessionStore> Layer for SessionManager<S> {
     fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str> {
         Cow::Borrowed(name(served_at))
     }

@@ -110,10 +110,13 @@ enum Goal {
     Switch(OrganizationId),
 }
 
-impl<S: SessionStore + 'static> SessionManager<S> {
+impl<S> SessionManager<S> {
     /// Manages the sessions of a store.
     #[must_use]
-    pub fn new(client: ConfidentialClient, store: S) -> Self {
+    pub fn new(client: ConfidentialClient, store: S) -> Self
+    where
+        S: SessionStore,
+    {
         let verifier = client.verifier();
         Self {
             client,
@@ -147,7 +150,9 @@ impl<S: SessionStore + 'static> SessionManager<S> {
         self.refresh_ahead = ahead;
         self
     }
+}
 
+impl<S: SessionStore> SessionManager<S> {
     /// Keeps a session under a new handle, whatever the browser had before (no session fixation).
     ///
     /// # Errors

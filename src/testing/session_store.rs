@@ -80,7 +80,7 @@ fn works<T>(result: io::Result<T>) -> Verdict<T> {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub async fn check_session_store<S: SessionStore + Clone + 'static>(store: S) -> Result<(), SessionStoreFault> {
+pub async fn check_session_store<S: SessionStore + Clone>(store: S) -> Result<(), SessionStoreFault> {
     versions(&store).await?;
     one_winner(&store).await?;
     tombstones(&store).await?;
@@ -136,7 +136,7 @@ async fn versions<S: SessionStore>(store: &S) -> Verdict {
 /// Does the same from many tasks at the same moment, and says who was told `true`.
 async fn at_once<S, F, A>(store: &S, action: A) -> Verdict<Vec<usize>>
 where
-    S: SessionStore + Clone + 'static,
+    S: SessionStore + Clone,
     F: Future<Output = io::Result<bool>> + Send + 'static,
     A: Fn(S, usize) -> F,
 {
@@ -158,7 +158,7 @@ where
     Ok(winners)
 }
 
-async fn one_winner<S: SessionStore + Clone + 'static>(store: &S) -> Verdict {
+async fn one_winner<S: SessionStore + Clone>(store: &S) -> Verdict {
     let first = key()?;
     let create = |store: S, caller: usize| {
         let key = first.clone();
@@ -201,7 +201,7 @@ async fn tombstones<S: SessionStore>(store: &S) -> Verdict {
     rule(ended(works(store.load(&brief).await)?), "a tombstone lasts for its own time, not the session's")
 }
 
-async fn removals_win<S: SessionStore + Clone + 'static>(store: &S) -> Verdict {
+async fn removals_win<S: SessionStore + Clone>(store: &S) -> Verdict {
     for _ in 0..RACES {
         let key = key()?;
         works(store.create(&key, "first", LONG).await)?;
@@ -233,7 +233,7 @@ async fn lifetimes<S: SessionStore>(store: &S) -> Verdict {
     rule(live(store, &renewed).await? == Some((2, "second".to_owned())), "a replacement begins a lifetime of its own")
 }
 
-async fn locks<S: SessionStore + Clone + 'static>(store: &S) -> Verdict {
+async fn locks<S: SessionStore + Clone>(store: &S) -> Verdict {
     let (first, other) = (key()?, key()?);
     rule(works(store.lock(&first, "a", LONG).await)?, "a free key can be locked")?;
     rule(!works(store.lock(&first, "b", LONG).await)?, "a locked key can't be locked")?;

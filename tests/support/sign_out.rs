@@ -81,7 +81,7 @@ impl<S: SessionStore> SessionStore for Jittery<S> {
 }
 
 /// Signs out while two processes refresh. `expired` signs a user in whose access token is at its end.
-pub(crate) async fn interleave<S: SessionStore + Clone + 'static>(
+pub(crate) async fn interleave<S: SessionStore + Clone>(
     [here, there]: &[ConfidentialClient; 2],
     store: S,
     expired: impl AsyncFn() -> Result<AuthenticationResponse, Box<dyn Error>>,

@@ -37,7 +37,13 @@ pub enum StoredSession {
 ///
 /// An error means that nobody knows whether the call took effect. A store that can't be reached must say so, and never that
 /// there is no session.
-pub trait SessionStore: Send + Sync {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store for sessions",
+    label = "needs a `SessionStore`",
+    note = "take a `MemorySessionStore` or a `RedisSessionStore` (feature `redis`), or implement `SessionStore` on a database of your own",
+    note = "a `PkceStore` keeps logins that are under way, and a `TokenStore` the token of a command line"
+)]
+pub trait SessionStore: Send + Sync + 'static {
     /// What is under a key; `None` when there is nothing, or its time is over.
     ///
     /// # Errors

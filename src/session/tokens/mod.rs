@@ -50,7 +50,12 @@ const GRACE: Duration = Duration::from_millis(200);
 ///
 /// [`FileTokenStore`]: crate::FileTokenStore
 /// [`KeyringTokenStore`]: crate::KeyringTokenStore
-pub trait TokenStore: Send + Sync {
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store for the token of a command line",
+    label = "needs a `TokenStore`",
+    note = "take a `FileTokenStore` (feature `token-file`), a `KeyringTokenStore` (feature `keyring`) or a `MemoryTokenStore`, or implement `TokenStore`"
+)]
+pub trait TokenStore: Send + Sync + 'static {
     /// Held while a token is exchanged and written; when it is dropped, or its process dies, the next one gets it.
     type Lock: Send;
 
@@ -153,10 +158,13 @@ pub struct TokenSession<S> {
     current: Arc<Mutex<Option<ActiveSession>>>,
 }
 
-impl<S: TokenStore + 'static> TokenSession<S> {
+impl<S> TokenSession<S> {
     /// The session whose token is in this store.
     #[must_use]
-    pub fn new(client: PublicClient, store: S) -> Self {
+    pub fn new(client: PublicClient, store: S) -> Self
+    where
+        S: TokenStore,
+    {
         let verifier = client.verifier();
         Self { client, verifier, store: Arc::new(store), current: Arc::default() }
     }
@@ -167,7 +175,9 @@ impl<S: TokenStore + 'static> TokenSession<S> {
         self.verifier = verifier;
         self
     }
+}
 
+impl<S: TokenStore> TokenSession<S> {
     /// Keeps the refresh token of a login; whatever session there was before is replaced.
     ///
     /// # Errors
