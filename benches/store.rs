@@ -93,7 +93,7 @@ async fn managed<S: SessionStore>(
     store: S,
     verifier: TokenVerifier,
 ) -> Outcome<(SessionManager<S>, SessionHandle)> {
-    let grant = client.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
+    let grant = client.authenticate_with_password(EmailAddress::new("ada.lovelace@example.com")?, Password::new("correct horse"));
     let manager = SessionManager::new(client.clone(), store).verifier(verifier);
     let handle = manager.sign_in(grant.send().await?.complete()?).await?;
     Ok((manager, handle))
