@@ -16,7 +16,7 @@ use crate::id::{OrganizationId, RedirectUri, ReturnPath};
 use crate::model::User;
 use crate::parking::{LoginCookies, Parking};
 use crate::pkce::Callback;
-use crate::session::{ActiveSession, SessionLayer, SessionState, SwitchError};
+use crate::session::{ActiveSession, SessionLayer, SessionState, SignedOut, SwitchError};
 
 /// The parameter of the login's address that says where the user goes afterwards.
 const RETURN_TO: &str = "return_to";
@@ -195,11 +195,11 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        let sealed = self.cookie(request);
-        let (state, cookie) =
-            self.sessions.authenticate(sealed.as_deref().unwrap_or_default(), &self.redirect_uri).await;
-        // There is nothing to clear where nothing was.
-        (state, ResponseHeaders::new(cookie.filter(|_| sealed.is_some())))
+        let Some(value) = self.cookie(request) else {
+            return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::new(None));
+        };
+        let (state, cookie) = self.sessions.authenticate(&value, &self.redirect_uri).await;
+        (state, ResponseHeaders::new(cookie))
     }
 
     /// Exchanges the session's tokens for those of another organization of its user, and says what headers to add to the
@@ -212,8 +212,10 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        let sealed = self.cookie(request).unwrap_or_default();
-        let (outcome, cookie) = self.sessions.switch_organization(&sealed, id, &self.redirect_uri).await;
+        let Some(value) = self.cookie(request) else {
+            return (Err(SwitchError::SignedOut(SignedOut::NotFound)), ResponseHeaders::new(None));
+        };
+        let (outcome, cookie) = self.sessions.switch_organization(&value, id, &self.redirect_uri).await;
         (outcome, ResponseHeaders::new(cookie))
     }
 
@@ -278,7 +280,10 @@ fn redirect(status: StatusCode, location: &str, cookies: &[Cookie<'static>]) -> 
     let mut response = Response::new(());
     *response.status_mut() = status;
     ResponseHeaders::new(None).add_to(response.headers_mut());
-    let location = HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
+    let mut location =
+        HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
+    // It may hold a login's state.
+    location.set_sensitive(true);
     response.headers_mut().insert(LOCATION, location);
     for cookie in cookies {
         set_cookie(response.headers_mut(), cookie);

@@ -15,15 +15,17 @@ use raw::{Answer, RawServer, free_address};
 use serde_json::json;
 use signer::Signer;
 use tracing_subscriber::fmt::MakeWriter;
-use workos_auth::testing::ManualClock;
+use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock};
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
     ConnectionId, CookiePassword, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress, EmailChangeCode,
-    EmailVerificationCode, Error, ExposeSecret, InvitationToken, InvitationUrl, LoopbackListener, MagicAuthCode,
-    MfaEnrollment, Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl,
-    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri,
-    RefreshError, RefreshToken, RequestContext, ServerMessage, SessionCookie, SessionParts, SsoAccessToken, State,
-    TokenCheck, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
+    EmailVerificationCode, Error, ExposeSecret, FileTokenStore, InvitationToken, InvitationUrl, LoginHandlers,
+    LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore, MfaEnrollment, OrganizationId, Parking,
+    Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
+    ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri, RefreshError, RefreshToken,
+    RequestContext, ServerMessage, SessionCookie, SessionHandle, SessionManager, SessionParts, SsoAccessToken, State,
+    StoredToken, TokenCheck, TokenSession, TokenStore, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings,
+    TotpUri, UpdateUser, UserId,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -141,6 +143,8 @@ fn every_secret_type_is_redacted() -> Outcome {
         SsoAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
+        SessionHandle,
+        StoredToken,
         ServerMessage
     );
     cage.debug("ApiKey", &ApiKey::new("sk_canary")?);
@@ -352,6 +356,88 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let token = good();
     let signature = token.expose_secret().rsplit('.').next().unwrap_or_default();
     cage.assert_clean(&[CANARY, "Fe26", signature]);
+    Ok(())
+}
+
+/// Managers, stores, handlers and their answers, over a whole login, an outage and an end.
+#[tokio::test]
+async fn the_session_layer_holds_no_secret() -> Outcome {
+    let cage = Cage::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let authkit = AuthKit::builder().api_key("sk_canary").start().await?;
+    let builder = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url());
+    let client = builder.api_key(authkit.api_key()).build()?;
+    let mut secrets = vec![CANARY.to_owned()];
+
+    let parking = Parking::new(CookiePassword::new("canary-of-at-least-thirty-two-characters")?);
+    let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+    cage.debug("manager", &sessions);
+    let origin = "http://127.0.0.1:8080";
+    let handlers =
+        LoginHandlers::new(client.clone(), sessions, parking, RedirectUri::new(format!("{origin}/callback"))?);
+    cage.debug("handlers", &handlers);
+    let request = |target: &str, cookie: &str| {
+        let request = http::Request::builder().method(if target == "/logout" { "POST" } else { "GET" }).uri(target);
+        request.header("cookie", cookie).body(()).map(|request| request.into_parts().0)
+    };
+    let cookie_of = |response: &http::Response<()>| -> String {
+        let cookies = response.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+        cookies.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
+    };
+    let begun = handlers.begin_login(&request("/login", "")?)?;
+    cage.debug("begun", &begun);
+    let url = begun.headers()["location"].to_str()?.to_owned();
+    secrets.push(state(&url.parse()?));
+    let login_cookie = cookie_of(&begun);
+    secrets.push(login_cookie.split_once('=').ok_or("no cookie")?.1.to_owned());
+    let callback = Browser::new()?.sign_in(&url, "ada@example.com").await?;
+    let code = callback.split_once("code=").and_then(|(_, rest)| rest.split('&').next()).ok_or("no code")?;
+    secrets.push(code.to_owned());
+    let forged = request("/callback?code=canary&state=canary", &login_cookie)?;
+    cage.error(&handlers.finish_login(&forged).await.unwrap_err());
+    let finished = handlers.finish_login(&request(callback.trim_start_matches(origin), &login_cookie)?).await?;
+    cage.debug("finished", &finished);
+    let cookie = cookie_of(&finished.response);
+    let handle = cookie.split(['=', ';']).nth(1).ok_or("no handle")?.to_owned();
+    secrets.push(handle.clone());
+
+    let (state, headers) = handlers.authenticate(&request("/", &cookie)?).await;
+    cage.debug("state", &state);
+    cage.debug("headers", &headers);
+    let session = state.active()?;
+    secrets.push(session.access_token().expose_secret().to_owned());
+    cage.debug("session", &session);
+    authkit.inject_for("/user_management/authenticate", Fault::Status(500, None), Duration::from_secs(3600));
+    let two = OrganizationId::new("org_two")?;
+    let refused = handlers.sessions().switch_organization(&SessionHandle::new(&handle), two.clone()).await.unwrap_err();
+    cage.debug("switch", &refused);
+    cage.error(&refused);
+    authkit.heal();
+    authkit.end_session(session.token().session_id().as_str());
+    let refused = handlers.sessions().switch_organization(&SessionHandle::new(&handle), two).await.unwrap_err();
+    cage.debug("switch", &refused);
+    cage.error(&refused);
+    let goodbye = handlers.logout(&request("/logout", &cookie)?).await?;
+    cage.debug("goodbye", &goodbye);
+    let (state, headers) = handlers.authenticate(&request("/", &cookie)?).await;
+    cage.debug("state", &state);
+    cage.debug("headers", &headers);
+
+    let store = FileTokenStore::open(std::env::temp_dir().join("workos-auth-cage/token"))?;
+    cage.debug("store", &store);
+    let public = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+    let session = TokenSession::new(public, MemoryTokenStore::new());
+    cage.debug("token session", &session);
+    cage.debug("token state", &session.authenticate().await);
+    let text = StoredToken::new(r#"{"refresh_token":"canary"}"#);
+    let memory = MemoryTokenStore::new();
+    memory.write(&text).await?;
+    cage.debug("memory", &memory);
+
+    assert!(secrets.iter().all(|secret| secret.len() >= CANARY.len()));
+    assert!(cage.text().contains("/user_management/authenticate"), "nothing was traced");
+    cage.assert_clean(&secrets.iter().map(String::as_str).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, ErrorCode, ErrorKind, ExposeSecret,
-    MemorySessionStore, OrganizationId, Password, RedirectUri, SessionHandle, SessionManager, SessionState,
-    SessionStore, SignedOut, StoredSession, SwitchError,
+    MemorySessionStore, OrganizationId, Password, RedirectUri, RedisSessionStore, SessionHandle, SessionManager,
+    SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -82,6 +82,13 @@ fn access_token(state: SessionState) -> String {
 #[tokio::test]
 async fn the_memory_store_keeps_every_rule() -> Outcome {
     Ok(check_session_store(Arc::new(MemorySessionStore::new())).await?)
+}
+
+#[test]
+fn a_store_in_redis_connects_when_it_is_asked_for_something() {
+    let error = RedisSessionStore::connect("http://:hunter2@example.com").unwrap_err();
+    assert_eq!(error.to_string(), "redis_url is no address of a Redis");
+    assert!(!format!("{error:?}").contains("hunter2"));
 }
 
 /// Stores with one thing wrong each.

@@ -19,7 +19,7 @@ use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::secret::SessionHandle;
-use crate::token::TokenVerifier;
+use crate::token::{TokenVerifier, VerifiedToken};
 use crate::wire;
 
 /// How long a session is kept after its last refresh.
@@ -305,9 +305,9 @@ impl<S: SessionStore> SessionManager<S> {
                 return Err(Stop::Unknown(Error::still_locked()));
             }
             sleep(POLL).await;
-            let Loaded { version, session } = self.load(handle).await?;
-            if matches!(goal, Goal::Refresh { seen } if seen != version) {
-                return fresh(session, &self.verifier).await;
+            let loaded = self.load(handle).await?;
+            if let Some(token) = self.got_by_another(&loaded, &goal).await? {
+                return Ok(active(loaded.session, token));
             }
         }
         let outcome = self.renew_locked(handle, &key, goal, early).await;
@@ -323,10 +323,13 @@ impl<S: SessionStore> SessionManager<S> {
         goal: Goal,
         early: impl Fn(Stop),
     ) -> Result<ActiveSession, Stop> {
-        let Loaded { version, session } = self.load(handle).await?;
+        let loaded = self.load(handle).await?;
+        if let Some(token) = self.got_by_another(&loaded, &goal).await? {
+            return Ok(active(loaded.session, token));
+        }
+        let Loaded { version, session } = loaded;
         let switch = matches!(goal, Goal::Switch(_));
         let refreshed = match goal {
-            Goal::Refresh { seen } if seen != version => return fresh(session, &self.verifier).await,
             Goal::Refresh { .. } => session.refresh().await,
             Goal::Switch(id) => session.switch_organization(id).await,
         };
@@ -340,6 +343,20 @@ impl<S: SessionStore> SessionManager<S> {
             }
             Err(RefreshError::Kept(kept)) => Err(Stop::Unknown(kept.error().clone())),
             Err(RefreshError::Ended(error)) => self.bury(handle, key, version, error).await,
+        }
+    }
+
+    /// The token of a pair that another process has got meanwhile, as long as it is good.
+    async fn got_by_another(&self, loaded: &Loaded, goal: &Goal) -> Result<Option<VerifiedToken>, Stop> {
+        match goal {
+            Goal::Refresh { seen } if *seen != loaded.version => {
+                let now = self.client.core.runtime.clock.now();
+                match need(&loaded.session, &self.verifier, now, Duration::ZERO).await? {
+                    Need::Nothing(token) | Need::RefreshSoon(token) => Ok(Some(token)),
+                    Need::Refresh => Ok(None),
+                }
+            }
+            _ => Ok(None),
         }
     }
 

@@ -1,0 +1,213 @@
+//! Sessions in their cookies alone: what is set, what is kept, and what is shared between tasks.
+
+use std::time::Duration;
+
+use cookie::Cookie;
+use tokio::task::JoinSet;
+use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
+use workos_auth::{
+    AuthenticationResponse, Client, ConfidentialClient, CookiePassword, CookieSessions, EmailAddress, ErrorKind,
+    ExposeSecret, OrganizationId, Password, RedirectUri, SealError, SessionCookie, SessionState, SignedOut,
+    SwitchError,
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+const AUTHENTICATE: &str = "/user_management/authenticate";
+const PASSWORD: &str = "0123456789abcdef0123456789abcdef";
+
+struct Application {
+    authkit: AuthKit,
+    clock: ManualClock,
+    client: ConfidentialClient,
+    sessions: CookieSessions,
+}
+
+impl Application {
+    async fn start() -> Outcome<Self> {
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let ada = TestUser::new("ada@example.com").password("correct horse").organization("org_one");
+        let authkit = AuthKit::builder().clock(clock.clone()).user(ada).start().await?;
+        let client = Client::builder()
+            .client_id(authkit.client_id())
+            .api_key(authkit.api_key())
+            .base_url(authkit.base_url())
+            .clock(clock.clone())
+            .build()?;
+        let sessions = CookieSessions::new(client.clone(), SessionCookie::new(CookiePassword::new(PASSWORD)?)?);
+        Ok(Self { authkit, clock, client, sessions })
+    }
+
+    async fn login(&self) -> Outcome<AuthenticationResponse> {
+        let email = EmailAddress::new("ada@example.com")?;
+        let grant = self.client.authenticate_with_password(email, Password::new("correct horse"));
+        Ok(grant.send().await?.complete()?)
+    }
+
+    /// The cookie of a session whose access token has expired.
+    async fn expired(&self) -> Outcome<String> {
+        let cookie = self.sessions.sign_in(self.login().await?)?;
+        self.clock.advance(Duration::from_secs(301));
+        Ok(cookie.value().to_owned())
+    }
+}
+
+fn access_token(state: SessionState) -> String {
+    match state {
+        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn is_cleared(cookie: Option<Cookie<'_>>) -> bool {
+    cookie.is_some_and(|given| given.value().is_empty() && given.max_age() == Some(cookie::time::Duration::ZERO))
+}
+
+#[tokio::test]
+async fn a_session_from_sign_in_to_sign_out() -> Outcome {
+    let app = Application::start().await?;
+    let cookie = app.sessions.sign_in(app.login().await?)?;
+    assert_eq!(cookie.name(), app.sessions.cookie_name());
+    let (state, nothing) = app.sessions.authenticate(cookie.value()).await;
+    let first = access_token(state);
+    assert!(nothing.is_none());
+
+    app.clock.advance(Duration::from_secs(301));
+    let (state, renewed) = app.sessions.authenticate(cookie.value()).await;
+    let renewed = renewed.ok_or("no cookie")?;
+    let second = access_token(state);
+    assert_ne!(second, first);
+    let (state, nothing) = app.sessions.authenticate(renewed.value()).await;
+    assert_eq!(access_token(state), second);
+    assert!(nothing.is_none());
+
+    let return_to = RedirectUri::new("https://example.com/")?;
+    let (goodbye, cleared) = app.sessions.sign_out(renewed.value(), Some(&return_to)).await;
+    assert!(
+        goodbye.is_some_and(|url| url
+            .query()
+            .is_some_and(|query| query.ends_with("return_to=https%3A%2F%2Fexample.com%2F")))
+    );
+    assert!(is_cleared(Some(cleared)));
+    let (nowhere, cleared) = app.sessions.sign_out("", None).await;
+    assert!(nowhere.is_none() && is_cleared(Some(cleared)));
+
+    // A copy is good until its access token expires, and then this process knows.
+    access_token(app.sessions.authenticate(renewed.value()).await.0);
+    app.clock.advance(Duration::from_secs(29));
+    app.clock.advance(Duration::from_secs(250));
+    let (state, cleared) = app.sessions.authenticate(renewed.value()).await;
+    access_token(state);
+    assert!(!is_cleared(cleared), "the sign-out here was forgotten; the one at WorkOS needs the browser");
+    Ok(())
+}
+
+#[tokio::test]
+async fn tasks_share_one_refresh() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        let (sessions, sealed) = (app.sessions.clone(), sealed.clone());
+        tasks.spawn(async move {
+            let (state, cookie) = sessions.authenticate(&sealed).await;
+            assert!(cookie.is_some(), "each answer sets the new cookie, since any may be lost");
+            access_token(state)
+        });
+    }
+    let tokens = tasks.join_all().await;
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
+    // Without keys, not even the old token is known to be over.
+    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    assert!(matches!(&state, SessionState::TemporarilyUnknown(_)) && cookie.is_none(), "{state:?}");
+    app.authkit.heal();
+    app.clock.advance(Duration::from_secs(60));
+    access_token(app.sessions.authenticate(&sealed).await.0);
+
+    // The new token's key is one that can't be had.
+    let sealed = app.expired().await?;
+    app.authkit.rotate_keys()?;
+    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
+    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");
+    let cookie = cookie.ok_or("the new pair is lost")?;
+    app.authkit.heal();
+    app.clock.advance(Duration::from_secs(60));
+    access_token(app.sessions.authenticate(cookie.value()).await.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_keeps_the_cookie() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    for fault in [Fault::Status(500, None), Fault::Status(429, None), Fault::Status(401, None), Fault::LostBefore] {
+        app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(7200));
+        let (state, cookie) = app.sessions.authenticate(&sealed).await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(_)) && cookie.is_none(), "{fault:?}: {state:?}");
+        app.authkit.heal();
+    }
+    // Ahead of its expiry, a token is good whatever WorkOS says.
+    let cookie = app.sessions.sign_in(app.login().await?)?;
+    app.clock.advance(Duration::from_secs(271));
+    app.authkit.inject_for(AUTHENTICATE, Fault::Status(500, None), Duration::from_secs(7200));
+    let (state, nothing) = app.sessions.authenticate(cookie.value()).await;
+    access_token(state);
+    assert!(nothing.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_over_is_cleared() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let other = SessionCookie::new(CookiePassword::new("another password of 32 characters")?)?;
+    for (sealed, reason) in
+        [("", None), ("Fe26.2", Some(SealError::Malformed)), (&sealed[..100], Some(SealError::Malformed))]
+    {
+        let (state, cookie) = app.sessions.authenticate(sealed).await;
+        match (state, reason) {
+            (SessionState::SignedOut(SignedOut::NotFound), None) => {}
+            (SessionState::SignedOut(SignedOut::Unreadable(error)), Some(reason)) => {
+                assert!(matches!(error.kind(), ErrorKind::Sealed(given) if *given == reason), "{error}");
+            }
+            (state, _) => panic!("{state:?}"),
+        }
+        assert!(is_cleared(cookie));
+    }
+    let foreign = CookieSessions::new(app.client.clone(), other).authenticate(&sealed).await;
+    assert!(matches!(foreign.0, SessionState::SignedOut(SignedOut::Unreadable(_))) && is_cleared(foreign.1));
+
+    // WorkOS has ended it.
+    let session = app.sessions.authenticate(&sealed).await.0.active()?;
+    assert_eq!(app.sessions.sign_out_everywhere(&session.user().id).await?, 1);
+    app.clock.advance(Duration::from_secs(31));
+    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    assert!(matches!(state, SessionState::SignedOut(SignedOut::Ended(_))) && is_cleared(cookie));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_sets_the_cookie_of_the_new_organization() -> Outcome {
+    let app = Application::start().await?;
+    let cookie = app.sessions.sign_in(app.login().await?)?;
+    let (refused, nothing) = app.sessions.switch_organization(cookie.value(), OrganizationId::new("org_three")?).await;
+    assert!(matches!(refused, Err(SwitchError::Kept(_))) && nothing.is_none());
+    let one = OrganizationId::new("org_one")?;
+    let (switched, cookie) = app.sessions.switch_organization(cookie.value(), one.clone()).await;
+    assert_eq!(switched?.token().organization_id(), Some(&one));
+    let (state, _) = app.sessions.authenticate(cookie.ok_or("no cookie")?.value()).await;
+    assert_eq!(state.active()?.organization_id(), Some(&one));
+    let (gone, cleared) = app.sessions.switch_organization("", one).await;
+    assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::NotFound))) && is_cleared(cleared));
+    Ok(())
+}
