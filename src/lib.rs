@@ -69,6 +69,13 @@
 //! [signed out](Session::sign_out). Servers keep it in a [`SessionCookie`], other applications its [`SessionParts`] in a
 //! place of their own. A refresh that fails says whether the session was [kept or ended](RefreshError).
 //!
+//! # The session layer, for those who want it done
+//!
+//! A [`SessionManager`] keeps sessions in a [`SessionStore`] (memory, Redis with feature `redis`, or an application's own) and gives the
+//! browser a random [`SessionHandle`]; [`CookieSessions`] keep them in the sealed cookie alone. Both say [`SessionState`]: active,
+//! signed out, or temporarily unknown, which is what an outage is. [`LoginHandlers`] answer the requests of a login in any web
+//! framework. On a user's device, a [`TokenSession`] keeps the refresh token in a [`TokenStore`].
+//!
 //! # Between two requests, and after a restart
 //!
 //! A login or step that waits for a human is sealed with [`Parking`] by clients that hold an API key, in a
@@ -100,7 +107,8 @@
 //! # Features
 //!
 //! `reqwest` (default) is the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`]. `loopback` is
-//! the redirect listener, `keyring` a store in the operating system's keyring, and `testing` an AuthKit inside the process for the tests of applications.
+//! the redirect listener, `keyring` has stores in the operating system's keyring, `redis` the store for sessions in Redis,
+//! `token-file` the file of a command line's token, and `testing` an AuthKit inside the process for the tests of applications.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

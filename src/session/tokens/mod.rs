@@ -45,11 +45,8 @@ const GRACE: Duration = Duration::from_millis(200);
 
 /// Keeps the refresh token of one user's session on a user's device, for every process of the application.
 ///
-/// Ships for files ([`FileTokenStore`], feature `token-file`), the operating system's keyring ([`KeyringTokenStore`], feature
+/// Ships for files (`FileTokenStore`, feature `token-file`), the operating system's keyring (`KeyringTokenStore`, feature
 /// `keyring`) and memory ([`MemoryTokenStore`]).
-///
-/// [`FileTokenStore`]: crate::FileTokenStore
-/// [`KeyringTokenStore`]: crate::KeyringTokenStore
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no store for the token of a command line",
     label = "needs a `TokenStore`",
