@@ -9,7 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::state::{ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, need};
+use super::state::{
+    ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
+};
 use super::store::{SessionStore, StoredSession};
 use super::{RefreshError, Session, SessionParts, cookie};
 use crate::authenticate::Rejected;
@@ -28,20 +30,22 @@ const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 pub(super) const AHEAD: Duration = Duration::from_secs(30);
 /// Well below the 30 s in which WorkOS replays a refresh: whoever takes over from a process that died still gets its pair.
 const LEASE: Duration = Duration::from_secs(10);
-/// Longer than any refresh that is under way when a session is removed.
-const TOMBSTONE: Duration = Duration::from_secs(600);
-/// How long to wait for another process: its lease, and a refresh of one's own.
+/// Longer than any refresh that is under way when a session is removed, and than a new pair is kept at hand.
+const TOMBSTONE: Duration = Duration::from_secs(3_600);
+/// How long to wait for another process: its lease, and as long again.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a caller whose token is good still is held up by its replacement.
 const HASTE: Duration = Duration::from_secs(1);
 /// Between two looks at what another process does.
 const POLL: Duration = Duration::from_millis(25);
 /// How long a new pair is kept at hand for a store that is away. Then it is lost.
-const STUBBORN: Duration = Duration::from_secs(120);
+const STUBBORN: Duration = Duration::from_secs(600);
+/// What stands in for a session for the moment between its end and its removal.
+const ENDED: &str = "ended";
 /// Between two attempts to write.
 const RETRY: Duration = Duration::from_millis(100);
 /// A process with a new pair in its hands writes it within this time of the store's return.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Keeps sessions in a [`SessionStore`]; the browser holds a random [`SessionHandle`] alone.
 ///
@@ -186,9 +190,13 @@ impl<S: SessionStore> SessionManager<S> {
     ) -> Result<ActiveSession, SwitchError> {
         let manager = self.clone();
         let handle = SessionHandle::new(wire::text(handle));
-        let switch = async move { manager.renew(&handle, Goal::Switch(id), |_| {}).await };
-        let outcome = tokio::spawn(switch).await;
-        outcome.unwrap_or_else(|_| Err(Stop::Unknown(Error::abandoned()))).map_err(SwitchError::from)
+        let (sender, outcome) = watch::channel(None);
+        tokio::spawn(async move {
+            let tell = |stop: Stop| drop(sender.send_replace(Some(Err(Arc::new(stop)))));
+            let outcome = manager.renew(&handle, Goal::Switch(id), tell).await;
+            tell_last(&sender, outcome);
+        });
+        settled(outcome).await.map_err(SwitchError::from)
     }
 
     /// Removes a session, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -245,8 +253,10 @@ impl<S: SessionStore> SessionManager<S> {
             Need::Nothing(token) => Ok(active(session, token)),
             Need::Refresh => self.renewed(handle, version).await,
             Need::RefreshSoon(token) => {
+                // No longer than the token is good.
+                let haste = HASTE.min(left(&token, now));
                 let old = active(session, token);
-                match self.renewed_soon(handle, version).await {
+                match self.renewed_soon(handle, version, haste).await {
                     Some(Ok(new)) => Ok(new),
                     Some(Err(Stop::SignedOut(why))) => Err(Stop::SignedOut(why)),
                     // Its token is good still.
@@ -263,9 +273,14 @@ impl<S: SessionStore> SessionManager<S> {
     }
 
     /// The same, unless somebody in this process is at it or it takes long.
-    async fn renewed_soon(&self, handle: &SessionHandle, seen: u64) -> Option<Result<ActiveSession, Stop>> {
+    async fn renewed_soon(
+        &self,
+        handle: &SessionHandle,
+        seen: u64,
+        haste: Duration,
+    ) -> Option<Result<ActiveSession, Stop>> {
         match self.renewal(handle, seen) {
-            (outcome, true) => timeout(HASTE, settled(outcome)).await.ok(),
+            (outcome, true) => timeout(haste, settled(outcome)).await.ok(),
             (_, false) => None,
         }
     }
@@ -288,9 +303,7 @@ impl<S: SessionStore> SessionManager<S> {
             let outcome = manager.renew(&handle, Goal::Refresh { seen }, tell).await;
             // Who comes from now on loads what was written.
             drop(entry);
-            if sender.borrow().is_none() {
-                sender.send_replace(Some(outcome.map_err(Arc::new)));
-            }
+            tell_last(&sender, outcome);
         });
         (outcome, true)
     }
@@ -392,6 +405,10 @@ impl<S: SessionStore> SessionManager<S> {
                 return fresh(loaded.session, &self.verifier).await;
             }
         }
+        // Only who replaces this very version removes it.
+        if !self.store.replace(key, version, ENDED, TOMBSTONE).await.map_err(unknown)? {
+            return fresh(self.load(handle).await?.session, &self.verifier).await;
+        }
         self.store.remove(key, TOMBSTONE).await.map_err(unknown)?;
         Err(Stop::SignedOut(SignedOut::Ended(error)))
     }
@@ -433,6 +450,17 @@ fn key(handle: &SessionHandle) -> String {
 
 fn unknown(error: std::io::Error) -> Stop {
     Stop::Unknown(Error::session_store(error))
+}
+
+/// The outcome, unless those who wait were told something before.
+fn tell_last(sender: &watch::Sender<Option<Outcome>>, outcome: Result<ActiveSession, Stop>) {
+    sender.send_if_modified(|told| {
+        let silent = told.is_none();
+        if silent {
+            *told = Some(outcome.map_err(Arc::new));
+        }
+        silent
+    });
 }
 
 async fn settled(mut outcome: watch::Receiver<Option<Outcome>>) -> Result<ActiveSession, Stop> {

@@ -237,10 +237,13 @@ pub(super) async fn need<K>(
 
 /// Of tokens that live for a few seconds only the last quarter counts, or they would be refreshed all the time.
 pub(super) fn is_short(token: &VerifiedToken, now: Timestamp, ahead: Duration) -> bool {
-    let between = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    let expires_at = token.expires_at();
-    let ahead = token.issued_at().map_or(ahead, |issued_at| ahead.min(between(issued_at, expires_at) / 4));
-    between(now, expires_at) < ahead
+    let lifetime = token.issued_at().map(|issued_at| left(token, issued_at));
+    left(token, now) < lifetime.map_or(ahead, |lifetime| ahead.min(lifetime / 4))
+}
+
+/// How long a token is good from a moment on.
+pub(super) fn left(token: &VerifiedToken, from: Timestamp) -> Duration {
+    Duration::try_from(token.expires_at().duration_since(from)).unwrap_or_default()
 }
 
 /// A session whose tokens came a moment ago.
