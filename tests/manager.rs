@@ -402,6 +402,8 @@ struct Flaky {
     down: AtomicBool,
     /// Down from the next write on.
     falling: AtomicBool,
+    /// Every lease is over at once.
+    forgets_locks: AtomicBool,
 }
 
 impl Flaky {
@@ -436,6 +438,9 @@ impl SessionStore for Flaky {
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
         self.up()?;
+        if self.forgets_locks.load(Ordering::SeqCst) {
+            return Ok(true);
+        }
         self.store.lock(key, owner, lease).await
     }
 
@@ -443,6 +448,27 @@ impl SessionStore for Flaky {
         self.up()?;
         self.store.unlock(key, owner).await
     }
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_believed_while_another_process_has_the_new_pair() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Flaky::default());
+    store.forgets_locks.store(true, Ordering::SeqCst);
+    let (slow, fast) = (app.manager(Arc::clone(&store))?, app.manager(Arc::clone(&store))?);
+    let handle = slow.sign_in(app.login().await?).await?;
+    app.expire();
+    store.falling.store(true, Ordering::SeqCst);
+    assert!(matches!(slow.authenticate(&handle).await, SessionState::TemporarilyUnknown(_)));
+    // The store is back, its locks are over, and so is the time in which WorkOS replays the old token.
+    app.clock.advance(Duration::from_secs(60));
+    store.down.store(false, Ordering::SeqCst);
+    let requests = app.requests();
+    let token = access_token(fast.authenticate(&handle).await);
+    assert_eq!(app.requests() - requests, 1, "it was refused, and looked again");
+    assert_eq!(token, access_token(known(&slow, &handle).await));
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
 }
 
 /// Tries again for as long as nobody can tell.
