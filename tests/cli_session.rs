@@ -1,4 +1,4 @@
-//! The command-line example in a pseudo-terminal, eight of it at once, and a process that is killed while it writes.
+//! The command-line example in a pseudo-terminal, and eight of it at once.
 #![cfg(unix)]
 
 use std::error::Error as StdError;
@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
-use workos_auth::{ExposeSecret, FileTokenStore, StoredToken, TokenStore};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
@@ -259,59 +258,5 @@ async fn eight_commands_at_once() -> Outcome {
     let known = device.run(&["whoami"]).await?;
     assert!(known.status.success(), "{}", text(&known.stderr));
     assert_eq!(device.authkit.refreshes() - before.1, rotations + 1);
-    Ok(())
-}
-
-/// Begins to write once it is told where, and does nothing else.
-#[tokio::test]
-#[ignore = "the child of the next test"]
-async fn writes_until_it_is_killed() -> Outcome {
-    let Some(file) = std::env::var_os("TOKEN_FILE") else { return Ok(()) };
-    let store = FileTokenStore::open(PathBuf::from(file))?;
-    for number in 0_u64.. {
-        let _lock = store.lock().await?;
-        store.write(&StoredToken::new(token(number))).await?;
-    }
-    Ok(())
-}
-
-/// Long enough to be torn, and wrong if it is.
-fn token(number: u64) -> String {
-    format!("{number:020}").repeat(400)
-}
-
-#[tokio::test]
-async fn a_process_that_is_killed_while_it_writes() -> Outcome {
-    let device = Device::new().await?;
-    let store = FileTokenStore::open(device.file())?;
-    store.write(&StoredToken::new(token(0))).await?;
-    let (mut left_over, mut different) = (0, std::collections::BTreeSet::new());
-    for round in 0..100_u64 {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["--exact", "writes_until_it_is_killed", "--ignored"])
-            .env("TOKEN_FILE", device.file())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let before = fs::read_to_string(device.file())?;
-        while fs::read_to_string(device.file())? == before {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        tokio::time::sleep(Duration::from_micros(round * 37 % 2_000)).await;
-        child.kill()?;
-        child.wait()?;
-        left_over += u32::from(device.directory.join("refresh-token.new").exists());
-        // The lock died with its holder, and what is there is one of the tokens.
-        let _lock = tokio::time::timeout(Duration::from_secs(5), store.lock()).await??;
-        let held = store.read().await?.ok_or("the file is gone")?;
-        let number: u64 = held.expose_secret()[..20].parse()?;
-        assert_eq!(held.expose_secret(), token(number), "round {round}");
-        different.insert(number);
-        store.write(&StoredToken::new(token(0))).await?;
-    }
-    println!(
-        "100 processes killed while they wrote: {left_over} left a new file behind, {} different tokens",
-        different.len()
-    );
-    assert!(left_over > 0, "none was killed in the middle: this tests nothing");
     Ok(())
 }

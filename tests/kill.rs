@@ -1,14 +1,17 @@
-//! A process begins a login, parks it and is killed; another completes it; a third finds nothing left.
+//! Processes that are killed. One begins a login and parks it, another completes it, a third finds nothing left; and whoever
+//! writes a token file leaves a whole one.
 
 use std::error::Error as StdError;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use workos_auth::testing::{AuthKit, Browser};
 use workos_auth::{
-    Callback, Client, ConfidentialClient, CookiePassword, DirectoryStore, Error, ErrorKind, ExposeSecret, LoginHandle,
-    ParkedError, Parking, RedirectUri,
+    Callback, Client, ConfidentialClient, CookiePassword, DirectoryStore, Error, ErrorKind, ExposeSecret,
+    FileTokenStore, LoginHandle, ParkedError, Parking, RedirectUri, StoredToken, TokenStore,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -124,19 +127,63 @@ async fn parent() -> Outcome {
     Ok(())
 }
 
+/// Long enough to be torn, and wrong if it is.
+fn token(number: u64) -> String {
+    format!("{number:020}").repeat(400)
+}
+
+/// Writes one token after the other until it is killed.
+async fn writer(file: &Path) -> Outcome {
+    let store = FileTokenStore::open(file)?;
+    for number in 1_u64.. {
+        let _lock = store.lock().await?;
+        store.write(&StoredToken::new(token(number))).await?;
+    }
+    Ok(())
+}
+
+async fn torn_files() -> Outcome {
+    const KILLS: u64 = 100;
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("torn-{}", std::process::id()));
+    let file = directory.join("refresh-token");
+    let store = FileTokenStore::open(&file)?;
+    let mut left_over = 0;
+    for round in 0..KILLS {
+        store.write(&StoredToken::new(token(0))).await?;
+        let mut child = Command::new(std::env::current_exe()?).arg("--write").arg(&file).spawn()?;
+        while fs::read_to_string(&file)? == token(0) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_micros(round * 37 % 2_000));
+        child.kill()?;
+        child.wait()?;
+        left_over += u32::from(directory.join("refresh-token.new").exists());
+        // The lock has died with its holder, and what is there is one of the tokens.
+        drop(tokio::time::timeout(Duration::from_secs(5), store.lock()).await??);
+        let held = store.read().await?.ok_or("the file is gone")?;
+        let number: u64 = held.expose_secret()[..20].parse()?;
+        assert_eq!(held.expose_secret(), token(number), "round {round}");
+    }
+    println!("{KILLS} processes killed while they wrote: {left_over} left a new file behind");
+    assert!(left_over > 0, "none was killed in the middle: this tests nothing");
+    Ok(fs::remove_dir_all(&directory)?)
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let outcome = match arguments.as_slice() {
         [flag, base_url, directory] if flag == "--child" => runtime.block_on(child(base_url, directory)),
+        [flag, file] if flag == "--write" => runtime.block_on(writer(Path::new(file))),
         _ => {
-            println!("\nrunning 1 test");
-            let outcome = runtime.block_on(parent());
-            let verdict = if outcome.is_ok() { "ok. 1 passed; 0 failed" } else { "FAILED. 0 passed; 1 failed" };
-            println!("test a_killed_process_is_succeeded ... {}\n", if outcome.is_ok() { "ok" } else { "FAILED" });
-            println!("test result: {verdict}; 0 ignored\n");
-            outcome
+            println!("\nrunning 2 tests");
+            let report = |name, outcome: Outcome| {
+                println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+                outcome
+            };
+            let succeeded = report("a_killed_process_is_succeeded", runtime.block_on(parent()));
+            succeeded.and(report("a_killed_process_leaves_a_whole_token_file", runtime.block_on(torn_files())))
         }
     };
     match outcome {
