@@ -121,6 +121,9 @@ impl TokenStore for MemoryTokenStore {
 
 /// The session of a device's user, for command-line and desktop applications. Clones are the same session.
 ///
+/// A process that runs on keeps its access token until it is at its end, whatever other processes exchange; a sign-out it
+/// notices at once.
+///
 /// A [`TokenStore`] keeps no access token, since the stores of platforms are small: each process asks for one when it first
 /// needs it. Processes that do so at the same time don't get into each other's way: the store's lock lets one exchange the
 /// refresh token, and for 15 seconds the others replay what it sent, which WorkOS answers with the same pair.
@@ -178,7 +181,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// Keeps the refresh token of a login; whatever session there was before is replaced.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store); the session comes back.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds; the session
+    /// comes back.
     pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
         let parts = parts.into();
         if let Err(error) = self.keep(&parts.refresh_token).await {
@@ -201,7 +205,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// Exchanges the token for a pair in another organization of the user.
     ///
     /// # Errors
-    /// [`SwitchError`] says whether there still is a session.
+    /// [`SwitchError`] says whether there still is a session. An organization that wants SSO or a second factor ends it
+    /// ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
     pub async fn switch_organization(&self, id: OrganizationId) -> Result<ActiveSession, SwitchError> {
         self.renewed(Some(id)).await.map_err(SwitchError::from)
     }
