@@ -35,6 +35,15 @@ pub enum StoredSession {
 /// away. Each method takes effect at once and as a whole, for every process that uses the store. Run
 /// `testing::check_session_store` (feature `testing`) against an implementation.
 ///
+/// | method | in SQL, with a table of sessions and one of locks, whose times are the database's |
+/// | --- | --- |
+/// | `load` | `SELECT … WHERE key = ? AND expires > now()` |
+/// | `create` | `INSERT … ON CONFLICT (key) DO UPDATE … WHERE sessions.expires <= now()`: one row changed or none |
+/// | `replace` | `UPDATE … SET version = version + 1 WHERE key = ? AND version = ? AND NOT ended AND expires > now()` |
+/// | `remove` | `INSERT … ON CONFLICT (key) DO UPDATE SET ended = true, sealed = ''` |
+/// | `lock` | as `create`, on the locks |
+/// | `unlock` | `DELETE … WHERE key = ? AND owner = ?` |
+///
 /// An error means that nobody knows whether the call took effect. A store that can't be reached must say so, and never that
 /// there is no session.
 #[diagnostic::on_unimplemented(
