@@ -6,7 +6,7 @@ use cookie::Cookie;
 use http::header::{ALLOW, CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::client::ConfidentialClient;
@@ -219,8 +219,10 @@ impl<L> LoginHandlers<L> {
         (outcome, ResponseHeaders::new(cookie))
     }
 
-    /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there. A request that isn't a
-    /// `POST` is answered with 405, since any page can make a browser send others.
+    /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there.
+    ///
+    /// A request that isn't a `POST` is answered with 405, since a link on any page can make a browser send others. A `POST` from
+    /// another site comes without the cookie, which is `SameSite=Lax`, and clears nothing.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there. Let the user try again.
@@ -235,14 +237,12 @@ impl<L> LoginHandlers<L> {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return Ok(response);
         }
-        let sealed = self.cookie(request).unwrap_or_default();
-        let (url, cookie) = self.sessions.sign_out(&sealed, self.after_logout.as_ref(), &self.redirect_uri).await?;
-        let location = match (&url, &self.after_logout) {
-            (Some(url), _) => url.as_str(),
-            (None, Some(return_to)) => return_to.as_str(),
-            (None, None) => "/",
+        let after_logout = self.after_logout.as_ref().map_or("/", RedirectUri::as_str);
+        let Some(value) = self.cookie(request) else {
+            return redirect(StatusCode::SEE_OTHER, after_logout, &[]);
         };
-        redirect(StatusCode::SEE_OTHER, location, &[cookie])
+        let (url, cookie) = self.sessions.sign_out(&value, self.after_logout.as_ref(), &self.redirect_uri).await?;
+        redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str), &[cookie])
     }
 
     fn cookie(&self, request: &Parts) -> Option<String>
@@ -265,10 +265,10 @@ fn return_path(request: &Parts) -> Option<ReturnPath> {
     ReturnPath::new(path).ok()
 }
 
-/// All cookies of a request; HTTP/2 may send them one by one (RFC 9113 §8.2.3).
+/// All cookies of a request; HTTP/2 may send them one by one (RFC 9113 §8.2.3). Those of others may be anything but ASCII.
 fn cookie_header(request: &Parts) -> String {
     let values = request.headers.get_all(COOKIE).iter();
-    values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join("; ")
+    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join("; ")
 }
 
 fn value(cookies: &str, name: &str) -> Option<String> {

@@ -104,7 +104,9 @@ impl Jar {
         let cookies: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = app.http.request(method.parse()?, url);
         if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
+            // Whatever else the browser has must not be in the way.
+            let header = format!("name=José; {}", cookies.join("; "));
+            request = request.header("cookie", reqwest::header::HeaderValue::from_bytes(header.as_bytes())?);
         }
         let reply = request.send().await?;
         let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
@@ -177,7 +179,7 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     forged(&app, &jar).await?;
     open_redirects(&app).await?;
     refreshes(&app, cookie).await?;
-    outages(&app).await?;
+    outages(&app, cookie).await?;
 
     // Signing out, which no link can do.
     assert_eq!(jar.get(&app, "/logout").await?.status, 405);
@@ -194,11 +196,12 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
         assert_eq!(replayed.status, 200);
     } else {
         assert_eq!(replayed.status, 303, "the session is gone, whoever has its cookie");
-        assert!(replayed.set_cookies()[0].contains("Max-Age=0"));
+        assert!(replayed.set_cookies().is_empty(), "a new login may have set the cookie in between");
     }
     // Once more, without anything left.
     let again = jar.post(&app, "/logout").await?;
     assert_eq!((again.status, again.location()), (303, "/"));
+    assert!(again.set_cookies().is_empty(), "a request from another site comes without the cookie, and clears none");
     Ok(())
 }
 
@@ -298,7 +301,7 @@ async fn refreshes(app: &Application, cookie: &str) -> Outcome {
     Ok(())
 }
 
-async fn outages(app: &Application) -> Outcome {
+async fn outages(app: &Application, cookie: &str) -> Outcome {
     let mut jar = Jar::default();
     jar.log_in_long_ago(app).await?;
     app.authkit.inject_for(AUTHENTICATE, Fault::Status(500, None), Duration::from_secs(3600));
@@ -318,7 +321,8 @@ async fn outages(app: &Application) -> Outcome {
     };
     app.authkit.end_session(&session_id);
     assert_eq!(jar.get(app, "/account").await?.status, 303);
-    assert!(jar.0.is_empty());
+    // In the store it was removed a moment ago, and its cookie may be a new login's by now.
+    assert_eq!(jar.0.is_empty(), cookie != "workos-session");
     Ok(())
 }
 

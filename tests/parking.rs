@@ -284,6 +284,16 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
         assert!(clear.to_string().contains("Max-Age=0"));
         assert!(session.exchange(callback).is_ok());
     }
+    // What another host of the domain has planted is not looked at.
+    let third = begin(&client);
+    let third_callback = callback(&third);
+    let third = LoginCookies::from_header("").begin(&parking(), third)?;
+    assert!(third[0].name().starts_with("__Host-"));
+    let planted = third[0].stripped().to_string().replace("__Host-", "");
+    let planted = LoginCookies::from_header(&planted);
+    let error = planted.resume(&parking(), &client, &redirect(), &third_callback).map(drop).unwrap_err();
+    assert_eq!(reason(error), ParkedError::NotFound);
+
     let forged = Callback::from_query("code=evil&state=forged")?;
     let error = cookies.resume(&parking(), &client, &redirect(), &forged).map(drop).unwrap_err();
     assert_eq!(reason(error), ParkedError::NotFound);

@@ -31,7 +31,8 @@ impl Application {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
         let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
-        let authkit = AuthKit::builder().clock(clock.clone()).user(ada).start().await?;
+        let authkit =
+            AuthKit::builder().clock(clock.clone()).user(ada).user(TestUser::new("bob@example.com")).start().await?;
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let directory = std::env::temp_dir().join(format!("workos-auth-token-{}-{number}", std::process::id()));
         Ok(Self { authkit, clock, directory })
@@ -43,8 +44,12 @@ impl Application {
     }
 
     async fn login(&self) -> Outcome<AuthenticationResponse> {
+        self.login_of("ada@example.com").await
+    }
+
+    async fn login_of(&self, email: &str) -> Outcome<AuthenticationResponse> {
         let login = self.client()?.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-        let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+        let callback = Browser::new()?.sign_in(login.url().as_str(), email).await?;
         Ok(login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
     }
 
@@ -130,7 +135,11 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
     let response = app.login().await?;
     let token = response.refresh_token.expose_secret().to_owned();
     session.sign_in(response).await?;
-    assert_eq!(fs::read_to_string(app.file())?, format!(r#"{{"refresh_token":"{token}"}}"#));
+    let kept = fs::read_to_string(app.file())?;
+    assert!(
+        kept.starts_with(&format!(r#"{{"refresh_token":"{token}","login":""#)) && kept.len() == token.len() + 53,
+        "{kept}"
+    );
     app.clock.advance(Duration::from_secs(301));
     access_token(session.authenticate().await);
     let (text, at) = (fs::read_to_string(app.file())?, app.clock.now());
@@ -181,6 +190,12 @@ async fn a_session_from_login_to_logout() -> Outcome {
     // The other process notices at once.
     assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
     assert!(session.sign_out(None).await?.is_none());
+
+    // Neither does it take another user's login for its own.
+    session.sign_in(app.login().await?).await?;
+    other.sign_out(None).await?;
+    other.sign_in(app.login_of("bob@example.com").await?).await?;
+    assert_eq!(session.authenticate().await.active()?.user().email, "bob@example.com");
     Ok(())
 }
 
@@ -244,7 +259,7 @@ impl TokenStore for Behind {
 }
 
 fn kept(token: &RefreshToken) -> StoredToken {
-    StoredToken::new(format!(r#"{{"refresh_token":"{}"}}"#, token.expose_secret()))
+    StoredToken::new(format!(r#"{{"refresh_token":"{}","login":"first"}}"#, token.expose_secret()))
 }
 
 /// What becomes of a process that read `reads` times before another one rotated the token: requests and rotations.
@@ -293,6 +308,71 @@ async fn a_store_that_fails_signs_nobody_out() -> Outcome {
     let state = app.process()?.authenticate().await;
     assert!(matches!(state, SessionState::SignedOut(SignedOut::Unreadable(_))), "{state:?}");
     Ok(())
+}
+
+/// Refuses to write for a while.
+struct Full {
+    store: MemoryTokenStore,
+    refusals: AtomicU32,
+}
+
+impl TokenStore for Full {
+    type Lock = <MemoryTokenStore as TokenStore>::Lock;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        self.store.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        self.store.read().await
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        let refused = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if refused.is_ok() { Err(io::ErrorKind::StorageFull.into()) } else { self.store.write(token).await }
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        self.store.remove().await
+    }
+}
+
+#[tokio::test]
+async fn a_new_token_is_written_again_and_again() -> Outcome {
+    let app = Application::start().await?;
+    let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
+    store.write(&kept(&app.login().await?.refresh_token)).await?;
+    store.refusals.store(5, Ordering::SeqCst);
+    let store = Arc::new(store);
+    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store)));
+    access_token(session.authenticate().await);
+    // Nothing but the token that was written is good now.
+    app.clock.advance(Duration::from_secs(60));
+    access_token(TokenSession::new(app.client()?, Shared(store)).authenticate().await);
+    Ok(())
+}
+
+/// One store for two sessions.
+struct Shared(Arc<Full>);
+
+impl TokenStore for Shared {
+    type Lock = <Full as TokenStore>::Lock;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        self.0.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        self.0.read().await
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        self.0.write(token).await
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        self.0.remove().await
+    }
 }
 
 #[tokio::test]

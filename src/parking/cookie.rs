@@ -15,6 +15,8 @@ use crate::secret::State;
 use crate::wire;
 
 const PREFIX: &str = "workos-login-";
+/// Binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), so that no other host of the domain can plant one.
+const HOST_PREFIX: &str = "__Host-";
 /// Logins begun and not finished in one browser; browsers keep about 180 cookies a site, and servers read 8 kB of them.
 const MOST: usize = 5;
 
@@ -53,7 +55,7 @@ impl LoginCookies {
     pub fn from_header(header: &str) -> Self {
         let cookies = Cookie::split_parse(header)
             .filter_map(Result::ok)
-            .filter(|cookie| cookie.name().starts_with(PREFIX))
+            .filter(|cookie| cookie.name().strip_prefix(HOST_PREFIX).unwrap_or(cookie.name()).starts_with(PREFIX))
             .map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned()))
             .collect();
         Self { cookies }
@@ -62,8 +64,8 @@ impl LoginCookies {
     /// Parks a login in a cookie, and clears the oldest ones where there would be more than five. Each of these cookies
     /// goes into a `Set-Cookie` header of its own.
     ///
-    /// The cookie is `HttpOnly`, `SameSite=Lax`, lives as long as the [`Parking`] says, and is `Secure` unless the redirect
-    /// URI is plain http, which is loopback.
+    /// The cookie is `HttpOnly`, `SameSite=Lax`, lives as long as the [`Parking`] says, and is `Secure` with a `__Host-` name
+    /// unless the redirect URI is plain http, which is loopback.
     ///
     /// # Errors
     /// As [`Parking::park`].
@@ -75,8 +77,8 @@ impl LoginCookies {
     where
         K: HasApiKey,
     {
-        let name = name(&session.login.state);
         let secure = session.login.redirect_uri.is_secure();
+        let name = name(&session.login.state, secure);
         let value = parking.park(session)?;
         let lifetime = Duration::try_from(parking.lifetime).unwrap_or(Duration::MAX);
         let surplus = (self.cookies.len() + 1).saturating_sub(MOST);
@@ -100,7 +102,7 @@ impl LoginCookies {
         K: HasApiKey + HasClientId,
     {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
-        let name = name(state);
+        let name = name(state, redirect_uri.is_secure());
         let found = self.cookies.iter().find(|(other, _)| *other == name);
         let (_, sealed) = found.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
         let session = parking.resume_login(client, redirect_uri, sealed)?;
@@ -109,9 +111,10 @@ impl LoginCookies {
 }
 
 /// A name of its own for each login; the state itself stays out of it.
-fn name(state: &State) -> String {
+fn name(state: &State, secure: bool) -> String {
     let digest = Sha256::digest(wire::text(state));
-    digest.iter().take(8).fold(PREFIX.to_owned(), |name, byte| format!("{name}{byte:02x}"))
+    let prefix = if secure { HOST_PREFIX } else { "" };
+    digest.iter().take(8).fold(format!("{prefix}{PREFIX}"), |name, byte| format!("{name}{byte:02x}"))
 }
 
 fn cookie(name: String, value: impl Into<String>, max_age: Duration, secure: bool) -> Cookie<'static> {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::cookie::Cookie;
+use tokio::time::timeout;
 use url::Url;
 
-use super::manager::{AHEAD, sign_out_everywhere};
-use super::state::{ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, need};
+use super::manager::{AHEAD, HASTE, sign_out_everywhere};
+use super::state::{
+    ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
+};
 use super::{RefreshError, Session, SessionCookie, SessionParts};
 use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
@@ -100,11 +103,13 @@ impl CookieSessions {
         let now = self.client.core.runtime.clock.now();
         match need(&session, &self.verifier, now, self.refresh_ahead).await {
             Ok(Need::Nothing(token)) => self.finish(Ok(active(session, token)), None),
-            Ok(Need::RefreshSoon(token)) => match session.refresh().await {
-                // Its token is good still.
-                Err(RefreshError::Kept(kept)) => self.finish(Ok(active(kept.into_session(), token)), None),
-                refreshed => self.renewed(refreshed).await,
-            },
+            Ok(Need::RefreshSoon(token)) => {
+                // Its token is good still, and nobody waits for another for longer than it is.
+                match timeout(HASTE.min(left(&token, now)), session.copy().refresh()).await {
+                    Err(_) | Ok(Err(RefreshError::Kept(_))) => self.finish(Ok(active(session, token)), None),
+                    Ok(refreshed) => self.renewed(refreshed).await,
+                }
+            }
             Ok(Need::Refresh) => {
                 let refreshed = session.refresh().await;
                 self.renewed(refreshed).await
@@ -139,7 +144,8 @@ impl CookieSessions {
     /// `return_to`. The URL is absent when there is no session, or nobody can tell its name at WorkOS at the moment.
     pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, Cookie<'static>) {
         let url = match self.open(sealed) {
-            Ok(session) => goodbye(session, &self.verifier, return_to).await,
+            // The cookie is cleared whether or not the keys can be had.
+            Ok(session) => timeout(HASTE, goodbye(session, &self.verifier, return_to)).await.ok().flatten(),
             Err(_) => None,
         };
         (url, self.cookie.clear())

@@ -7,7 +7,7 @@ use ::cookie::time::Duration;
 use ::cookie::{Cookie, SameSite};
 use url::Url;
 
-use super::state::{ActiveSession, SessionState, SwitchError};
+use super::state::{ActiveSession, SessionState, SignedOut, SwitchError};
 use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
 use crate::authenticate::Rejected;
 use crate::error::Error;
@@ -121,7 +121,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
 
     async fn authenticate(&self, value: &str, served_at: &RedirectUri) -> (SessionState, Option<Cookie<'static>>) {
         let state = self.authenticate(&SessionHandle::new(value)).await;
-        let over = matches!(state, SessionState::SignedOut(_));
+        let over = matches!(&state, SessionState::SignedOut(why) if is_cleared_for(why));
         (state, over.then(|| cleared(served_at)))
     }
 
@@ -132,7 +132,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         served_at: &RedirectUri,
     ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
         let outcome = self.switch_organization(&SessionHandle::new(value), id).await;
-        let over = matches!(outcome, Err(SwitchError::SignedOut(_)));
+        let over = matches!(&outcome, Err(SwitchError::SignedOut(why)) if is_cleared_for(why));
         (outcome, over.then(|| cleared(served_at)))
     }
 
@@ -145,6 +145,11 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         let url = self.sign_out(&SessionHandle::new(value), return_to).await?;
         Ok((url, cleared(served_at)))
     }
+}
+
+/// A session that was removed a short while ago may have a successor under the same name, whose login came in between.
+fn is_cleared_for(why: &SignedOut) -> bool {
+    !matches!(why, SignedOut::Removed)
 }
 
 /// With a prefix that binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), where it is served so.

@@ -18,7 +18,7 @@ use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
 use crate::credentials::Confidential;
 use crate::envelope::{self, Purpose};
-use crate::error::{Error, ParkedError, SealError};
+use crate::error::{Error, ErrorKind, ParkedError, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::secret::SessionHandle;
 use crate::token::{TokenVerifier, VerifiedToken};
@@ -35,7 +35,7 @@ const TOMBSTONE: Duration = Duration::from_secs(3_600);
 /// How long to wait for another process: its lease, and as long again.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a caller whose token is good still is held up by its replacement.
-const HASTE: Duration = Duration::from_secs(1);
+pub(super) const HASTE: Duration = Duration::from_secs(1);
 /// Between two looks at what another process does.
 const POLL: Duration = Duration::from_millis(25);
 /// How long a new pair is kept at hand for a store that is away. Then it is lost.
@@ -44,13 +44,17 @@ const STUBBORN: Duration = Duration::from_secs(600);
 const ENDED: &str = "ended";
 /// Between two attempts to write.
 const RETRY: Duration = Duration::from_millis(100);
+/// How long one attempt to write may take; one that takes effect later is found to have done so.
+const ATTEMPT: Duration = Duration::from_secs(1);
 /// A process with a new pair in its hands writes it within this time of the store's return.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Keeps sessions in a [`SessionStore`]; the browser holds a random [`SessionHandle`] alone.
 ///
 /// However many tasks and processes authenticate one expired session at once, one request goes to WorkOS and all get its
-/// result. A session that is signed out stays signed out, whatever refresh is under way. Clones are the same manager.
+/// result. A session that is signed out stays signed out, whatever refresh is under way. A store that goes away between a
+/// refresh and its writing is waited for in the background, for ten minutes; a process that ends before loses the session.
+/// Clones are the same manager.
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
@@ -214,8 +218,9 @@ impl<S: SessionStore> SessionManager<S> {
             Ok(loaded) => Some(loaded.session),
             // Nothing is written for whoever makes handles up.
             Err(Stop::SignedOut(SignedOut::NotFound | SignedOut::Removed)) => return Ok(None),
-            Err(Stop::SignedOut(_)) => None,
-            Err(Stop::Unknown(error)) => return Err(error),
+            Err(Stop::Unknown(error)) if matches!(error.kind(), ErrorKind::Store) => return Err(error),
+            // What can't be opened can be removed.
+            Err(_) => None,
         };
         self.store.remove(&key(handle), TOMBSTONE).await.map_err(Error::session_store)?;
         match session {
@@ -295,6 +300,8 @@ impl<S: SessionStore> SessionManager<S> {
         }
         let (sender, outcome) = watch::channel(None);
         renewals.insert(key.clone(), outcome.clone());
+        // A runtime that shuts down drops the task at once, and its entry with it.
+        drop(renewals);
         let manager = self.clone();
         let handle = SessionHandle::new(wire::text(handle));
         let entry = Entry { renewals: Arc::clone(&self.renewals), key };
@@ -385,7 +392,8 @@ impl<S: SessionStore> SessionManager<S> {
         let sealed = self.seal(handle, &session.parts).map_err(Stop::Unknown)?;
         let stubborn = Instant::now() + STUBBORN;
         loop {
-            match self.store.replace(key, version, &sealed, self.lifetime).await {
+            let attempt = timeout(ATTEMPT, self.store.replace(key, version, &sealed, self.lifetime)).await;
+            match attempt.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
                 Ok(true) => return fresh(session, &self.verifier).await,
                 // It was signed out, or an attempt whose reply was lost or another process has written the same.
                 Ok(false) => return fresh(self.load(handle).await?.session, &self.verifier).await,

@@ -191,6 +191,20 @@ impl<K> Session<K> {
         &self.parts.access_token
     }
 
+    /// The same session once more, for one of two who go on with it.
+    fn copy(&self) -> Self {
+        let parts = &self.parts;
+        let parts = SessionParts {
+            user: parts.user.clone(),
+            access_token: parts.access_token.clone(),
+            refresh_token: wire::copy(&parts.refresh_token),
+            organization_id: parts.organization_id.clone(),
+            authentication_method: parts.authentication_method.clone(),
+            impersonator: parts.impersonator.clone(),
+        };
+        Self { caller: self.caller.clone(), parts }
+    }
+
     /// Takes the session apart, to keep it in a place of the application's own.
     #[must_use]
     pub fn into_parts(self) -> SessionParts {

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -194,6 +196,9 @@ enum Entry {
     Ended { error: Error, since: Duration },
 }
 
+/// A request that nobody has sent yet.
+type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What there is to do for a caller.
 enum Next {
     Take(Outcome),
@@ -211,7 +216,12 @@ impl Flights {
         let mut token = wire::copy(token);
         let mut wanted = wanted;
         loop {
-            let (mut outcome, shared) = match self.next(caller, &token, wanted) {
+            let (next, request) = self.next(caller, &token, wanted);
+            // The table is free again: a runtime that shuts down drops the task at once, and its turn with it.
+            if let Some(request) = request {
+                tokio::spawn(request);
+            }
+            let (mut outcome, shared) = match next {
                 Next::Take(outcome) => return outcome,
                 Next::GoOnWith(successor) => {
                     token = successor;
@@ -231,11 +241,16 @@ impl Flights {
         }
     }
 
-    fn next<K: HasClientId>(self: &Arc<Self>, caller: &Caller<K>, token: &RefreshToken, wanted: Wanted<'_>) -> Next {
+    fn next<K: HasClientId>(
+        self: &Arc<Self>,
+        caller: &Caller<K>,
+        token: &RefreshToken,
+        wanted: Wanted<'_>,
+    ) -> (Next, Option<Request>) {
         let key = key(caller.identity().client_id.as_str(), token);
         let mut table = self.table();
         table.forget(caller.client.core.runtime.clock.elapsed());
-        match table.entries.get(&key) {
+        let next = match table.entries.get(&key) {
             Some(Entry::Ended { error, .. }) => Next::Take(Err(Failure::Ended(error.clone()))),
             Some(Entry::Exchanged { organization, response, .. }) if organization.as_ref() == wanted.organization => {
                 Next::Take(Ok(Arc::clone(response)))
@@ -248,13 +263,14 @@ impl Flights {
                 Next::Wait { outcome: outcome.clone(), shared: organization.as_ref() == wanted.organization }
             }
             Some(Entry::Exchanged { .. }) | None => {
-                let outcome = self.ask(&mut table, key, caller, token, wanted);
-                Next::Wait { outcome, shared: true }
+                let (outcome, request) = self.ask(&mut table, key, caller, token, wanted);
+                return (Next::Wait { outcome, shared: true }, Some(request));
             }
-        }
+        };
+        (next, None)
     }
 
-    /// Sends the request from a task of its own, so that it goes on when the caller is cancelled.
+    /// The request, for a task of its own, so that it goes on when the caller is cancelled.
     fn ask<K: HasClientId>(
         self: &Arc<Self>,
         table: &mut Table,
@@ -262,20 +278,20 @@ impl Flights {
         caller: &Caller<K>,
         token: &RefreshToken,
         wanted: Wanted<'_>,
-    ) -> watch::Receiver<Option<Outcome>> {
+    ) -> (watch::Receiver<Option<Outcome>>, Request) {
         let (sender, outcome) = watch::channel(None);
         table.requests += 1;
-        let request = table.requests;
+        let number = table.requests;
         let organization = wanted.organization.cloned();
-        let entry = Entry::Asking { organization: organization.clone(), request, outcome: outcome.clone() };
+        let entry = Entry::Asking { organization: organization.clone(), request: number, outcome: outcome.clone() };
         table.entries.insert(key, entry);
         let mut grant = RefreshGrant::new(caller.clone(), wire::copy(token));
         if let Some(id) = wanted.switch_to {
             grant = grant.organization(id.clone());
         }
-        let turn = Turn { flights: Arc::clone(self), key, request, organization, sender: Some(sender) };
+        let turn = Turn { flights: Arc::clone(self), key, request: number, organization, sender: Some(sender) };
         let caller = caller.clone();
-        tokio::spawn(async move {
+        let request = Box::pin(async move {
             let outcome = match grant.send().await.map_err(Rejected::into_parts) {
                 Ok(Authentication::Complete(response)) => Ok(Arc::from(response)),
                 Ok(step) => Err(Failure::Ended(match step.complete() {
@@ -287,7 +303,7 @@ impl Flights {
             };
             turn.settle(&caller, outcome);
         });
-        outcome
+        (outcome, request)
     }
 
     /// Ends a session: whatever is known of its tokens, and whatever comes of a request that is under way, is thrown away.

@@ -61,7 +61,8 @@ pub enum SignedOut {
 #[derive(Debug)]
 #[must_use = "it says whether the user is still signed in"]
 pub enum SwitchError {
-    /// The session is as it was: the user is no member, or nobody can tell at the moment.
+    /// There still is a session: the user is no member, or nobody can tell at the moment. After an error that
+    /// [`is_transient`](Error::is_transient) the switch may still take effect: the next session's organization says so.
     Kept(Error),
     /// There is no session any more.
     SignedOut(SignedOut),

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use ::redis::{Client, Cmd, RedisError, Script, ScriptInvocation};
+use ::redis::io::tcp::TcpSettings;
+use ::redis::{Client, Cmd, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
 
 use super::{SessionStore, StoredSession};
 use crate::error::Error;
@@ -14,6 +15,8 @@ use crate::error::Error;
 const PREFIX: &str = "workos-auth:";
 const CONNECT: Duration = Duration::from_secs(2);
 const RESPOND: Duration = Duration::from_secs(2);
+/// How long what was sent may go without an acknowledgement.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Between two attempts to connect, so that a store that is back is found at once.
 const RECONNECT: Duration = Duration::from_millis(100);
 
@@ -53,8 +56,9 @@ pub struct RedisSessionStore {
 }
 
 impl RedisSessionStore {
-    /// A store at an address such as `redis://127.0.0.1:6379/0`. It connects with the first request; each waits two seconds
-    /// for its reply at most. Needs a tokio runtime.
+    /// A store at an address such as `redis://127.0.0.1:6379/0`. It connects with the first request; a connection and a reply
+    /// may take two seconds each. On Linux, a connection that goes silent is given up after five seconds, elsewhere when the
+    /// operating system does. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redis_url`.
@@ -66,7 +70,8 @@ impl RedisSessionStore {
             .set_max_delay(RECONNECT)
             .set_number_of_retries(1);
         let refuse = |_| Error::invalid_value("redis_url", "is no address of a Redis");
-        let client = Client::open(url).map_err(refuse)?;
+        let address = url.into_connection_info().map_err(refuse)?;
+        let client = Client::open(address.set_tcp_settings(tcp())).map_err(refuse)?;
         Ok(Self::new(ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?))
     }
 
@@ -103,6 +108,14 @@ impl RedisSessionStore {
         let done: u8 = script.invoke_async(&mut self.connection.clone()).await.map_err(failed)?;
         Ok(done == 1)
     }
+}
+
+/// A connection whose other end is gone without a word is given up, where the operating system can do that.
+fn tcp() -> TcpSettings {
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let settings = settings.set_user_timeout(SILENCE);
+    settings
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 #[cfg(feature = "token-file")]
@@ -40,6 +40,12 @@ use crate::wire;
 /// For so long after an exchange its token is replayed by other processes: half of the time in which WorkOS answers a replay
 /// with the same pair.
 const REPLAY: Duration = Duration::from_secs(15);
+/// How long a sign-out waits for the session's name at WorkOS.
+const NAMING: Duration = Duration::from_secs(5);
+/// How long a new token is kept at hand for a store that fails. Then it is lost.
+const STUBBORN: Duration = Duration::from_secs(10);
+/// Between two attempts to write.
+const RETRY: Duration = Duration::from_millis(100);
 /// After a refusal, another process that took no lock may be about to write.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -121,8 +127,8 @@ impl TokenStore for MemoryTokenStore {
 
 /// The session of a device's user, for command-line and desktop applications. Clones are the same session.
 ///
-/// A process that runs on keeps its access token until it is at its end, whatever other processes exchange; a sign-out it
-/// notices at once.
+/// A process that runs on keeps its access token until it is at its end, whatever other processes exchange; a sign-out or
+/// another login it notices at once.
 ///
 /// A [`TokenStore`] keeps no access token, since the stores of platforms are small: each process asks for one when it first
 /// needs it. Processes that do so at the same time don't get into each other's way: the store's lock lets one exchange the
@@ -155,8 +161,11 @@ pub struct TokenSession<S> {
     client: PublicClient,
     verifier: TokenVerifier,
     store: Arc<S>,
-    current: Arc<Mutex<Option<ActiveSession>>>,
+    current: Arc<Mutex<Option<(LoginId, ActiveSession)>>>,
 }
+
+/// Tells one login from the next: an access token of another is nobody's.
+type LoginId = String;
 
 impl<S> TokenSession<S> {
     /// The session whose token is in this store.
@@ -185,11 +194,14 @@ impl<S: TokenStore> TokenSession<S> {
     /// comes back.
     pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
         let parts = parts.into();
-        if let Err(error) = self.keep(&parts.refresh_token).await {
-            return Err(Rejected::returning(error, parts));
-        }
+        let login = match self.keep(&parts.refresh_token).await {
+            Ok(login) => login,
+            Err(error) => return Err(Rejected::returning(error, parts)),
+        };
         // Where the keys can't be had, the next call gets a pair of its own.
-        self.remember(fresh(self.client.session(parts), &self.verifier).await.ok());
+        if let Ok(session) = fresh(self.client.session(parts), &self.verifier).await {
+            self.remember(login, session);
+        }
         Ok(())
     }
 
@@ -219,29 +231,43 @@ impl<S: TokenStore> TokenSession<S> {
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
     pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
-        // Only an access token says what the session is called.
-        let session = self.renewed(None).await.ok();
         let lock = self.store.lock().await.map_err(Error::session_store)?;
+        let held = self.store.read().await.map_err(Error::session_store)?;
         self.store.remove().await.map_err(Error::session_store)?;
         drop(lock);
-        self.remember(None);
+        let Some(Ok(held)) = held.map(|token| Held::read(&token)) else { return Ok(None) };
+        // Only an access token says what the session is called.
+        let session = match self.remembered(&held) {
+            Some(session) => Some(session),
+            None => timeout(NAMING, self.named(&held)).await.ok().flatten(),
+        };
         Ok(session.map(|session| self.client.logout_url(session.token(), return_to)))
     }
 
-    async fn keep(&self, token: &RefreshToken) -> Result<(), Error> {
+    /// A session whose token was removed.
+    async fn named(&self, held: &Held) -> Option<ActiveSession> {
+        let response = self.exchange(&held.refresh_token, None).await.ok()?;
+        fresh(self.client.session(response), &self.verifier).await.ok()
+    }
+
+    async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {
+        let login = wire::random_owner(self.client.core.runtime.random.as_ref())?;
         let _lock = self.store.lock().await.map_err(Error::session_store)?;
-        self.store.write(&Held::write(token, None)?).await.map_err(Error::session_store)
+        let kept = Held::write(token, &login, None)?;
+        self.store.write(&kept).await.map_err(Error::session_store)?;
+        Ok(login)
     }
 
-    fn remember(&self, session: Option<ActiveSession>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = session;
+    fn remember(&self, login: LoginId, session: ActiveSession) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((login, session));
     }
 
-    /// The access token of this process, as long as it is good.
-    fn remembered(&self) -> Option<ActiveSession> {
+    /// The access token of this process, as long as it is good and its login is the one that is kept.
+    fn remembered(&self, held: &Held) -> Option<ActiveSession> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.client.core.runtime.clock.now();
-        current.filter(|session| !is_short(session.token(), now, AHEAD))
+        let (_, session) = current.filter(|(login, _)| *login == held.login)?;
+        if is_short(session.token(), now, AHEAD) { None } else { Some(session) }
     }
 
     /// In a task of its own, so that a pair that has come is written when the caller is cancelled.
@@ -275,7 +301,6 @@ impl<S: TokenStore> TokenSession<S> {
         let newer = self.read(SignedOut::Removed).await?;
         if same(&held.refresh_token, &newer.refresh_token) {
             self.store.remove().await.map_err(unknown)?;
-            self.remember(None);
             return Err(Stop::SignedOut(SignedOut::Ended(error)));
         }
         let response = self.exchange(&newer.refresh_token, switch_to.clone()).await?;
@@ -284,7 +309,7 @@ impl<S: TokenStore> TokenSession<S> {
 
     /// An access token that needs no exchange: this process's, or the one that another process has just got.
     async fn at_hand(&self, held: &Held) -> Option<ActiveSession> {
-        if let Some(session) = self.remembered() {
+        if let Some(session) = self.remembered(held) {
             return Some(session);
         }
         let replaced = held.replaced.as_ref()?;
@@ -293,16 +318,13 @@ impl<S: TokenStore> TokenSession<S> {
             return None;
         }
         let response = self.exchange(&replaced.refresh_token, None).await.ok()?;
-        self.activate(response).await.ok()
+        self.activate(&held.login, response).await.ok()
     }
 
     async fn read(&self, missing: SignedOut) -> Result<Held, Stop> {
         match self.store.read().await {
             Ok(Some(token)) => Held::read(&token),
-            Ok(None) => {
-                self.remember(None);
-                Err(Stop::SignedOut(missing))
-            }
+            Ok(None) => Err(Stop::SignedOut(missing)),
             Err(error) => Err(unknown(error)),
         }
     }
@@ -335,15 +357,22 @@ impl<S: TokenStore> TokenSession<S> {
             // Replaying a switch is not the same as asking for the pair that it brought.
             let at = self.client.core.runtime.clock.now();
             let replaced = switched_to.is_none().then_some((&held.refresh_token, at));
-            let token = Held::write(&response.refresh_token, replaced).map_err(Stop::Unknown)?;
-            self.store.write(&token).await.map_err(unknown)?;
+            let token = Held::write(&response.refresh_token, &held.login, replaced).map_err(Stop::Unknown)?;
+            // There is no other copy of it.
+            let stubborn = Instant::now() + STUBBORN;
+            while let Err(error) = self.store.write(&token).await {
+                if Instant::now() >= stubborn {
+                    return Err(unknown(error));
+                }
+                sleep(RETRY).await;
+            }
         }
-        self.activate(response).await
+        self.activate(&held.login, response).await
     }
 
-    async fn activate(&self, response: AuthenticationResponse) -> Result<ActiveSession, Stop> {
+    async fn activate(&self, login: &LoginId, response: AuthenticationResponse) -> Result<ActiveSession, Stop> {
         let session = fresh(self.client.session(response), &self.verifier).await?;
-        self.remember(Some(session.clone()));
+        self.remember(login.clone(), session.clone());
         Ok(session)
     }
 }
@@ -352,6 +381,7 @@ impl<S: TokenStore> TokenSession<S> {
 #[derive(Deserialize)]
 struct Held {
     refresh_token: RefreshToken,
+    login: LoginId,
     replaced: Option<Replaced>,
 }
 
@@ -365,6 +395,7 @@ struct Replaced {
 #[derive(Serialize)]
 struct Writing<'a> {
     refresh_token: &'a str,
+    login: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<WritingReplaced<'a>>,
 }
@@ -376,9 +407,13 @@ struct WritingReplaced<'a> {
 }
 
 impl Held {
-    fn write(token: &RefreshToken, replaced: Option<(&RefreshToken, Timestamp)>) -> Result<StoredToken, Error> {
+    fn write(
+        token: &RefreshToken,
+        login: &str,
+        replaced: Option<(&RefreshToken, Timestamp)>,
+    ) -> Result<StoredToken, Error> {
         let replaced = replaced.map(|(token, at)| WritingReplaced { refresh_token: wire::text(token), at });
-        let text = wire::body(&Writing { refresh_token: wire::text(token), replaced })?;
+        let text = wire::body(&Writing { refresh_token: wire::text(token), login, replaced })?;
         str::from_utf8(&text).map(StoredToken::new).map_err(|_| Error::invalid_value("refresh_token", "is no text"))
     }
 
