@@ -122,6 +122,7 @@ mod credentials;
 mod device;
 mod envelope;
 mod error;
+mod files;
 mod handlers;
 mod id;
 #[cfg(feature = "loopback")]

@@ -295,8 +295,8 @@ pub(crate) fn random_handle(random: &dyn Random) -> Result<SessionHandle, Error>
     random_text(random).map(SessionHandle::new)
 }
 
-/// 16 random bytes, to tell one holder of a lock from another.
-pub(crate) fn random_owner(random: &dyn Random) -> Result<String, Error> {
+/// 16 random bytes, to tell one holder of a lock from another, or one login.
+pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
     let mut bytes = [0; 16];
     random.fill(&mut bytes)?;
     Ok(BASE64URL.encode(bytes))

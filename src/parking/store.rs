@@ -20,6 +20,7 @@ use crate::authenticate::Rejected;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
+use crate::files::{ignore_missing, private_directory, private_file};
 use crate::id::RedirectUri;
 use crate::pkce::{Callback, PkceSession};
 use crate::secret::State;
@@ -213,11 +214,7 @@ impl DirectoryStore {
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = directory.into();
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&directory).map_err(Error::store)?;
+        private_directory(&directory).map_err(Error::store)?;
         Ok(Self { directory, lifetime: LIFETIME })
     }
 
@@ -251,11 +248,7 @@ impl PkceStore for DirectoryStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         self.sweep()?;
         let temporary = self.directory.join(format!(".{key}.{}.new", std::process::id()));
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&temporary)?;
+        let mut file = private_file(fs::OpenOptions::new().create_new(true), &temporary)?;
         file.write_all(&serde_json::to_vec(&login)?)?;
         file.sync_all()?;
         fs::rename(temporary, self.file(key))
@@ -284,8 +277,4 @@ fn read(path: &Path) -> io::Result<Option<StoredLogin>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

@@ -318,7 +318,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// Gets a new pair under the store's lock. `early` tells those who wait what is known before the end.
     async fn renew(&self, handle: &SessionHandle, goal: Goal, early: impl Fn(Stop)) -> Result<ActiveSession, Stop> {
         let key = key(handle);
-        let owner = wire::random_owner(self.client.core.runtime.random.as_ref()).map_err(Stop::Unknown)?;
+        let owner = wire::random_name(self.client.core.runtime.random.as_ref()).map_err(Stop::Unknown)?;
         let patience = Instant::now() + PATIENCE;
         while !self.store.lock(&key, &owner, LEASE).await.map_err(unknown)? {
             if Instant::now() >= patience {

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::TokenStore;
-use super::lock::{LockFile, private};
+use super::lock::LockFile;
 use crate::error::Error;
+use crate::files::{ignore_missing, private_file};
 use crate::secret::StoredToken;
 use crate::wire;
 
@@ -54,7 +55,7 @@ impl TokenStore for FileTokenStore {
         let new = beside(&self.path, ".new");
         // What a process that died has left, whoever may read it.
         ignore_missing(fs::remove_file(&new))?;
-        let mut file = private(OpenOptions::new().create_new(true), &new)?;
+        let mut file = private_file(OpenOptions::new().create_new(true), &new)?;
         file.write_all(wire::text(token).as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, &self.path)?;
@@ -71,10 +72,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// A renamed file is there after a power cut when its directory is.

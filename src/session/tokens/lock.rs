@@ -1,12 +1,14 @@
 //! A lock between processes: an advisory one on a file, which the operating system gives back when its holder dies.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
 use tokio::time::{Instant, sleep};
+
+use crate::files::{private_directory, private_file};
 
 /// How long to wait for a turn.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,11 +22,7 @@ impl LockFile {
     /// Makes the directory that the file is to be in (mode 0700 on Unix), if it isn't there.
     pub(super) fn in_directory_of(path: PathBuf) -> io::Result<Self> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true);
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(directory)?;
+            private_directory(directory)?;
         }
         Ok(Self(path))
     }
@@ -33,7 +31,7 @@ impl LockFile {
     pub(super) async fn lock(&self) -> io::Result<File> {
         let patience = Instant::now() + PATIENCE;
         // The file is never removed: whoever waits for it has it open.
-        let file = private(fs::OpenOptions::new().create(true).truncate(false), &self.0)?;
+        let file = private_file(OpenOptions::new().create(true).truncate(false), &self.0)?;
         loop {
             match FileExt::try_lock(&file) {
                 Ok(()) => return Ok(file),
@@ -45,12 +43,4 @@ impl LockFile {
             }
         }
     }
-}
-
-/// Opens a file for writing that is its owner's alone (mode 0600 on Unix), if it is made here.
-pub(super) fn private(options: &mut fs::OpenOptions, path: &Path) -> io::Result<File> {
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path)
 }

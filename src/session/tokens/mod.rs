@@ -251,7 +251,7 @@ impl<S: TokenStore> TokenSession<S> {
     }
 
     async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {
-        let login = wire::random_owner(self.client.core.runtime.random.as_ref())?;
+        let login = wire::random_name(self.client.core.runtime.random.as_ref())?;
         let _lock = self.store.lock().await.map_err(Error::session_store)?;
         let kept = Held::write(token, &login, None)?;
         self.store.write(&kept).await.map_err(Error::session_store)?;
