@@ -89,7 +89,7 @@ impl Setup {
         let login = client.authenticate_with_password(email, Password::new("correct horse")).send().await?;
         let session = client.session(login.complete()?);
         let cookie = SessionCookie::new(CookiePassword::new(PASSWORD)?)?;
-        let sealed = cookie.set(&session)?.value().to_owned();
+        let sealed = cookie.set(&session)?.expose_secret().to_owned();
         let verifier = client.verifier();
         let remembering = client.verifier().remember(1_000);
         for verifier in [&verifier, &remembering] {

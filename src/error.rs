@@ -206,7 +206,7 @@ pub enum SealError {
     },
 }
 
-/// Why a parked login could not be resumed.
+/// Why a login could not be parked or resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParkedError {
@@ -237,6 +237,12 @@ pub enum ParkedError {
     /// It waits for its callback at another redirect URI.
     #[error("the parked login waits at another redirect URI")]
     WrongRedirectUri,
+    /// Its cookie has more bytes than browsers take.
+    #[error("the login takes {bytes} bytes of the 4096 that browsers keep in a cookie")]
+    TooLarge {
+        /// The bytes of its name and value.
+        bytes: usize,
+    },
     /// The store holds no such login, or none with this state.
     #[error("the store holds no such login")]
     NotFound,

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use cookie::Cookie;
-use http::header::{ALLOW, CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE, VARY};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use url::{Url, form_urlencoded};
 
 use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::client::ConfidentialClient;
+use crate::cookies::{Cookies, SetCookie, name_set_by};
 use crate::credentials::Confidential;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, ReturnPath};
@@ -78,28 +78,41 @@ pub struct FinishedLogin {
 }
 
 /// Headers that go with the answer to a request whose session was asked for, whatever it is.
+///
+/// They suit a middleware around all routes: a handler inside that signs in or out has the last word.
 #[derive(Debug)]
 #[must_use = "the session may have a new cookie: add them to the answer"]
-pub struct ResponseHeaders(HeaderMap);
+pub struct ResponseHeaders {
+    cookie: Option<SetCookie>,
+}
 
 impl ResponseHeaders {
-    /// Adds them to an answer. What it has already stays, but its `Cache-Control` is replaced.
+    /// Adds them to an answer. A session cookie that it sets itself stays the only one; its `Cache-Control` becomes `no-store`
+    /// unless it says so already; `Cookie` is added to its `Vary`.
     pub fn add_to(self, headers: &mut HeaderMap) {
-        headers.remove(CACHE_CONTROL);
-        for (name, value) in &self.0 {
-            headers.append(name, value.clone());
+        if let Some(cookie) = self.cookie {
+            let name = Some(cookie.name().as_bytes());
+            if headers.get_all(SET_COOKIE).iter().all(|line| name_set_by(line) != name) {
+                headers.append(SET_COOKIE, cookie.into());
+            }
+        }
+        if !lists(headers, &CACHE_CONTROL, |directive| directive.eq_ignore_ascii_case("no-store")) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if !lists(headers, &VARY, |field| field == "*" || field.eq_ignore_ascii_case("cookie")) {
+            headers.append(VARY, HeaderValue::from_static("Cookie"));
         }
     }
 
-    fn new(cookie: Option<Cookie<'static>>) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(VARY, HeaderValue::from_static("Cookie"));
-        if let Some(cookie) = cookie {
-            set_cookie(&mut headers, &cookie);
-        }
-        Self(headers)
+    fn new(cookie: Option<SetCookie>) -> Self {
+        Self { cookie }
     }
+}
+
+/// Whether a header that is a list (RFC 9110 §5.6.1) has such an element.
+fn lists(headers: &HeaderMap, name: &HeaderName, wanted: impl Fn(&str) -> bool) -> bool {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|element| wanted(element.trim_matches([' ', '\t'])))
 }
 
 impl<L> LoginHandlers<L> {
@@ -110,6 +123,7 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
+        let sessions = sessions.served_at(&redirect_uri);
         Self { client, sessions, parking, redirect_uri, after_logout: None }
     }
 
@@ -159,7 +173,7 @@ impl<L> LoginHandlers<L> {
         }
         let session = login.begin()?;
         let location = session.url().to_string();
-        let cookies = LoginCookies::from_header(&cookie_header(request)).begin(&self.parking, session)?;
+        let cookies = LoginCookies::of(Cookies::of(&request.headers)).begin(&self.parking, session)?;
         redirect(StatusCode::FOUND, &location, &cookies)
     }
 
@@ -175,16 +189,19 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let callback = Callback::from_query(request.uri.query().unwrap_or_default())?;
-        let cookies = cookie_header(request);
-        let (login, cleared) =
-            LoginCookies::from_header(&cookies).resume(&self.parking, &self.client, &self.redirect_uri, &callback)?;
+        let (login, cleared) = LoginCookies::of(Cookies::of(&request.headers)).resume(
+            &self.parking,
+            &self.client,
+            &self.redirect_uri,
+            &callback,
+        )?;
         let return_path = login.return_path().cloned().map_or_else(|| ReturnPath::new("/"), Ok)?;
         let response = login.exchange(callback)?.send().await?.complete()?;
         let user = response.user.clone();
         let session = self.sessions.sign_in(response.into(), &self.redirect_uri).await?;
-        if let Some(before) = value(&cookies, &self.sessions.cookie_name(&self.redirect_uri)) {
+        if let Some(before) = self.cookie(request) {
             // The new session is what counts; what is left of the old one ends in its own time.
-            drop(self.sessions.sign_out(&before, None, &self.redirect_uri).await);
+            drop(self.sessions.sign_out(before, None, &self.redirect_uri).await);
         }
         let response = redirect(StatusCode::SEE_OTHER, return_path.as_str(), &[session, cleared])?;
         Ok(FinishedLogin { user, return_path, response })
@@ -198,7 +215,7 @@ impl<L> LoginHandlers<L> {
         let Some(value) = self.cookie(request) else {
             return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::new(None));
         };
-        let (state, cookie) = self.sessions.authenticate(&value, &self.redirect_uri).await;
+        let (state, cookie) = self.sessions.authenticate(value, &self.redirect_uri).await;
         (state, ResponseHeaders::new(cookie))
     }
 
@@ -215,7 +232,7 @@ impl<L> LoginHandlers<L> {
         let Some(value) = self.cookie(request) else {
             return (Err(SwitchError::SignedOut(SignedOut::NotFound)), ResponseHeaders::new(None));
         };
-        let (outcome, cookie) = self.sessions.switch_organization(&value, id, &self.redirect_uri).await;
+        let (outcome, cookie) = self.sessions.switch_organization(value, id, &self.redirect_uri).await;
         (outcome, ResponseHeaders::new(cookie))
     }
 
@@ -241,15 +258,15 @@ impl<L> LoginHandlers<L> {
         let Some(value) = self.cookie(request) else {
             return redirect(StatusCode::SEE_OTHER, after_logout, &[]);
         };
-        let (url, cookie) = self.sessions.sign_out(&value, self.after_logout.as_ref(), &self.redirect_uri).await?;
+        let (url, cookie) = self.sessions.sign_out(value, self.after_logout.as_ref(), &self.redirect_uri).await?;
         redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str), &[cookie])
     }
 
-    fn cookie(&self, request: &Parts) -> Option<String>
+    fn cookie<'a>(&self, request: &'a Parts) -> Option<&'a str>
     where
         L: SessionLayer,
     {
-        value(&cookie_header(request), &self.sessions.cookie_name(&self.redirect_uri))
+        Cookies::of(&request.headers).value(&self.sessions.cookie_name(&self.redirect_uri))
     }
 }
 
@@ -265,18 +282,7 @@ fn return_path(request: &Parts) -> Option<ReturnPath> {
     ReturnPath::new(path).ok()
 }
 
-/// All cookies of a request; HTTP/2 may send them one by one (RFC 9113 §8.2.3). Those of others may be anything but ASCII.
-fn cookie_header(request: &Parts) -> String {
-    let values = request.headers.get_all(COOKIE).iter();
-    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join("; ")
-}
-
-fn value(cookies: &str, name: &str) -> Option<String> {
-    let mut cookies = Cookie::split_parse(cookies).filter_map(Result::ok);
-    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
-}
-
-fn redirect(status: StatusCode, location: &str, cookies: &[Cookie<'static>]) -> Result<Response<()>, Error> {
+fn redirect(status: StatusCode, location: &str, cookies: &[SetCookie]) -> Result<Response<()>, Error> {
     let mut response = Response::new(());
     *response.status_mut() = status;
     ResponseHeaders::new(None).add_to(response.headers_mut());
@@ -286,15 +292,7 @@ fn redirect(status: StatusCode, location: &str, cookies: &[Cookie<'static>]) -> 
     location.set_sensitive(true);
     response.headers_mut().insert(LOCATION, location);
     for cookie in cookies {
-        set_cookie(response.headers_mut(), cookie);
+        response.headers_mut().append(SET_COOKIE, cookie.into());
     }
     Ok(response)
-}
-
-fn set_cookie(headers: &mut HeaderMap, cookie: &Cookie<'static>) {
-    // Names and values are made here, of ASCII alone.
-    if let Ok(mut value) = HeaderValue::from_str(&cookie.to_string()) {
-        value.set_sensitive(true);
-        headers.append(SET_COOKIE, value);
-    }
 }

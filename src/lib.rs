@@ -118,6 +118,7 @@ mod authenticate;
 mod authorize;
 mod base64url;
 mod client;
+mod cookies;
 mod credentials;
 mod device;
 mod envelope;
@@ -163,6 +164,7 @@ pub use authorize::{
     Target,
 };
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
+pub use cookies::SetCookie;
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
 pub use error::{

@@ -17,7 +17,7 @@ use crate::base64url::BASE64URL;
 use crate::error::Error;
 
 /// Copies to an allocation of the exact size: shrinking a `String` may move it and leave the old bytes behind.
-fn seal(mut source: String) -> SecretString {
+pub(crate) fn seal(mut source: String) -> SecretString {
     let exact: Box<str> = Box::from(source.as_str());
     source.zeroize();
     SecretBox::new(exact)

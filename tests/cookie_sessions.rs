@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use cookie::Cookie;
 use tokio::task::JoinSet;
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, CookiePassword, CookieSessions, EmailAddress, ErrorKind,
-    ExposeSecret, OrganizationId, Password, RedirectUri, SealError, SessionCookie, SessionState, SignedOut,
+    ExposeSecret, OrganizationId, Password, RedirectUri, SealError, SessionCookie, SessionState, SetCookie, SignedOut,
     SwitchError,
 };
 
@@ -48,7 +47,7 @@ impl Application {
     async fn expired(&self) -> Outcome<String> {
         let cookie = self.sessions.sign_in(self.login().await?)?;
         self.clock.advance(Duration::from_secs(301));
-        Ok(cookie.value().to_owned())
+        Ok(cookie.expose_secret().to_owned())
     }
 }
 
@@ -59,8 +58,8 @@ fn access_token(state: SessionState) -> String {
     }
 }
 
-fn is_cleared(cookie: Option<Cookie<'_>>) -> bool {
-    cookie.is_some_and(|given| given.value().is_empty() && given.max_age() == Some(cookie::time::Duration::ZERO))
+fn is_cleared(cookie: Option<SetCookie>) -> bool {
+    cookie.is_some_and(|given| given.expose_secret().is_empty() && given.is_clearing())
 }
 
 #[tokio::test]
@@ -68,21 +67,21 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     let app = Application::start().await?;
     let cookie = app.sessions.sign_in(app.login().await?)?;
     assert_eq!(cookie.name(), app.sessions.cookie_name());
-    let (state, nothing) = app.sessions.authenticate(cookie.value()).await;
+    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
     let first = access_token(state);
     assert!(nothing.is_none());
 
     app.clock.advance(Duration::from_secs(301));
-    let (state, renewed) = app.sessions.authenticate(cookie.value()).await;
+    let (state, renewed) = app.sessions.authenticate(cookie.expose_secret()).await;
     let renewed = renewed.ok_or("no cookie")?;
     let second = access_token(state);
     assert_ne!(second, first);
-    let (state, nothing) = app.sessions.authenticate(renewed.value()).await;
+    let (state, nothing) = app.sessions.authenticate(renewed.expose_secret()).await;
     assert_eq!(access_token(state), second);
     assert!(nothing.is_none());
 
     let return_to = RedirectUri::new("https://example.com/")?;
-    let (goodbye, cleared) = app.sessions.sign_out(renewed.value(), Some(&return_to)).await;
+    let (goodbye, cleared) = app.sessions.sign_out(renewed.expose_secret(), Some(&return_to)).await;
     assert!(
         goodbye.is_some_and(|url| url
             .query()
@@ -93,10 +92,10 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     assert!(nowhere.is_none() && is_cleared(Some(cleared)));
 
     // A copy is good until its access token expires, and then this process knows.
-    access_token(app.sessions.authenticate(renewed.value()).await.0);
+    access_token(app.sessions.authenticate(renewed.expose_secret()).await.0);
     app.clock.advance(Duration::from_secs(29));
     app.clock.advance(Duration::from_secs(250));
-    let (state, cleared) = app.sessions.authenticate(renewed.value()).await;
+    let (state, cleared) = app.sessions.authenticate(renewed.expose_secret()).await;
     access_token(state);
     assert!(!is_cleared(cleared), "the sign-out here was forgotten; the one at WorkOS needs the browser");
     Ok(())
@@ -142,7 +141,7 @@ async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome
     let cookie = cookie.ok_or("the new pair is lost")?;
     app.authkit.heal();
     app.clock.advance(Duration::from_secs(60));
-    access_token(app.sessions.authenticate(cookie.value()).await.0);
+    access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
     Ok(())
 }
 
@@ -160,7 +159,7 @@ async fn an_outage_keeps_the_cookie() -> Outcome {
     let cookie = app.sessions.sign_in(app.login().await?)?;
     app.clock.advance(Duration::from_secs(271));
     app.authkit.inject_for(AUTHENTICATE, Fault::Status(500, None), Duration::from_secs(7200));
-    let (state, nothing) = app.sessions.authenticate(cookie.value()).await;
+    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
     access_token(state);
     assert!(nothing.is_none());
     Ok(())
@@ -200,12 +199,13 @@ async fn what_is_over_is_cleared() -> Outcome {
 async fn a_switch_sets_the_cookie_of_the_new_organization() -> Outcome {
     let app = Application::start().await?;
     let cookie = app.sessions.sign_in(app.login().await?)?;
-    let (refused, nothing) = app.sessions.switch_organization(cookie.value(), OrganizationId::new("org_three")?).await;
+    let (refused, nothing) =
+        app.sessions.switch_organization(cookie.expose_secret(), OrganizationId::new("org_three")?).await;
     assert!(matches!(refused, Err(SwitchError::Kept(_))) && nothing.is_none());
     let one = OrganizationId::new("org_one")?;
-    let (switched, cookie) = app.sessions.switch_organization(cookie.value(), one.clone()).await;
+    let (switched, cookie) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
     assert_eq!(switched?.token().organization_id(), Some(&one));
-    let (state, _) = app.sessions.authenticate(cookie.ok_or("no cookie")?.value()).await;
+    let (state, _) = app.sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await;
     assert_eq!(state.active()?.organization_id(), Some(&one));
     let (gone, cleared) = app.sessions.switch_organization("", one).await;
     assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::NotFound))) && is_cleared(cleared));

@@ -1,12 +1,11 @@
 //! The login cookie of servers: a parked login in the user's own browser.
 
-use cookie::time::Duration;
-use cookie::{Cookie, SameSite};
-use sha2::{Digest, Sha256};
+use std::{fmt, iter};
 
-use super::Parking;
+use super::{Parking, seal};
 use crate::authenticate::Rejected;
 use crate::client::Client;
+use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::id::RedirectUri;
@@ -15,10 +14,12 @@ use crate::secret::State;
 use crate::wire;
 
 const PREFIX: &str = "workos-login-";
-/// Binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), so that no other host of the domain can plant one.
-const HOST_PREFIX: &str = "__Host-";
-/// Logins begun and not finished in one browser; browsers keep about 180 cookies a site, and servers read 8 kB of them.
+/// Digits of a state's hash in the name of its login's cookie.
+const DIGITS: usize = 16;
+/// Logins begun and not finished in one browser.
 const MOST: usize = 5;
+/// What all of them may add to the header of each request, in bytes: servers read 8 kB of it, with the session's cookie.
+const TOTAL: usize = 6_000;
 
 /// The login cookies of one request: each login has one of its own, so that logins in several tabs don't disturb each other.
 ///
@@ -29,6 +30,7 @@ const MOST: usize = 5;
 /// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
 /// let redirect = RedirectUri::new("https://example.com/callback")?;
 ///
+/// # use workos_auth::ExposeSecret;
 /// // The request that begins the login:
 /// let session = client.authorize(redirect.clone()).authkit().begin()?;
 /// let location = session.url().clone();
@@ -36,93 +38,115 @@ const MOST: usize = 5;
 ///
 /// // The callback:
 /// # let state = location.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
-/// # let cookie_header = set_cookie[0].stripped().to_string();
+/// # let cookie_header = format!("{}={}", set_cookie[0].name(), set_cookie[0].expose_secret());
 /// let callback = Callback::from_query(&format!("code=01E2&state={state}"))?;
 /// let (session, clear_cookie) =
 ///     LoginCookies::from_header(&cookie_header).resume(&parking, &client, &redirect, &callback)?;
 /// let exchange = session.exchange(callback)?;
 /// # Ok::<_, workos_auth::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct LoginCookies {
-    /// Name and value, oldest first: browsers send them so (RFC 6265 §5.4).
-    cookies: Vec<(String, String)>,
-}
+#[derive(Clone)]
+pub struct LoginCookies<'a>(Cookies<'a>);
 
-impl LoginCookies {
-    /// Reads the login cookies of a request's `Cookie` header; other cookies are passed over.
+impl<'a> LoginCookies<'a> {
+    /// Reads the login cookies of a request's `Cookie` header; other cookies are passed over, whatever they have in them.
     #[must_use]
-    pub fn from_header(header: &str) -> Self {
-        let cookies = Cookie::split_parse(header)
-            .filter_map(Result::ok)
-            .filter(|cookie| cookie.name().strip_prefix(HOST_PREFIX).unwrap_or(cookie.name()).starts_with(PREFIX))
-            .map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned()))
-            .collect();
-        Self { cookies }
+    pub fn from_header(header: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Self(Cookies::in_line(header.as_ref()))
     }
 
-    /// Parks a login in a cookie, and clears the oldest ones where there would be more than five. Each of these cookies
-    /// goes into a `Set-Cookie` header of its own.
+    pub(crate) fn of(cookies: Cookies<'a>) -> Self {
+        Self(cookies)
+    }
+
+    /// Parks a login in a cookie, and clears the oldest ones where there would be more than five, or more than 6,000 bytes of
+    /// them. Each of these cookies goes into a `Set-Cookie` header of its own.
     ///
-    /// The cookie is `HttpOnly`, `SameSite=Lax`, lives as long as the [`Parking`] says, and is `Secure` with a `__Host-` name
-    /// unless the redirect URI is plain http, which is loopback.
+    /// The cookie lives as long as the [`Parking`] says, and is `Secure` with a `__Host-` name unless the redirect URI is plain
+    /// http, which is loopback. Cookies of the other kind neither count nor are cleared: another host may have planted them.
     ///
     /// # Errors
-    /// As [`Parking::park`].
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::TooLarge`] when the cookie has more bytes than
+    /// browsers take: the return path or the redirect URI is too long. Else as [`Parking::park`]. The login comes back.
     pub fn begin<K>(
         &self,
         parking: &Parking,
         session: PkceSession<K>,
-    ) -> Result<Vec<Cookie<'static>>, Rejected<PkceSession<K>>>
+    ) -> Result<Vec<SetCookie>, Rejected<PkceSession<K>>>
     where
         K: HasApiKey,
     {
         let secure = session.login.redirect_uri.is_secure();
         let name = name(&session.login.state, secure);
-        let value = parking.park(session)?;
-        let lifetime = Duration::try_from(parking.lifetime).unwrap_or(Duration::MAX);
-        let surplus = (self.cookies.len() + 1).saturating_sub(MOST);
-        let stale = self.cookies.iter().take(surplus).map(|(name, _)| cookie(name.clone(), "", Duration::ZERO, secure));
-        Ok(std::iter::once(cookie(name, value, lifetime, secure)).chain(stale).collect())
+        let sealed = match seal(&session, wire::text(&parking.password), parking.lifetime) {
+            Ok(sealed) => sealed,
+            Err(error) => return Err(Rejected::returning(error, session)),
+        };
+        let mut total = size(&name, &sealed);
+        let begun = SetCookie::new(name, sealed, parking.lifetime, secure);
+        if begun.size() > LIMIT {
+            let error = Error::parked(ParkedError::TooLarge { bytes: begun.size() });
+            return Err(Rejected::returning(error, session));
+        }
+        // The newest ones stay: browsers send cookies of one path oldest first (RFC 6265 §5.4).
+        let fitting = self.under_way(secure).rev().take(MOST - 1).take_while(|(name, sealed)| {
+            total += size(name, sealed);
+            total <= TOTAL
+        });
+        let stale = self.under_way(secure).count() - fitting.count();
+        let cleared = self.under_way(secure).take(stale).map(|(name, _)| SetCookie::clearing(name.to_owned(), secure));
+        Ok(iter::once(begun).chain(cleared).collect())
     }
 
     /// Resumes the login that a callback belongs to, and gives the cookie that clears its own.
     ///
     /// # Errors
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NotFound`] when there is no cookie for this
-    /// callback; [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no state.
+    /// callback, or two that differ; [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no state.
     pub fn resume<K>(
         &self,
         parking: &Parking,
         client: &Client<K>,
         redirect_uri: &RedirectUri,
         callback: &Callback,
-    ) -> Result<(PkceSession<K>, Cookie<'static>), Error>
+    ) -> Result<(PkceSession<K>, SetCookie), Error>
     where
         K: HasApiKey + HasClientId,
     {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
         let name = name(state, redirect_uri.is_secure());
-        let found = self.cookies.iter().find(|(other, _)| *other == name);
-        let (_, sealed) = found.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
+        let sealed = self.0.value(&name).ok_or_else(|| Error::parked(ParkedError::NotFound))?;
         let session = parking.resume_login(client, redirect_uri, sealed)?;
-        Ok((session, cookie(name, "", Duration::ZERO, redirect_uri.is_secure())))
+        Ok((session, SetCookie::clearing(name, redirect_uri.is_secure())))
     }
+
+    /// Names and values of the logins that are under way, oldest first.
+    fn under_way(&self, secure: bool) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter(move |(name, _)| is_login(name, secure))
+    }
+}
+
+impl fmt::Debug for LoginCookies<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("LoginCookies").finish_non_exhaustive()
+    }
+}
+
+fn prefix(secure: bool) -> &'static str {
+    if secure { HOST_PREFIX } else { "" }
 }
 
 /// A name of its own for each login; the state itself stays out of it.
 fn name(state: &State, secure: bool) -> String {
-    let digest = Sha256::digest(wire::text(state));
-    let prefix = if secure { HOST_PREFIX } else { "" };
-    digest.iter().take(8).fold(format!("{prefix}{PREFIX}"), |name, byte| format!("{name}{byte:02x}"))
+    let digest = wire::sha256_hex(wire::text(state));
+    format!("{}{PREFIX}{}", prefix(secure), &digest[..DIGITS])
 }
 
-fn cookie(name: String, value: impl Into<String>, max_age: Duration, secure: bool) -> Cookie<'static> {
-    Cookie::build((name, value.into()))
-        .path("/")
-        .http_only(true)
-        .secure(secure)
-        .same_site(SameSite::Lax)
-        .max_age(max_age)
-        .build()
+fn is_login(name: &str, secure: bool) -> bool {
+    name.strip_prefix(prefix(secure)).is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// What a cookie takes in a `Cookie` header: `name=value; `.
+fn size(name: &str, value: &str) -> usize {
+    name.len() + value.len() + 3
 }

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
-use ::cookie::time::Duration;
-use ::cookie::{Cookie, SameSite};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -13,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::seal::{self, PreparedPassword};
 use super::{Session, SessionParts};
 use crate::client::{Caller, Client};
+use crate::cookies::{HOST_PREFIX, LIMIT, SetCookie};
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
@@ -21,11 +21,8 @@ use crate::secret::{AccessToken, CookiePassword, RefreshToken};
 use crate::wire;
 
 const NAME: &str = "wos-session";
-const HOST_PREFIX: &str = "__Host-";
-/// What browsers keep at most, in days.
-const MAX_AGE: i64 = 400;
-/// A browser drops a cookie whose name and value have more bytes, without a word.
-const LIMIT: usize = 4096;
+/// What browsers keep at most: 400 days.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 
 /// Seals sessions into a cookie value that the WorkOS SDK for Node, authkit-nextjs and iron-session read, and opens theirs.
 ///
@@ -33,23 +30,24 @@ const LIMIT: usize = 4096;
 /// WorkOS; a cookie can't be revoked by itself.
 ///
 /// ```
-/// use workos_auth::{ConfidentialClient, CookiePassword, Session, SessionCookie};
+/// use workos_auth::{ConfidentialClient, CookiePassword, ExposeSecret, Session, SessionCookie};
 ///
 /// # fn run(session: Session<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?;
 ///
 /// let set_cookie = cookie.set(&session)?;
-/// let session = cookie.open(&client, set_cookie.value())?;
+/// let session = cookie.open(&client, set_cookie.expose_secret())?;
 /// # Ok(()) }
 /// ```
+#[derive(Clone)]
 pub struct SessionCookie {
     /// The first one seals, all of them open.
     passwords: Vec<PreparedPassword>,
     name: Cow<'static, str>,
     secure: bool,
     max_age: Duration,
-    lifetime: Option<std::time::Duration>,
+    lifetime: Option<Duration>,
 }
 
 impl SessionCookie {
@@ -63,7 +61,7 @@ impl SessionCookie {
             passwords: vec![PreparedPassword::new(wire::text(&password))?],
             name: Cow::Borrowed(NAME),
             secure: true,
-            max_age: Duration::days(MAX_AGE),
+            max_age: MAX_AGE,
             lifetime: None,
         })
     }
@@ -102,25 +100,28 @@ impl SessionCookie {
         self
     }
 
-    /// Where the application is served, as its redirect URI says: the cookie is `Secure` unless that is plain http, which is
-    /// loopback. Without it, it is always `Secure`.
+    /// Where the application is served, as its redirect URI says: the cookie is `Secure` with a
+    /// [`__Host-` name](Self::host_prefix) unless that is plain http, which is loopback. Without it, the cookie is always
+    /// `Secure`. [`LoginHandlers`](crate::LoginHandlers) say it by themselves.
+    ///
+    /// Other applications on this host that share the cookie need the name with the prefix, too.
     #[must_use]
     pub fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
         self.secure = redirect_uri.is_secure();
-        self
+        if self.secure { self.host_prefix() } else { self }
     }
 
     /// How long a browser keeps the cookie; 400 days unless given.
     #[must_use]
-    pub fn max_age(mut self, max_age: std::time::Duration) -> Self {
-        self.max_age = Duration::try_from(max_age).unwrap_or(Duration::MAX);
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
         self
     }
 
     /// How long what is sealed can be opened, whoever kept it; for good unless given, since its access token expires anyway
     /// and WorkOS ends the session in its own time.
     #[must_use]
-    pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
@@ -164,34 +165,25 @@ impl SessionCookie {
     /// # Errors
     /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed) with [`SealError::TooLarge`], since a browser would drop it without a
     /// word; [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
-    pub fn set<K>(&self, session: &Session<K>) -> Result<Cookie<'static>, Error>
+    pub fn set<K>(&self, session: &Session<K>) -> Result<SetCookie, Error>
     where
         K: HasApiKey,
     {
-        let value = self.seal(session)?;
-        let bytes = self.name.len() + value.len();
-        if bytes > LIMIT {
-            return Err(Error::seal(SealError::TooLarge { bytes }));
+        let cookie = SetCookie::new(self.name.clone(), self.seal(session)?, self.max_age, self.is_secure());
+        match cookie.size() {
+            bytes if bytes > LIMIT => Err(Error::seal(SealError::TooLarge { bytes })),
+            _ => Ok(cookie),
         }
-        Ok(self.cookie(value, self.max_age))
     }
 
     /// The cookie that clears the session's.
-    #[must_use]
-    pub fn clear(&self) -> Cookie<'static> {
-        self.cookie(String::new(), Duration::ZERO)
+    pub fn clear(&self) -> SetCookie {
+        SetCookie::clearing(self.name.clone(), self.is_secure())
     }
 
-    fn cookie(&self, value: String, max_age: Duration) -> Cookie<'static> {
-        // Browsers refuse the prefix without it.
-        let secure = self.secure || self.name.starts_with(HOST_PREFIX);
-        Cookie::build((self.name.clone(), value))
-            .path("/")
-            .http_only(true)
-            .secure(secure)
-            .same_site(SameSite::Lax)
-            .max_age(max_age)
-            .build()
+    /// Browsers refuse the prefix without it.
+    fn is_secure(&self) -> bool {
+        self.secure || self.name.starts_with(HOST_PREFIX)
     }
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::cookie::Cookie;
 use tokio::time::timeout;
 use url::Url;
 
@@ -15,6 +14,7 @@ use super::state::{
 use super::{RefreshError, Session, SessionCookie, SessionParts};
 use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
+use crate::cookies::SetCookie;
 use crate::credentials::Confidential;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, UserId};
@@ -78,6 +78,12 @@ impl CookieSessions {
         self
     }
 
+    /// The same sessions, in a cookie that suits where the application is served.
+    pub(super) fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
+        self.cookie = Arc::new(Arc::unwrap_or_clone(self.cookie).served_at(redirect_uri));
+        self
+    }
+
     /// The name of the cookie.
     #[must_use]
     pub fn cookie_name(&self) -> &str {
@@ -88,14 +94,14 @@ impl CookieSessions {
     ///
     /// # Errors
     /// As [`SessionCookie::set`]; the session comes back.
-    pub fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<Cookie<'static>, Rejected<SessionParts>> {
+    pub fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<SetCookie, Rejected<SessionParts>> {
         let session = self.client.session(parts);
         self.cookie.set(&session).map_err(|error| Rejected::returning(error, session.into_parts()))
     }
 
     /// Says whether a cookie's user is signed in, and refreshes the session when its access token is at its end. The cookie, if
     /// there is one, is to be set whatever the state is.
-    pub async fn authenticate(&self, sealed: &str) -> (SessionState, Option<Cookie<'static>>) {
+    pub async fn authenticate(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
         let session = match self.open(sealed) {
             Ok(session) => session,
             Err(stop) => return self.finish(Err(stop), None),
@@ -124,7 +130,7 @@ impl CookieSessions {
         &self,
         sealed: &str,
         id: OrganizationId,
-    ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
+    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
         let (state, cookie) = match self.open(sealed) {
             Ok(session) => {
                 let switched = session.switch_organization(id).await;
@@ -142,7 +148,7 @@ impl CookieSessions {
 
     /// The cookie that clears the session's, and the URL that ends it at WorkOS, from where the browser goes back to
     /// `return_to`. The URL is absent when there is no session, or nobody can tell its name at WorkOS at the moment.
-    pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, Cookie<'static>) {
+    pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, SetCookie) {
         let url = match self.open(sealed) {
             // The cookie is cleared whether or not the keys can be had.
             Ok(session) => timeout(HASTE, goodbye(session, &self.verifier, return_to)).await.ok().flatten(),
@@ -170,7 +176,7 @@ impl CookieSessions {
     async fn renewed(
         &self,
         refreshed: Result<Session<Confidential>, RefreshError<Confidential>>,
-    ) -> (SessionState, Option<Cookie<'static>>) {
+    ) -> (SessionState, Option<SetCookie>) {
         match refreshed {
             Ok(session) => match self.cookie.set(&session) {
                 Ok(cookie) => self.finish(fresh(session, &self.verifier).await, Some(cookie)),
@@ -183,8 +189,8 @@ impl CookieSessions {
     fn finish(
         &self,
         outcome: Result<ActiveSession, Stop>,
-        cookie: Option<Cookie<'static>>,
-    ) -> (SessionState, Option<Cookie<'static>>) {
+        cookie: Option<SetCookie>,
+    ) -> (SessionState, Option<SetCookie>) {
         let over = matches!(outcome, Err(Stop::SignedOut(_)));
         (outcome.into(), if over { Some(self.cookie.clear()) } else { cookie })
     }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::future::Future;
 
-use ::cookie::time::Duration;
-use ::cookie::{Cookie, SameSite};
 use url::Url;
 
+use super::cookie::MAX_AGE;
 use super::state::{ActiveSession, SessionState, SignedOut, SwitchError};
 use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
 use crate::authenticate::Rejected;
+use crate::cookies::SetCookie;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri};
 use crate::secret::SessionHandle;
@@ -18,8 +18,6 @@ use crate::wire;
 /// The cookie of a [`SessionManager`]'s handle.
 const NAME: &str = "workos-session";
 const HOST_NAME: &str = "__Host-workos-session";
-/// What browsers keep at most; the store says how long a session lives.
-const MAX_AGE: Duration = Duration::days(400);
 
 /// What keeps sessions for [`LoginHandlers`](crate::LoginHandlers): a [`SessionManager`] or [`CookieSessions`]. Sealed.
 #[diagnostic::on_unimplemented(
@@ -36,53 +34,58 @@ use sealed::Layer;
 
 mod sealed {
     use super::{
-        ActiveSession, Cookie, Cow, Error, Future, OrganizationId, RedirectUri, Rejected, SessionParts, SessionState,
-        SwitchError, Url,
+        ActiveSession, Cow, Error, Future, OrganizationId, RedirectUri, Rejected, SessionParts, SessionState,
+        SetCookie, SwitchError, Url,
     };
 
-    type SetCookie = Option<Cookie<'static>>;
+    pub trait Layer: Send + Sync + Sized + 'static {
+        /// Said once, before anything else is asked.
+        fn served_at(self, redirect_uri: &RedirectUri) -> Self;
 
-    pub trait Layer: Send + Sync + 'static {
         fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str>;
 
         fn sign_in(
             &self,
             parts: SessionParts,
             served_at: &RedirectUri,
-        ) -> impl Future<Output = Result<Cookie<'static>, Rejected<SessionParts>>> + Send;
+        ) -> impl Future<Output = Result<SetCookie, Rejected<SessionParts>>> + Send;
 
         fn authenticate(
             &self,
             value: &str,
             served_at: &RedirectUri,
-        ) -> impl Future<Output = (SessionState, SetCookie)> + Send;
+        ) -> impl Future<Output = (SessionState, Option<SetCookie>)> + Send;
 
         fn switch_organization(
             &self,
             value: &str,
             id: OrganizationId,
             served_at: &RedirectUri,
-        ) -> impl Future<Output = (Result<ActiveSession, SwitchError>, SetCookie)> + Send;
+        ) -> impl Future<Output = (Result<ActiveSession, SwitchError>, Option<SetCookie>)> + Send;
 
         fn sign_out(
             &self,
             value: &str,
             return_to: Option<&RedirectUri>,
             served_at: &RedirectUri,
-        ) -> impl Future<Output = Result<(Option<Url>, Cookie<'static>), Error>> + Send;
+        ) -> impl Future<Output = Result<(Option<Url>, SetCookie), Error>> + Send;
     }
 }
 
 impl Layer for CookieSessions {
+    fn served_at(self, redirect_uri: &RedirectUri) -> Self {
+        self.served_at(redirect_uri)
+    }
+
     fn cookie_name(&self, _: &RedirectUri) -> Cow<'_, str> {
         Cow::Borrowed(self.cookie_name())
     }
 
-    async fn sign_in(&self, parts: SessionParts, _: &RedirectUri) -> Result<Cookie<'static>, Rejected<SessionParts>> {
+    async fn sign_in(&self, parts: SessionParts, _: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {
         self.sign_in(parts)
     }
 
-    async fn authenticate(&self, value: &str, _: &RedirectUri) -> (SessionState, Option<Cookie<'static>>) {
+    async fn authenticate(&self, value: &str, _: &RedirectUri) -> (SessionState, Option<SetCookie>) {
         self.authenticate(value).await
     }
 
@@ -91,7 +94,7 @@ impl Layer for CookieSessions {
         value: &str,
         id: OrganizationId,
         _: &RedirectUri,
-    ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
+    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
         self.switch_organization(value, id).await
     }
 
@@ -100,26 +103,26 @@ impl Layer for CookieSessions {
         value: &str,
         return_to: Option<&RedirectUri>,
         _: &RedirectUri,
-    ) -> Result<(Option<Url>, Cookie<'static>), Error> {
+    ) -> Result<(Option<Url>, SetCookie), Error> {
         Ok(self.sign_out(value, return_to).await)
     }
 }
 
 impl<S: SessionStore> Layer for SessionManager<S> {
+    fn served_at(self, _: &RedirectUri) -> Self {
+        self
+    }
+
     fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str> {
         Cow::Borrowed(name(served_at))
     }
 
-    async fn sign_in(
-        &self,
-        parts: SessionParts,
-        served_at: &RedirectUri,
-    ) -> Result<Cookie<'static>, Rejected<SessionParts>> {
+    async fn sign_in(&self, parts: SessionParts, served_at: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {
         let handle = self.sign_in(parts).await?;
-        Ok(cookie(wire::text(&handle).to_owned(), MAX_AGE, served_at))
+        Ok(SetCookie::new(name(served_at), wire::text(&handle).to_owned(), MAX_AGE, served_at.is_secure()))
     }
 
-    async fn authenticate(&self, value: &str, served_at: &RedirectUri) -> (SessionState, Option<Cookie<'static>>) {
+    async fn authenticate(&self, value: &str, served_at: &RedirectUri) -> (SessionState, Option<SetCookie>) {
         let state = self.authenticate(&SessionHandle::new(value)).await;
         let over = matches!(&state, SessionState::SignedOut(why) if is_cleared_for(why));
         (state, over.then(|| cleared(served_at)))
@@ -130,7 +133,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         value: &str,
         id: OrganizationId,
         served_at: &RedirectUri,
-    ) -> (Result<ActiveSession, SwitchError>, Option<Cookie<'static>>) {
+    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
         let outcome = self.switch_organization(&SessionHandle::new(value), id).await;
         let over = matches!(&outcome, Err(SwitchError::SignedOut(why)) if is_cleared_for(why));
         (outcome, over.then(|| cleared(served_at)))
@@ -141,7 +144,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         value: &str,
         return_to: Option<&RedirectUri>,
         served_at: &RedirectUri,
-    ) -> Result<(Option<Url>, Cookie<'static>), Error> {
+    ) -> Result<(Option<Url>, SetCookie), Error> {
         let url = self.sign_out(&SessionHandle::new(value), return_to).await?;
         Ok((url, cleared(served_at)))
     }
@@ -157,16 +160,6 @@ fn name(served_at: &RedirectUri) -> &'static str {
     if served_at.is_secure() { HOST_NAME } else { NAME }
 }
 
-fn cleared(served_at: &RedirectUri) -> Cookie<'static> {
-    cookie(String::new(), Duration::ZERO, served_at)
-}
-
-fn cookie(value: String, max_age: Duration, served_at: &RedirectUri) -> Cookie<'static> {
-    Cookie::build((name(served_at), value))
-        .path("/")
-        .http_only(true)
-        .secure(served_at.is_secure())
-        .same_site(SameSite::Lax)
-        .max_age(max_age)
-        .build()
+fn cleared(served_at: &RedirectUri) -> SetCookie {
+    SetCookie::clearing(name(served_at), served_at.is_secure())
 }

@@ -28,6 +28,7 @@ const ROOM: usize = 3072;
 const SKEW_MILLISECONDS: i64 = 60_000;
 
 /// A password that is ready to derive keys.
+#[derive(Clone)]
 pub(super) struct PreparedPassword(Hmac<Sha1>);
 
 impl PreparedPassword {

@@ -92,7 +92,7 @@ fn live(node: &mut Node) -> Outcome {
     let cookie = SessionCookie::new(CookiePassword::new(PASSWORD)?)?;
     let token = runtime.block_on(session.check(&verifier))?.active()?;
     let answer = node.ask(&json!({
-        "op": "live", "sealed": cookie.set(&session)?.value(), "password": PASSWORD, "baseUrl": authkit.base_url(),
+        "op": "live", "sealed": cookie.set(&session)?.expose_secret(), "password": PASSWORD, "baseUrl": authkit.base_url(),
         "clientId": authkit.client_id(), "apiKey": authkit.api_key(),
     }))?;
     if answer["authenticated"] != true

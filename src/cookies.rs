@@ -1,0 +1,188 @@
+//! Cookies: read by the exact bytes of their names, written in one type.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use cookie::{Cookie, SameSite, time};
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::{secret, wire};
+
+/// Browsers take a cookie with this prefix from its own host over https only (RFC 6265bis §4.1.3.2), so that no other host of
+/// the domain can plant one.
+pub(crate) const HOST_PREFIX: &str = "__Host-";
+/// A browser drops a cookie whose name and value have more bytes, without a word (RFC 6265bis §5.6).
+pub(crate) const LIMIT: usize = 4096;
+
+/// The cookies of a request. Nothing is copied: what is read here stays in the request's header.
+///
+/// Browsers check the prefix of a name byte by byte. So names are compared byte by byte here too: whoever trims or decodes
+/// more than a browser does takes another host's cookie for one with a prefix.
+#[derive(Clone)]
+pub(crate) struct Cookies<'a>(Vec<(&'a [u8], &'a [u8])>);
+
+impl<'a> Cookies<'a> {
+    /// Those of all `Cookie` lines: HTTP/2 may send one line for each (RFC 9113 §8.2.3).
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        Self(headers.get_all(COOKIE).iter().flat_map(|line| pairs(line.as_bytes())).collect())
+    }
+
+    pub(crate) fn in_line(line: &'a [u8]) -> Self {
+        Self(pairs(line).collect())
+    }
+
+    /// The value of this name, if there is exactly one: nobody can tell which of two different ones is the application's, and
+    /// which one another host or path planted.
+    pub(crate) fn value(&self, name: &str) -> Option<&'a str> {
+        let mut values = self.0.iter().filter(|(other, _)| *other == name.as_bytes()).map(|(_, value)| *value);
+        let value = values.next()?;
+        if values.all(|other| other == value) { text(value) } else { None }
+    }
+
+    /// Names and values, in the order in which they came. What has no text fit for a cookie is left out.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+        self.0.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)))
+    }
+}
+
+fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    line.split(|byte| *byte == b';').filter_map(split_pair)
+}
+
+/// The name and value of `name=value` (RFC 6265 §5.2): only spaces and tabs are trimmed.
+fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    Some((trimmed(&pair[..at]), trimmed(&pair[at + 1..])))
+}
+
+fn trimmed(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The octets of a cookie (RFC 6265 §4.1.1).
+fn text(bytes: &[u8]) -> Option<&str> {
+    let fit = |byte: &u8| byte.is_ascii_graphic() && !b"\",;\\".contains(byte);
+    if bytes.iter().all(fit) { str::from_utf8(bytes).ok() } else { None }
+}
+
+/// The name that a `Set-Cookie` line sets.
+pub(crate) fn name_set_by(line: &HeaderValue) -> Option<&[u8]> {
+    let pair = line.as_bytes().split(|byte| *byte == b';').next()?;
+    split_pair(pair).map(|(name, _)| name)
+}
+
+/// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, for this host alone, and `Secure` unless the application is served
+/// over plain http, which is loopback.
+///
+/// Its value opens a session or a login, so `Debug` doesn't show it; [`ExposeSecret`] does. `to_string()` gives the text of
+/// the `Set-Cookie` header, and `HeaderValue::from` the same, marked as sensitive. Nothing of it can be changed.
+///
+/// ```
+/// # fn run(cookie: workos_auth::SetCookie, response: &mut http::Response<()>) {
+/// response.headers_mut().append(http::header::SET_COOKIE, cookie.into());
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "the browser has it when it is in a `Set-Cookie` header"]
+pub struct SetCookie {
+    name: Cow<'static, str>,
+    value: SecretString,
+    max_age: Duration,
+    secure: bool,
+}
+
+impl SetCookie {
+    /// The name is a token and the value has octets of cookies only: both are made by this crate.
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>, value: String, max_age: Duration, secure: bool) -> Self {
+        Self { name: name.into(), value: secret::seal(value), max_age, secure }
+    }
+
+    /// What makes a browser drop the cookie of this name.
+    pub(crate) fn clearing(name: impl Into<Cow<'static, str>>, secure: bool) -> Self {
+        Self::new(name, String::new(), Duration::ZERO, secure)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How long the browser keeps it, in whole seconds.
+    #[must_use]
+    pub fn max_age(&self) -> Duration {
+        Duration::from_secs(self.max_age.as_secs())
+    }
+
+    /// Whether it makes the browser drop the cookie of its name.
+    #[must_use]
+    pub fn is_clearing(&self) -> bool {
+        self.max_age().is_zero()
+    }
+
+    /// The same as a cookie of the `cookie` crate, for frameworks that keep a jar of these. Its `Debug` shows the value, and
+    /// its attributes can be changed.
+    #[must_use]
+    pub fn into_cookie(self) -> Cookie<'static> {
+        let value = wire::text(&self.value).to_owned();
+        Cookie::build((self.name, value))
+            .path("/")
+            .http_only(true)
+            .secure(self.secure)
+            .same_site(SameSite::Lax)
+            .max_age(time::Duration::try_from(self.max_age).unwrap_or(time::Duration::MAX))
+            .build()
+    }
+
+    /// What counts against [`LIMIT`].
+    pub(crate) fn size(&self) -> usize {
+        self.name.len() + wire::text(&self.value).len()
+    }
+}
+
+impl ExposeSecret<str> for SetCookie {
+    fn expose_secret(&self) -> &str {
+        wire::text(&self.value)
+    }
+}
+
+impl fmt::Display for SetCookie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let (name, value, max_age) = (&self.name, wire::text(&self.value), self.max_age.as_secs());
+        write!(formatter, "{name}={value}; HttpOnly; SameSite=Lax{secure}; Path=/; Max-Age={max_age}")
+    }
+}
+
+impl fmt::Debug for SetCookie {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SetCookie")
+            .field("name", &self.name)
+            .field("max_age", &self.max_age)
+            .field("secure", &self.secure)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&SetCookie> for HeaderValue {
+    fn from(cookie: &SetCookie) -> Self {
+        let text = Zeroizing::new(cookie.to_string());
+        // Never empty: what a cookie is made of is ASCII without control characters.
+        let mut value = Self::from_str(&text).unwrap_or_else(|_| Self::from_static(""));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl From<SetCookie> for HeaderValue {
+    fn from(cookie: SetCookie) -> Self {
+        Self::from(&cookie)
+    }
+}
