@@ -12,6 +12,7 @@ use crate::client::Caller;
 use crate::credentials::Identity;
 use crate::error::{Error, ErrorCode, ErrorKind};
 use crate::id::is_loopback;
+use crate::runtime::seconds;
 use crate::secret::DeviceCode;
 use crate::transport::{Body, Call, Failure, Fate, Repeat};
 use crate::wire::{self, DeviceAuthorizationBody, DeviceCodeBody, TokenRequest, WithContext};
@@ -67,7 +68,6 @@ impl<K> DeviceAuthorizationRequest<K> {
         };
         let reply = core.send(call).await.map_err(|failure| failure.error)?;
         let reply: DeviceAuthorization = outcome::read(reply).map_err(|failure| failure.error)?;
-        let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::ZERO);
         let verification_uri = trusted(&reply.verification_uri)?;
         let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
         let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
@@ -178,7 +178,7 @@ impl<K> DeviceLogin<K> {
             };
             let clock = &login.caller.client.core.runtime.clock;
             let pause = pause.max(login.interval);
-            if clock.elapsed() + pause >= login.deadline {
+            if clock.elapsed().saturating_add(pause) >= login.deadline {
                 return Err(Rejected::spent(Error::device_login_expired()));
             }
             clock.sleep(pause).await;
@@ -200,7 +200,7 @@ impl<K> DeviceLogin<K> {
         match error.code() {
             Some(ErrorCode::AuthorizationPending) => return Ok(DevicePoll::Pending(self)),
             Some(ErrorCode::SlowDown) => {
-                self.interval += SLOW_DOWN;
+                self.interval = self.interval.saturating_add(SLOW_DOWN);
                 return Ok(DevicePoll::Pending(self));
             }
             _ => {}

@@ -544,7 +544,7 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply.
+    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply; a hundred years at most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -274,7 +274,7 @@ pub struct SsoLogin {
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    u64::deserialize(deserializer).map(Duration::from_secs)
+    f64::deserialize(deserializer).map(crate::runtime::seconds)
 }
 
 /// What can be called with a user's SSO access token; made by [`Client::with_access_token`].

@@ -213,6 +213,26 @@ async fn errors_carry_what_the_caller_acts_on() -> Outcome {
 }
 
 #[tokio::test]
+async fn odd_dates_of_a_provider_lose_nobody_a_login() -> Outcome {
+    for (odd, expected) in [
+        ("1767225600", timestamp("2026-01-01T00:00:00Z")),
+        ("1767225600.9", timestamp("2026-01-01T00:00:00Z")),
+        ("0", Timestamp::UNIX_EPOCH),
+        ("18446744073709551615", Timestamp::MAX),
+        ("1.8e19", Timestamp::MAX),
+        ("-1e300", Timestamp::MIN),
+    ] {
+        let response = complete(format!(
+            r#"{{"user":{{{USER}}},"access_token":"access","refresh_token":"refresh","oauth_tokens":{{
+                "provider":"GoogleOAuth","access_token":"theirs","expires_at":{odd}}}}}"#
+        ));
+        let tokens = response.await?.oauth_tokens.ok_or("no tokens")?;
+        assert_eq!(tokens.expires_at, Some(expected), "{odd}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn hostile_codes_and_request_ids_are_not_kept() -> Outcome {
     let long = "x".repeat(10_000);
     for code in ["the code was 123456", "", "a\\nb", long.as_str()] {

@@ -95,6 +95,57 @@ async fn nothing_is_polled_after_the_deadline() -> Outcome {
     Ok(())
 }
 
+/// The largest number of seconds that a `Duration` holds, and those beyond it.
+const ENDLESS: [&str; 4] = ["18446744073709549568", "18446744073709551615", "1.8e19", "1e300"];
+
+#[tokio::test]
+async fn a_login_that_never_ends_is_waited_for() -> Outcome {
+    for endless in ENDLESS {
+        let polls = [error("authorization_pending"), Answer::json(200, SIGNED_IN)];
+        let answers = [authorization("https://example.com/device", &format!(r#","expires_in":{endless}"#))];
+        let server = RawServer::start([&answers[..], &polls[..]].concat()).await?;
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        clock.advance(Duration::from_secs(3_600));
+        let client = Client::builder().client_id("client_123").base_url(server.base_url()).clock(clock.clone());
+        let login = client.build()?.device_authorization().send().await?;
+        assert!(login.expires_in() > Duration::from_secs(1_000_000_000), "{endless}: {:?}", login.expires_in());
+        // Whoever polls by themselves adds it to a clock of their own.
+        let _ = std::time::Instant::now() + login.expires_in();
+        assert_eq!(login.wait().await?.complete()?.user.email, "ada@example.com", "{endless}");
+        assert_eq!(clock.waits(), seconds(&[5]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pause_that_never_ends_ends_the_login() -> Outcome {
+    for endless in ENDLESS {
+        let rest = format!(r#","expires_in":300,"interval":{endless}"#);
+        let (server, clock, login) = begin(&rest, &[error("slow_down"), error("authorization_pending")]).await?;
+        clock.advance(Duration::from_secs(100));
+        let _ = std::time::Instant::now() + login.interval();
+        let rejected = login.wait().await.unwrap_err();
+        assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
+        assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));
+    }
+    for endless in ["18446744073709551615", "18446744073709551616", "99999999999999999999999999"] {
+        for status in [429, 503] {
+            let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
+            let polls = [error("authorization_pending"), later.clone()];
+            let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
+            let rejected = login.wait().await.unwrap_err();
+            assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
+            assert_eq!((server.requests().len(), clock.waits()), (3, seconds(&[5])));
+
+            let (_server, _clock, login) = begin(r#","expires_in":300"#, &[later]).await?;
+            let pause = login.poll().await.unwrap_err().error().retry_after().ok_or("no advice")?;
+            assert!(pause > Duration::from_secs(1_000_000_000), "{endless}: {pause:?}");
+            let _ = std::time::Instant::now() + pause;
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn denied_and_expired_are_final() -> Outcome {
     for (code, expected) in [

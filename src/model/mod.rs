@@ -98,7 +98,7 @@ pub struct OAuthTokens {
     /// Its refresh token, where it gave one.
     pub refresh_token: Option<ProviderRefreshToken>,
     /// When its access token expires.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::second::optional")]
+    #[serde(default, deserialize_with = "date")]
     pub expires_at: Option<Timestamp>,
     /// The scopes it granted.
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -133,6 +133,14 @@ open_enum! {
         Impersonation = "Impersonation",
         MigratedSession = "MigratedSession",
     }
+}
+
+/// Seconds since 1970. A provider's odd number is the last day or the first, and loses nobody a login.
+fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    let edge = if seconds < 0.0 { Timestamp::MIN } else { Timestamp::MAX };
+    #[allow(clippy::cast_possible_truncation, reason = "what is too large becomes the largest number")]
+    Ok(Some(Timestamp::from_second(seconds as i64).unwrap_or(edge)))
 }
 
 pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(

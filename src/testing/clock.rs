@@ -48,7 +48,8 @@ impl ManualClock {
 
     /// Moves it forward.
     pub fn advance(&self, by: Duration) {
-        self.state().elapsed += by;
+        let mut state = self.state();
+        state.elapsed = state.elapsed.saturating_add(by);
     }
 
     /// The waits that the client asked for, in order.
@@ -73,9 +74,8 @@ impl Clock for ManualClock {
 
     fn sleep(&self, duration: Duration) -> Sleep<'_> {
         Box::pin(async move {
-            let mut state = self.state();
-            state.elapsed += duration;
-            state.waits.push(duration);
+            self.advance(duration);
+            self.state().waits.push(duration);
         })
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::{TransportError, TransportErrorKind};
-use crate::runtime::Random;
+use crate::runtime::{LONGEST, Random, seconds};
 
 /// Which row of the retry table a request is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,11 +133,11 @@ pub(crate) fn backoff(attempt: u32, advised: Option<Duration>, random: &dyn Rand
 /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return value.parse().ok().map(seconds);
     }
     let date = DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST))
 }
 
 #[cfg(test)]
@@ -177,6 +177,10 @@ mod tests {
             retry_after(&headers, now)
         };
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
+        assert_eq!(read("18446744073709551615"), Some(LONGEST));
+        assert_eq!(read(&"9".repeat(400)), Some(LONGEST));
+        assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST));
+        assert_eq!(read("1.5"), None);
         assert_eq!(read("Fri, 02 Jan 2026 03:04:35 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Fri, 02 Jan 2026 03:03:35 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
