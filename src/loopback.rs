@@ -1,7 +1,10 @@
 //! The redirect listener of command-line and desktop applications (RFC 8252 §7.3).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,20 +16,27 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::authenticate::{CodeExchange, Rejected};
 use crate::error::{CallbackError, Error, ErrorKind};
 use crate::id::RedirectUri;
 use crate::pkce::{Callback, PkceSession};
+use crate::runtime::LONGEST;
 
-/// How long a connection may take to send its request, and a page to be written.
+/// How long a connection may take to send the head of its request, however it is cut into pieces.
+const HEAD: Duration = Duration::from_secs(2);
+/// How long a connection may take in all.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Browsers open connections ahead of need; more than this is no browser.
 const MAX_CONNECTIONS: usize = 64;
+/// How long a connection has for its request before another one may take its place.
+const GRACE: Duration = Duration::from_millis(20);
+/// Connections that the operating system holds until they are let in; one that it drops comes back a second later.
+const WAITING: u32 = 1024;
 
 /// Waits on loopback for the browser to come back with a login's callback (RFC 8252 §7.3).
 ///
@@ -41,8 +51,9 @@ const MAX_CONNECTIONS: usize = 64;
 /// # Ok(()) }
 /// ```
 ///
-/// It answers on its exact path and `Host` alone, goes on waiting after stray and forged requests, and writes
-/// nothing of a request into its pages.
+/// It answers on its exact path and `Host` only, goes on waiting after stray and forged requests, and writes
+/// nothing of a request into its pages. Nobody keeps the browser out by holding connections: a request has 2 seconds to
+/// arrive, and of more than 64 connections the oldest that has sent no request is closed.
 #[derive(Debug)]
 #[must_use = "the browser finds nobody unless `wait(session)` is called"]
 pub struct LoopbackListener {
@@ -72,6 +83,7 @@ impl LoopbackListener {
     ///
     /// # Errors
     /// As [`bind`](Self::bind); [`ErrorKind::InvalidValue`] naming `address` unless it is `127.0.0.1` or `[::1]`.
+    #[allow(clippy::unused_async, reason = "a listener belongs to the runtime that it was made on")]
     pub async fn bind_to(address: impl Into<SocketAddr>, path: &str) -> Result<Self, Error> {
         let address = address.into();
         let loopback = match address.ip() {
@@ -84,7 +96,7 @@ impl LoopbackListener {
         if !path.starts_with('/') || path.contains(['?', '#']) {
             return Err(Error::invalid_value("path", "must start with `/`, without a query or fragment"));
         }
-        let listener = TcpListener::bind(address).await.map_err(Error::listener)?;
+        let listener = listen(address).map_err(Error::listener)?;
         let authority = listener.local_addr().map_err(Error::listener)?.to_string();
         let redirect_uri = RedirectUri::new(format!("http://{authority}{path}"))?;
         let place = Place { authority, path: path.to_owned() };
@@ -109,7 +121,7 @@ impl LoopbackListener {
     /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] when the time is over.
     /// The session comes back in both cases.
     pub async fn wait<K>(self, mut session: PkceSession<K>) -> Result<CodeExchange<K>, Rejected<PkceSession<K>>> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.timeout.min(LONGEST);
         let (arrivals, mut arrived) = mpsc::channel(1);
         // Dropped with this future, and the connections with it.
         let mut server = JoinSet::new();
@@ -138,6 +150,15 @@ impl LoopbackListener {
     }
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port whose last listener has just ended; on Windows the option would share it with others.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
 /// A request that looks like a callback.
 struct Arrival {
     callback: Callback,
@@ -154,36 +175,77 @@ async fn answer_and_wait(answer: oneshot::Sender<Page>, page: Page, written: one
 }
 
 async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arrival>) {
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= MAX_CONNECTIONS {
-            connections.join_next().await;
-        }
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(connection(stream, place.clone(), arrivals.clone()));
+                connections.make_room().await;
+                connections.add(stream, place.clone(), arrivals.clone());
             }
             // Out of file descriptors, most likely: a moment later there may be some.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(_) => sleep(GRACE).await,
         }
     }
 }
 
-async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>) {
+/// The connections that are open, oldest first.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    open: VecDeque<Open>,
+}
+
+struct Open {
+    since: Instant,
+    /// Set once its request has arrived, or it was given up.
+    settled: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Connections {
+    fn add(&mut self, stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>) {
+        let settled = Arc::new(AtomicBool::new(false));
+        let task = self.tasks.spawn(connection(stream, place, arrivals, Arc::clone(&settled)));
+        self.open.push_back(Open { since: Instant::now(), settled, task });
+    }
+
+    /// Where there are too many, ends the oldest one that has sent no request.
+    async fn make_room(&mut self) {
+        loop {
+            while self.tasks.try_join_next().is_some() {}
+            self.open.retain(|connection| !connection.task.is_finished());
+            if self.open.len() < MAX_CONNECTIONS {
+                return;
+            }
+            match self.open.iter().find(|connection| !connection.settled.load(Ordering::Acquire)) {
+                Some(idle) if idle.since.elapsed() < GRACE => sleep_until(idle.since + GRACE).await,
+                // Its request may have arrived just now.
+                Some(idle) if idle.settled.swap(true, Ordering::AcqRel) => {}
+                Some(idle) => {
+                    idle.task.abort();
+                    return;
+                }
+                None => drop(self.tasks.join_next().await),
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>, settled: Arc<AtomicBool>) {
     let (open, written) = oneshot::channel();
     let written = Arc::new(Mutex::new(Some(written)));
     let service = service_fn(|request| {
+        settled.store(true, Ordering::Release);
         let written = written.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (place, arrivals) = (&place, &arrivals);
         async move { Ok::<_, Infallible>(respond(&request, place, arrivals, written).await.response()) }
     });
-    let _ = http1::Builder::new()
+    let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HEAD)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    let _ = timeout(PATIENCE, served).await;
     drop(open);
 }
 

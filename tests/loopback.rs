@@ -92,6 +92,119 @@ async fn stray_and_forged_requests_are_answered_and_the_true_callback_wins() -> 
     Ok(())
 }
 
+/// How an attacker holds a connection.
+#[derive(Clone, Copy, Debug)]
+enum Hold {
+    Silent,
+    HalfALine,
+    /// A byte every 50 ms.
+    Trickle,
+    /// A new connection for each that is closed.
+    Again,
+    /// A whole request, whose body never comes.
+    NoBody,
+    /// A whole request, and its answer is never read.
+    Deaf,
+}
+
+async fn hold(address: SocketAddr, how: Hold) {
+    let head = format!("POST /callback?code=evil HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1000\r\n\r\n");
+    loop {
+        let Ok(mut stream) = TcpStream::connect(address).await else { return };
+        let begun = match how {
+            Hold::Silent => "",
+            Hold::HalfALine | Hold::Trickle | Hold::Again => "GET /callback?code=",
+            Hold::NoBody | Hold::Deaf => &head,
+        };
+        let _ = stream.write_all(begun.as_bytes()).await;
+        match how {
+            Hold::Trickle => {
+                while stream.write_all(b"x").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+            Hold::Deaf => tokio::time::sleep(Duration::from_secs(60)).await,
+            _ => drop(stream.read(&mut [0; 16]).await),
+        }
+        if !matches!(how, Hold::Again) {
+            // The connection stays half open for as long as the listener lets it.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+    }
+}
+
+/// How long the true callback waits for its answer beside 300 connections that others hold.
+async fn beside(how: Hold) -> Outcome {
+    let listener = listener().await;
+    let session = begin(&listener);
+    let (state, address) = (state(&session), address(&listener));
+    let mut holding = tokio::task::JoinSet::new();
+    let waiting = tokio::spawn(listener.wait(session));
+    for _ in 0..300 {
+        holding.spawn(hold(address, how));
+    }
+    // Some of them have been let in, and some wait at the door.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for pause in [0, 300] {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let started = std::time::Instant::now();
+        let reply = get(address, "/callback?code=evil&state=forged").await;
+        assert_eq!(status(&reply), "400", "{how:?}: {reply}");
+        assert!(started.elapsed() < Duration::from_secs(1), "{how:?}: {:?}", started.elapsed());
+    }
+    let started = std::time::Instant::now();
+    let reply = get(address, &format!("/callback?code=the-code&state={state}")).await;
+    assert_eq!(status(&reply), "200", "{how:?}: {reply}");
+    drop(waiting.await??);
+    assert!(started.elapsed() < Duration::from_secs(1), "{how:?}: {:?}", started.elapsed());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn held_connections_keep_no_callback_out() -> Outcome {
+    for how in [Hold::Silent, Hold::HalfALine, Hold::Trickle, Hold::Again, Hold::NoBody, Hold::Deaf] {
+        beside(how).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn held_connections_keep_no_callback_out_on_one_thread() -> Outcome {
+    for how in [Hold::Silent, Hold::Trickle, Hold::Again] {
+        beside(how).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_has_two_seconds_to_arrive() -> Outcome {
+    let listener = listener().await;
+    let session = begin(&listener);
+    let address = address(&listener);
+    let waiting = tokio::spawn(listener.wait(session));
+    let started = std::time::Instant::now();
+    let (mut silent, mut trickling) = (TcpStream::connect(address).await?, TcpStream::connect(address).await?);
+    while trickling.write_all(b"G").await.is_ok() && started.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let _ = silent.read(&mut [0; 1024]).await;
+    let elapsed = started.elapsed();
+    assert!(elapsed > Duration::from_millis(1900) && elapsed < Duration::from_secs(4), "{elapsed:?}");
+    waiting.abort();
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_longest_wait_is_no_overflow() -> Outcome {
+    let listener = listener().await.timeout(Duration::MAX);
+    let session = begin(&listener);
+    let (state, address) = (state(&session), address(&listener));
+    let waiting = tokio::spawn(listener.wait(session));
+    get(address, &format!("/callback?code=the-code&state={state}")).await;
+    drop(waiting.await??);
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_echo_nothing_and_leak_nothing() -> Outcome {
     let listener = listener().await;
