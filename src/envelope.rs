@@ -40,19 +40,35 @@ fn derive(purpose: Purpose, password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8;
     Ok((key, name))
 }
 
-pub(crate) fn seal(purpose: Purpose, password: &str, text: &[u8], random: &dyn Random) -> Result<String, Error> {
+fn associated(context: &str) -> Vec<u8> {
+    [PREFIX, context].concat().into_bytes()
+}
+
+/// Seals a text for a context, which is no part of the seal: it opens in the same one only.
+pub(crate) fn seal(
+    purpose: Purpose,
+    password: &str,
+    context: &str,
+    text: &[u8],
+    random: &dyn Random,
+) -> Result<String, Error> {
     let (key, name) = derive(purpose, password).map_err(Error::parked)?;
     let mut nonce = [0; NONCE];
     random.fill(&mut nonce)?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
     let sealed = cipher
-        .encrypt(&XNonce::from(nonce), Payload { msg: text, aad: PREFIX.as_bytes() })
+        .encrypt(&XNonce::from(nonce), Payload { msg: text, aad: &associated(context) })
         .map_err(|_| Error::parked(ParkedError::Malformed))?;
     let bytes = [name.as_slice(), &nonce, &sealed].concat();
     Ok(format!("{PREFIX}{}", BASE64URL.encode(bytes)))
 }
 
-pub(crate) fn open(purpose: Purpose, password: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
+pub(crate) fn open(
+    purpose: Purpose,
+    password: &str,
+    context: &str,
+    sealed: &str,
+) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
     let Some(encoded) = sealed.strip_prefix(PREFIX) else {
         let versioned = sealed.starts_with("wa") && sealed.contains('.');
         return Err(if versioned { ParkedError::UnknownVersion } else { ParkedError::Malformed });
@@ -67,7 +83,7 @@ pub(crate) fn open(purpose: Purpose, password: &str, sealed: &str) -> Result<Zer
     }
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
     cipher
-        .decrypt(&XNonce::from(nonce), Payload { msg: ciphertext, aad: PREFIX.as_bytes() })
+        .decrypt(&XNonce::from(nonce), Payload { msg: ciphertext, aad: &associated(context) })
         .map(Zeroizing::new)
         .map_err(|_| ParkedError::Tampered)
 }

@@ -558,7 +558,7 @@ impl Error {
     }
 
     /// Whether the failure says nothing about the credential, so that a later try may succeed:
-    /// no connection, no complete reply, or a status of 408, 429 or 5xx.
+    /// no connection, no complete reply, or a status of 408, 429 or 5xx; keys or a store that failed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.status {
@@ -574,6 +574,7 @@ impl Error {
                     | ErrorKind::Interrupted
                     | ErrorKind::KeysUnavailable
                     | ErrorKind::Store
+                    | ErrorKind::Parked(ParkedError::Store)
                     | ErrorKind::Randomness
             ),
         }
@@ -611,5 +612,18 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_failed_is_transient_whatever_it_holds() {
+        let failure = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(Error::session_store(failure()).is_transient());
+        assert!(Error::store(failure()).is_transient());
+        assert!(!Error::parked(ParkedError::NotFound).is_transient());
     }
 }

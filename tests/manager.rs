@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser, check_session_store};
 use workos_auth::{
-    AuthenticationResponse, Client, ConfidentialClient, EmailAddress, ErrorCode, ErrorKind, ExposeSecret,
-    MemorySessionStore, OrganizationId, Password, RedirectUri, RedisSessionStore, SessionHandle, SessionManager,
-    SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
+    AuthenticationResponse, Client, ClientId, ConfidentialClient, EmailAddress, ErrorCode, ErrorKind, ExposeSecret,
+    MemorySessionStore, OrganizationId, Password, RedirectUri, RedisSessionStore, SealError, SessionHandle,
+    SessionManager, SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -333,6 +333,35 @@ async fn an_outage_signs_nobody_out() -> Outcome {
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
     let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
     assert!(matches!(error.kind(), ErrorKind::KeysUnavailable), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_goes_on_until_its_replay_window_closes() -> Outcome {
+    for fault in [Fault::LostAfter, Fault::Status(520, None), Fault::Status(503, Some(60))] {
+        let app = Application::start().await?;
+        let manager = app.manager(MemorySessionStore::new())?;
+        let handle = manager.sign_in(app.login().await?).await?;
+        app.expire();
+        app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(24));
+        access_token(manager.authenticate(&handle).await);
+        assert_eq!(app.authkit.refreshes(), 1, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_stored_session_opens_for_its_client_id_and_base_url_alone() -> Outcome {
+    let (app, other) = (Application::start().await?, Application::start().await?);
+    let store = Arc::new(MemorySessionStore::new());
+    let handle = app.manager(Arc::clone(&store))?.sign_in(app.login().await?).await?;
+    let renamed = app.client()?.with_client_id(ClientId::new("client_other")?);
+    for client in [renamed, other.client()?] {
+        let state = SessionManager::new(client, Arc::clone(&store)).authenticate(&handle).await;
+        let SessionState::SignedOut(SignedOut::Unreadable(error)) = state else { panic!("{state:?}") };
+        assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::BadMac)), "{error}");
+    }
+    access_token(app.manager(store)?.authenticate(&handle).await);
     Ok(())
 }
 

@@ -214,7 +214,7 @@ fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String,
         secrets: &packed.secrets,
         details: &packed.details,
     };
-    envelope::seal(Purpose::ParkedLogin, password, &wire::body(&envelope)?, core.runtime.random.as_ref())
+    envelope::seal(Purpose::ParkedLogin, password, "", &wire::body(&envelope)?, core.runtime.random.as_ref())
 }
 
 fn open<K: HasClientId, F: Park<Credentials = K>>(
@@ -223,7 +223,7 @@ fn open<K: HasClientId, F: Park<Credentials = K>>(
     password: &str,
     sealed: &str,
 ) -> Result<F, Error> {
-    let text = envelope::open(Purpose::ParkedLogin, password, sealed).map_err(Error::parked)?;
+    let text = envelope::open(Purpose::ParkedLogin, password, "", sealed).map_err(Error::parked)?;
     let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
     let problem = if envelope.kind != F::KIND {
         Some(ParkedError::WrongKind)

@@ -423,7 +423,7 @@ impl<S: SessionStore> SessionManager<S> {
 
     async fn load(&self, handle: &SessionHandle) -> Result<Loaded, Stop> {
         match self.store.load(&key(handle)).await {
-            Ok(Some(StoredSession::Live { version, sealed })) => match open(handle, &sealed) {
+            Ok(Some(StoredSession::Live { version, sealed })) => match self.open(handle, &sealed) {
                 Ok(parts) => Ok(Loaded { version, session: self.client.session(parts) }),
                 // A newer release of the application is being rolled out.
                 Err(SealError::UnknownVersion) => Err(Stop::Unknown(Error::seal(SealError::UnknownVersion))),
@@ -437,18 +437,24 @@ impl<S: SessionStore> SessionManager<S> {
 
     fn seal(&self, handle: &SessionHandle, parts: &SessionParts) -> Result<String, Error> {
         let random = self.client.core.runtime.random.as_ref();
-        envelope::seal(Purpose::StoredSession, wire::text(handle), &cookie::text(parts)?, random)
+        envelope::seal(Purpose::StoredSession, wire::text(handle), &self.context(), &cookie::text(parts)?, random)
     }
-}
 
-fn open(handle: &SessionHandle, sealed: &str) -> Result<SessionParts, SealError> {
-    let text = envelope::open(Purpose::StoredSession, wire::text(handle), sealed).map_err(|error| match error {
-        ParkedError::UnknownVersion => SealError::UnknownVersion,
-        ParkedError::WrongPassword => SealError::WrongPassword,
-        ParkedError::Tampered => SealError::BadMac,
-        _ => SealError::Malformed,
-    })?;
-    cookie::parts(&text)
+    fn open(&self, handle: &SessionHandle, sealed: &str) -> Result<SessionParts, SealError> {
+        let opened = envelope::open(Purpose::StoredSession, wire::text(handle), &self.context(), sealed);
+        let text = opened.map_err(|error| match error {
+            ParkedError::UnknownVersion => SealError::UnknownVersion,
+            ParkedError::WrongPassword => SealError::WrongPassword,
+            ParkedError::Tampered => SealError::BadMac,
+            _ => SealError::Malformed,
+        })?;
+        cookie::parts(&text)
+    }
+
+    /// A session opens for the client ID and the API that it is of.
+    fn context(&self) -> String {
+        format!("{} {}", self.client.client_id(), self.client.base_url())
+    }
 }
 
 /// What the store sees of a handle.

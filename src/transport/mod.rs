@@ -22,7 +22,7 @@ pub(crate) use retry::Repeat;
 use crate::error::{Error, ErrorKind};
 use crate::id::{BaseUrl, Segment};
 use crate::runtime::Runtime;
-use retry::{Verdict, backoff, retry_after};
+use retry::{Progress, Verdict, backoff, retry_after};
 
 /// The largest reply that is read: 1 MiB.
 pub const RESPONSE_LIMIT: usize = 1 << 20;
@@ -255,11 +255,11 @@ impl Core {
         let rule = call.repeat.rule();
         let clock = &self.runtime.clock;
         let first_sent = clock.elapsed();
-        // The moment from which the API may have used the credential up.
-        let mut ambiguous_since: Option<Timestamp> = None;
+        // The moment from which the API may have used the credential up, by both clocks.
+        let mut ambiguous_since: Option<(Timestamp, Duration)> = None;
         let mut attempt = 0;
         loop {
-            let started = clock.now();
+            let started = (clock.now(), clock.elapsed());
             let outcome = self.attempt(&call, attempt).await;
             let verdict = Verdict::of(&outcome);
             if matches!(verdict, Verdict::Ambiguous | Verdict::Answered) {
@@ -269,16 +269,19 @@ impl Core {
                 Ok(reply) => retry_after(reply.headers(), clock.now()),
                 Err(_) => None,
             };
-            if rule.allows(verdict, attempt) {
-                let wait = backoff(attempt, advised, self.runtime.random.as_ref());
-                let waited = clock.elapsed().saturating_sub(first_sent) + wait;
-                if rule.budget.is_none_or(|budget| waited <= budget) {
-                    clock.sleep(wait).await;
-                    attempt += 1;
-                    continue;
-                }
+            let now = clock.elapsed();
+            let progress = Progress {
+                attempt,
+                elapsed: now.saturating_sub(first_sent),
+                ambiguous: ambiguous_since.map(|(_, since)| now.saturating_sub(since)),
+            };
+            let wait = backoff(attempt, advised, self.runtime.random.as_ref());
+            if let Some(wait) = rule.next(verdict, &progress, wait) {
+                clock.sleep(wait).await;
+                attempt += 1;
+                continue;
             }
-            let replay_before = ambiguous_since.and_then(|since| call.repeat.replay_before(since));
+            let replay_before = ambiguous_since.and_then(|(since, _)| call.repeat.replay_before(since));
             return match outcome {
                 Ok(response) => Ok(Reply {
                     status: response.status(),

@@ -34,11 +34,25 @@ pub(crate) struct Rule {
     ambiguous: bool,
     /// How long one attempt may take, besides the client's own timeout.
     pub(crate) attempt: Option<Duration>,
-    /// How long after the first attempt the last one may start.
-    pub(crate) budget: Option<Duration>,
+    /// How long the API answers the same request with the same result. Once the outcome is ambiguous, the request is repeated
+    /// for as long, and no wait goes past it.
+    window: Option<Duration>,
 }
 
-/// Tries after the first one.
+/// What is known of a request after one of its attempts.
+pub(crate) struct Progress {
+    /// Attempts before this one.
+    pub(crate) attempt: u32,
+    /// Since the first attempt began.
+    pub(crate) elapsed: Duration,
+    /// Since the first attempt began whose outcome is ambiguous.
+    pub(crate) ambiguous: Option<Duration>,
+}
+
+/// Of servers and of the proxies before them: nobody knows whether the request was done. 520 to 525, 529 and 530 are those of
+/// Cloudflare, 598 and 599 those of other proxies that lost a connection.
+const AMBIGUOUS: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
+/// Tries after the first one, as long as the outcome is not ambiguous or the request has no window.
 const RETRIES: u32 = 3;
 const BACKOFF_BASE: Duration = Duration::from_millis(250);
 const BACKOFF_CAP: Duration = Duration::from_secs(8);
@@ -49,16 +63,16 @@ const REPLAY_WINDOW: Duration = Duration::from_secs(25);
 impl Repeat {
     pub(crate) const fn rule(self) -> Rule {
         match self {
-            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, attempt: None, budget: None },
+            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, attempt: None, window: None },
             Self::Refresh => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,
                 attempt: Some(Duration::from_secs(8)),
-                budget: Some(REPLAY_WINDOW),
+                window: Some(REPLAY_WINDOW),
             },
-            Self::Credential => Rule { not_sent: true, throttled: true, ambiguous: false, attempt: None, budget: None },
-            Self::Poll => Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, budget: None },
+            Self::Credential => Rule { not_sent: true, throttled: true, ambiguous: false, attempt: None, window: None },
+            Self::Poll => Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, window: None },
         }
     }
 
@@ -72,14 +86,23 @@ impl Repeat {
 }
 
 impl Rule {
-    pub(crate) fn allows(&self, verdict: Verdict, attempt: u32) -> bool {
-        attempt < RETRIES
-            && match verdict {
-                Verdict::NotSent => self.not_sent,
-                Verdict::Throttled => self.throttled,
-                Verdict::Ambiguous => self.ambiguous,
-                Verdict::Answered | Verdict::Settled => false,
+    /// How long to wait before the next attempt, if there is to be one. `wait` is what backoff or the API say.
+    pub(crate) fn next(&self, verdict: Verdict, progress: &Progress, wait: Duration) -> Option<Duration> {
+        let repeatable = match verdict {
+            Verdict::NotSent => self.not_sent,
+            Verdict::Throttled => self.throttled,
+            Verdict::Ambiguous => self.ambiguous,
+            Verdict::Answered | Verdict::Settled => false,
+        };
+        match (self.window, progress.ambiguous) {
+            _ if !repeatable => None,
+            // Its credential may be used up: only a replay brings back what it was exchanged for.
+            (Some(window), Some(since)) => {
+                window.checked_sub(since).filter(|left| !left.is_zero()).map(|left| wait.min(left))
             }
+            (Some(window), None) if progress.elapsed + wait > window => None,
+            _ => (progress.attempt < RETRIES).then_some(wait),
+        }
     }
 }
 
@@ -100,11 +123,7 @@ impl Verdict {
         match outcome {
             Ok(response) => match response.status() {
                 StatusCode::TOO_MANY_REQUESTS => Self::Throttled,
-                StatusCode::REQUEST_TIMEOUT
-                | StatusCode::INTERNAL_SERVER_ERROR
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT => Self::Ambiguous,
+                status if AMBIGUOUS.contains(&status.as_u16()) => Self::Ambiguous,
                 status if status.is_success() => Self::Answered,
                 _ => Self::Settled,
             },
@@ -166,6 +185,22 @@ mod tests {
     fn advice_wins_over_backoff_and_is_capped() {
         assert_eq!(backoff(0, Some(Duration::from_secs(7)), &Always(0)), Duration::from_secs(7));
         assert_eq!(backoff(0, Some(Duration::from_secs(3600)), &Always(0)), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn an_ambiguous_refresh_is_repeated_until_its_window_closes() {
+        let rule = Repeat::Refresh.rule();
+        let seconds = Duration::from_secs;
+        let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
+            let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };
+            rule.next(Verdict::Throttled, &progress, seconds(wait))
+        };
+        assert_eq!(next(90, 20, Some(20), 1), Some(seconds(1)), "it does not matter how often");
+        assert_eq!(next(90, 24, Some(20), 60), Some(seconds(5)), "no wait goes past the window");
+        assert_eq!(next(1, 25, Some(25), 1), None, "the window is over");
+        assert_eq!(next(2, 20, None, 1), Some(seconds(1)), "nothing is at stake");
+        assert_eq!(next(3, 20, None, 1), None, "nothing is at stake");
+        assert_eq!(next(0, 0, None, 60), None, "a wait past the window is left to the caller");
     }
 
     #[test]

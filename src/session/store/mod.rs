@@ -31,8 +31,8 @@ pub enum StoredSession {
 
 /// Keeps the sessions of a [`SessionManager`](crate::SessionManager), for an application to implement on its own database.
 ///
-/// A key is SHA-256 of the session's handle in hex, a value is sealed with that handle: a store that leaks gives nothing
-/// away. Each method takes effect at once and as a whole, for every process that uses the store. Run
+/// A key is SHA-256 of the session's handle in hex, a value is sealed with that handle, for the manager's client ID and base
+/// URL: a store that leaks gives nothing away. Each method takes effect at once and as a whole, for every process that uses the store. Run
 /// `testing::check_session_store` (feature `testing`) against an implementation.
 ///
 /// | method | in SQL, with a table of sessions and one of locks, whose times are the database's |
