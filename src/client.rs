@@ -19,6 +19,7 @@ use crate::pkce::Callback;
 use crate::runtime::Runtime;
 use crate::secret::{ApiKey, AuthorizationCode, MagicAuthCode, Password, RefreshToken};
 use crate::session::Flights;
+use crate::token::KeyCaches;
 use crate::transport::{Core, Transport};
 
 const BASE_URL: &str = "https://api.workos.com";
@@ -51,6 +52,7 @@ pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
     pub(crate) core: Arc<Core>,
     pub(crate) flights: Arc<Flights>,
+    pub(crate) keys: Arc<KeyCaches>,
 }
 
 /// # Building
@@ -296,7 +298,12 @@ impl<K> Client<K> {
     }
 
     fn holding<L>(&self, credentials: L) -> Client<L> {
-        Client { credentials: Arc::new(credentials), core: Arc::clone(&self.core), flights: Arc::clone(&self.flights) }
+        Client {
+            credentials: Arc::new(credentials),
+            core: Arc::clone(&self.core),
+            flights: Arc::clone(&self.flights),
+            keys: Arc::clone(&self.keys),
+        }
     }
 }
 
@@ -306,6 +313,7 @@ impl<K> Clone for Client<K> {
             credentials: Arc::clone(&self.credentials),
             core: Arc::clone(&self.core),
             flights: Arc::clone(&self.flights),
+            keys: Arc::clone(&self.keys),
         }
     }
 }
@@ -557,7 +565,7 @@ impl<K> ClientBuilder<K> {
         }
         let transport = transport(&base_url)?;
         let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, runtime));
-        Ok(Client { credentials, core, flights: Arc::default() })
+        Ok(Client { credentials, core, flights: Arc::default(), keys: Arc::default() })
     }
 
     fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {

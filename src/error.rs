@@ -156,6 +156,10 @@ pub enum TokenError {
     /// It lacks `exp`, `sub` or `sid`.
     #[error("it lacks a claim")]
     MissingClaim,
+    /// It doesn't say which application it was issued to: it has no `client_id`, and its issuer is the API as a whole. Where
+    /// this is what the environment issues, name the issuer with [`TokenVerifier::issuer`](crate::TokenVerifier::issuer).
+    #[error("it does not say which client it was issued to")]
+    MissingClientId,
     /// It comes from another issuer.
     #[error("its issuer is another")]
     WrongIssuer,

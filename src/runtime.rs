@@ -22,6 +22,25 @@ pub(crate) trait Clock: fmt::Debug + Send + Sync {
     fn sleep(&self, duration: Duration) -> Sleep<'_>;
 }
 
+/// A moment whose age goes on while the computer sleeps. A monotonic clock may stand still then; the time of day goes on, and
+/// where it is set back the monotonic clock counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    elapsed: Duration,
+    time: Timestamp,
+}
+
+impl Moment {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self { elapsed: clock.elapsed(), time: clock.now() }
+    }
+
+    pub(crate) fn age(self, clock: &dyn Clock) -> Duration {
+        let by_day = Duration::try_from(clock.now().duration_since(self.time)).unwrap_or_default();
+        clock.elapsed().saturating_sub(self.elapsed).max(by_day)
+    }
+}
+
 pub(crate) trait Random: fmt::Debug + Send + Sync {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error>;
 }

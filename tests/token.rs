@@ -2,23 +2,28 @@
 #![allow(clippy::similar_names, reason = "what is signed and who signs belong together")]
 #![allow(clippy::too_many_lines, reason = "a table is as long as its rows are many")]
 
+#[path = "support/raw.rs"]
+mod raw;
 #[path = "support/signer.rs"]
 mod signer;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PSS_SHA256};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use raw::{Answer, RawServer};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signer::{Signer, encode};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    AccessToken, Client, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier, TransportError,
-    VerifiedToken,
+    AccessToken, Client, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier,
+    TransportError, VerifiedToken,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -52,6 +57,8 @@ fn with(changes: Value) -> Value {
 struct Endpoint {
     answer: Arc<Mutex<Option<Value>>>,
     fetches: Arc<Mutex<usize>>,
+    /// It takes requests and never answers.
+    hangs: Arc<Mutex<bool>>,
     clock: ManualClock,
 }
 
@@ -62,7 +69,8 @@ impl Endpoint {
 
     fn at(now: jiff::Timestamp, keys: Value) -> Self {
         let clock = ManualClock::new(now);
-        Self { answer: Arc::new(Mutex::new(Some(json!({"keys": keys})))), fetches: Arc::default(), clock }
+        let answer = Arc::new(Mutex::new(Some(json!({"keys": keys}))));
+        Self { answer, fetches: Arc::default(), hangs: Arc::default(), clock }
     }
 
     fn publish(&self, keys: Value) {
@@ -73,18 +81,30 @@ impl Endpoint {
         *self.answer.lock().unwrap() = None;
     }
 
+    fn hang(&self, hangs: bool) {
+        *self.hangs.lock().unwrap() = hangs;
+    }
+
     fn fetches(&self) -> usize {
         *self.fetches.lock().unwrap()
     }
 
     fn verifier(&self) -> TokenVerifier {
+        self.client().verifier()
+    }
+
+    fn client(&self) -> ConfidentialClient {
         let endpoint = self.clone();
-        let client = Client::builder().client_id("client_123").base_url(BASE_URL).clock(self.clock.clone());
-        let client = client.build_with(move |request: http::Request<Bytes>| {
+        let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(BASE_URL);
+        let client = client.clock(self.clock.clone()).build_with(move |request: http::Request<Bytes>| {
             assert_eq!(request.uri().path(), "/sso/jwks/client_123");
             *endpoint.fetches.lock().unwrap() += 1;
             let answer = endpoint.answer.lock().unwrap().clone();
+            let hangs = *endpoint.hangs.lock().unwrap();
             async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
                 let mut reply = http::Response::new(Bytes::from(answer.clone().unwrap_or_default().to_string()));
                 if answer.is_none() {
                     *reply.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
@@ -92,8 +112,20 @@ impl Endpoint {
                 Ok::<_, TransportError>(reply)
             }
         });
-        client.unwrap().verifier()
+        client.unwrap()
     }
+}
+
+/// What a check says at once, without any runtime.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn unavailable<T>(outcome: &Result<T, Error>) -> bool {
+    outcome.as_ref().err().is_some_and(|error| matches!(error.kind(), ErrorKind::KeysUnavailable))
 }
 
 fn reason<T>(outcome: Result<T, Error>) -> TokenError {
@@ -126,7 +158,7 @@ async fn a_good_token_says_what_it_says() -> Outcome {
     assert_eq!(token.issued_at().map(jiff::Timestamp::as_second), Some(NOW - 10));
     assert_eq!(token.authenticated_at().map(jiff::Timestamp::as_second), Some(NOW - 100));
 
-    let bare = json!({"iss": BASE_URL, "sub": "user_1", "sid": "session_1", "exp": NOW + 1});
+    let bare = json!({"iss": BASE_URL, "client_id": "client_123", "sub": "user_1", "sid": "session_1", "exp": NOW + 1});
     let token = active(&verifier, &signer.sign(&bare)).await?;
     assert!(!token.has_role("admin") && !token.has_permission("posts:write") && token.impersonator().is_none());
     Ok(())
@@ -157,6 +189,21 @@ async fn issuers_audiences_and_times_follow_the_policy() -> Outcome {
     let own = signer.sign(&with(json!({"iss": "https://auth.example.com"})));
     assert_eq!(reason(verifier.verify(&own).await), TokenError::WrongIssuer);
     assert!(active(&verifier.clone().issuer("https://auth.example.com"), &own).await.is_ok());
+
+    // The base URL issues for every application, so the token says for which; the others are this application's.
+    let anybodys = signer.sign(&with(json!({"client_id": null})));
+    assert_eq!(reason(verifier.verify(&anybodys).await), TokenError::MissingClientId);
+    let slash = signer.sign(&with(json!({"iss": format!("{BASE_URL}/"), "client_id": null})));
+    assert_eq!(reason(verifier.verify(&slash).await), TokenError::MissingClientId);
+    let issuer = format!("{BASE_URL}/user_management/client_123");
+    assert!(active(&verifier, &signer.sign(&with(json!({"iss": issuer, "client_id": null})))).await.is_ok());
+    let told = verifier.clone().issuer(BASE_URL);
+    assert!(active(&told, &anybodys).await.is_ok());
+    assert_eq!(reason(told.verify(&slash).await), TokenError::MissingClientId);
+    assert_eq!(
+        reason(told.verify(&signer.sign(&with(json!({"client_id": "client_456"})))).await),
+        TokenError::WrongClient
+    );
 
     let strict = verifier.clone().audience("api");
     assert_eq!(reason(strict.verify(&signer.sign(&claims())).await), TokenError::WrongAudience);
@@ -278,6 +325,31 @@ async fn every_token_that_is_not_to_be_trusted_has_its_reason() -> Outcome {
         ("exp out of range", signer.sign(&with(json!({"exp": 1e300}))), TokenError::MalformedClaims),
         ("nbf in the future", signer.sign(&with(json!({"nbf": NOW + 3600}))), TokenError::NotYetValid),
         ("claims that are no object", signer.sign(&json!([1])), TokenError::MalformedClaims),
+        (
+            "claims as an array",
+            signer.sign(&json!([
+                BASE_URL,
+                "user_1",
+                "session_1",
+                NOW + 290,
+                null,
+                "client_123",
+                null,
+                NOW,
+                null,
+                null,
+                null,
+                null,
+                [],
+                [],
+                [],
+                [],
+                null,
+            ])),
+            TokenError::MalformedClaims,
+        ),
+        ("an actor as an array", signer.sign(&with(json!({"act": ["support"]}))), TokenError::MalformedClaims),
+        ("a header as an array", header_of(json!(["RS256", "key_1"])), TokenError::Malformed),
         ("truncated", shortened(&signature_bytes[..250]), TokenError::WrongSignature),
         ("no signature", AccessToken::new(format!("{signed}.")), TokenError::WrongSignature),
         ("trailing bytes", AccessToken::new(format!("{good}AAAA")), TokenError::WrongSignature),
@@ -492,12 +564,12 @@ async fn futures_join<T>(futures: impl Iterator<Item = impl Future<Output = T>>)
     std::future::poll_fn(|context| {
         for (future, slot) in pending.iter_mut().zip(&mut done) {
             if slot.is_none()
-                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+                && let Poll::Ready(value) = future.as_mut().poll(context)
             {
                 *slot = Some(value);
             }
         }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     done.into_iter().flatten().collect()
@@ -551,5 +623,247 @@ async fn an_outage_fails_no_check_for_an_hour() -> Outcome {
     endpoint.clock.advance(Duration::from_secs(180));
     let error = verifier.verify(&token).await.map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::KeysUnavailable));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_passed_over_and_the_others_serve() -> Outcome {
+    let signer = Signer::new("key_1");
+    let same_name = json!({"kty": "EC", "kid": "key_1", "crv": "P-256", "x": "x", "y": "y"});
+    let keys = json!([
+        null, 7, "key", [], ["key_1", "RSA"], {}, {"kid": 7, "kty": "RSA"}, {"kid": "odd", "kty": "RSA", "n": 5, "e": "AQAB"},
+        {"kid": "key_1", "kty": "RSA", "key_ops": "verify"}, same_name, signer.jwk(), same_name,
+    ]);
+    let verifier = Endpoint::new(keys).verifier();
+    active(&verifier, &signer.sign(&claims())).await?;
+
+    for document in [json!([[signer.jwk()]]), json!({"keys": {"key_1": signer.jwk()}}), json!({}), json!("keys")] {
+        let endpoint = Endpoint::new(json!([]));
+        *endpoint.answer.lock().unwrap() = Some(document.clone());
+        assert!(unavailable(&endpoint.verifier().verify(&signer.sign(&claims())).await), "{document}");
+    }
+    Ok(())
+}
+
+fn forged(kid: &'static str) -> AccessToken {
+    Signer::new(kid).sign(&claims())
+}
+
+#[tokio::test]
+async fn a_check_that_is_given_up_costs_nobody_the_keys() -> Outcome {
+    let signer = Signer::new("key_1");
+    let Answer::Bytes(keys) = Answer::json(200, &json!({"keys": [signer.jwk()]}).to_string()) else { panic!() };
+    let server = RawServer::start([Answer::Late(Duration::from_millis(300), keys)]).await?;
+    let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+    let (given_up, verifier) = (client.verifier(), client.clone().verifier());
+    let (forged, exp) = (forged("forged"), jiff::Timestamp::now().as_second() + 60);
+    let good = signer.sign(&with(json!({"iss": server.base_url(), "iat": null, "exp": exp})));
+    assert!(tokio::time::timeout(Duration::from_millis(100), given_up.verify(&forged)).await.is_err());
+    active(&verifier, &good).await?;
+    assert_eq!(server.requests().len(), 1, "what was begun for a caller that is gone serves the next one");
+    Ok(())
+}
+
+#[tokio::test]
+async fn twenty_checks_of_an_endpoint_that_stalls_send_four_attempts_at_most() -> Outcome {
+    let server = RawServer::start([Answer::Stall]).await?;
+    let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+    let (verifier, token) = (client.verifier().keys_timeout(Duration::from_secs(60)), forged("forged"));
+    let began = Instant::now();
+    for _ in 0..20 {
+        let check = tokio::time::timeout(Duration::from_secs(12), verifier.verify(&token)).await?;
+        assert!(unavailable(&check));
+    }
+    let took = began.elapsed();
+    assert!(
+        took < Duration::from_secs(12),
+        "the first one waits for the whole fetch, the others for nothing: {took:?}"
+    );
+    assert!((1..=4).contains(&server.requests().len()), "{}", server.requests().len());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_pause_between_fetches_is_counted_from_the_end_of_one() {
+    let clock = ManualClock::new(jiff::Timestamp::from_second(NOW).unwrap());
+    let (time, attempts) = (clock.clone(), Arc::new(Mutex::new(0)));
+    let count = Arc::clone(&attempts);
+    let client = Client::builder().client_id("client_123").base_url(BASE_URL).clock(clock.clone());
+    let client = client.build_with(move |_: http::Request<Bytes>| {
+        *count.lock().unwrap() += 1;
+        time.advance(Duration::from_secs(30));
+        async { Err(TransportError::timeout()) }
+    });
+    let (verifier, token) = (client.unwrap().verifier(), forged("forged"));
+    for _ in 0..20 {
+        assert!(unavailable(&verifier.verify(&token).await));
+    }
+    assert!((1..=4).contains(&*attempts.lock().unwrap()));
+    clock.advance(Duration::from_secs(30));
+    let before = *attempts.lock().unwrap();
+    assert!(unavailable(&verifier.verify(&token).await));
+    assert!(*attempts.lock().unwrap() > before);
+}
+
+#[tokio::test]
+async fn a_fetch_that_hangs_is_one_task_however_many_checks_there_are() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let verifier = endpoint.verifier().remember(10);
+    let token = signer.sign(&with(json!({"exp": NOW + 100_000})));
+    active(&verifier, &token).await?;
+    endpoint.clock.advance(Duration::from_secs(9 * 60));
+    endpoint.hang(true);
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for _ in 0..20_000 {
+        active(&verifier, &token).await?;
+    }
+    assert!(alive() <= before + 1, "{} tasks", alive() - before);
+    tokio::task::yield_now().await;
+    assert_eq!(endpoint.fetches(), 2);
+
+    // The same for those who have to wait.
+    let cold = Endpoint::new(json!([]));
+    cold.hang(true);
+    let (verifier, before) = (cold.verifier().keys_timeout(Duration::from_millis(200)), alive());
+    let checks = futures_join((0..200).map(|_| verifier.verify(&token))).await;
+    assert!(checks.iter().all(unavailable) && alive() <= before + 1 && cold.fetches() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_check_waits_for_keys_no_longer_than_it_may() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let verifier = endpoint.verifier().keys_timeout(Duration::from_millis(50));
+    let token = signer.sign(&with(json!({"exp": NOW + 100_000})));
+    endpoint.hang(true);
+    let began = Instant::now();
+    let error = verifier.verify(&token).await.map(drop).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::KeysUnavailable) && error.is_transient());
+    assert!(std::error::Error::source(&error).is_some() && began.elapsed() < Duration::from_secs(5));
+
+    // Who has good keys checks with them; they are fifteen minutes old here.
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let verifier = endpoint.verifier().keys_timeout(Duration::from_millis(50));
+    active(&verifier, &token).await?;
+    endpoint.clock.advance(Duration::from_secs(15 * 60));
+    endpoint.hang(true);
+    active(&verifier, &token).await?;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn forged_keys_cost_one_fetch_for_all_verifiers_and_delay_no_good_token() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let client = endpoint.client();
+    let verifiers: Vec<_> = (0..10).map(|_| client.clone().verifier()).collect();
+    let (good, forged) = (signer.sign(&with(json!({"exp": NOW + 100_000}))), forged("forged"));
+    for verifier in &verifiers {
+        active(verifier, &good).await?;
+    }
+    assert_eq!(endpoint.fetches(), 1);
+
+    endpoint.clock.advance(Duration::from_secs(60));
+    endpoint.hang(true);
+    let hanging = verifiers[0].clone().keys_timeout(Duration::from_millis(20));
+    for _ in 0..10 {
+        assert!(unavailable(&hanging.verify(&forged).await));
+    }
+    for verifier in &verifiers {
+        assert!(at_once(verifier.verify(&good)).is_ok(), "a known key waits for nothing");
+    }
+    assert_eq!(endpoint.fetches(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn forged_keys_bring_no_outage_to_good_tokens() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let verifier = endpoint.verifier();
+    let (good, forged) = (signer.sign(&with(json!({"exp": NOW + 100_000}))), forged("forged"));
+    active(&verifier, &good).await?;
+    // Once a minute for three quarters of an hour, whether the endpoint answers or not.
+    for minute in 0..45 {
+        endpoint.clock.advance(Duration::from_secs(60));
+        if minute == 5 {
+            endpoint.go_down();
+        }
+        assert!(verifier.verify(&forged).await.is_err());
+        active(&verifier, &good).await?;
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// A key that is no longer published: it serves in an outage, and not because somebody asks at the same time.
+#[tokio::test]
+async fn old_keys_serve_in_an_outage_only() -> Outcome {
+    let (retired, signer) = (Signer::new("retired"), Signer::new("key_1"));
+    let endpoint = Endpoint::new(json!([retired.jwk()]));
+    let verifier = endpoint.verifier();
+    let token = retired.sign(&with(json!({"exp": NOW + 100_000})));
+    active(&verifier, &token).await?;
+    endpoint.publish(json!([signer.jwk()]));
+    endpoint.clock.advance(Duration::from_secs(30 * 60));
+    let forged = forged("forged");
+    let checks = futures_join([&forged, &token, &token].into_iter().map(|token| verifier.verify(token))).await;
+    assert!(checks.iter().all(Result::is_err), "{checks:?}");
+    assert_eq!(endpoint.fetches(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_fetch_whose_runtime_is_gone_is_begun_anew() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let (verifier, token) = (endpoint.verifier(), signer.sign(&claims()));
+    let gone = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let here = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    endpoint.hang(true);
+    let (first, same) = (verifier.clone(), token.clone());
+    gone.spawn(async move { first.verify(&same).await });
+    while endpoint.fetches() == 0 {
+        std::thread::yield_now();
+    }
+    endpoint.hang(false);
+    let waiting = here.spawn(async move { active(&verifier, &token).await });
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!waiting.is_finished(), "it waits for the fetch of the other runtime");
+    gone.shutdown_background();
+    let token = here.block_on(async { tokio::time::timeout(Duration::from_secs(5), waiting).await })???;
+    assert_eq!((token.user_id().as_str(), endpoint.fetches()), ("user_1", 2));
+    Ok(())
+}
+
+#[test]
+fn no_runtime_is_needed_for_keys_that_are_at_hand_and_none_panics() -> Outcome {
+    let signer = Signer::new("key_1");
+    let endpoint = Endpoint::new(json!([signer.jwk()]));
+    let (verifier, token) = (endpoint.verifier(), signer.sign(&with(json!({"exp": NOW + 100_000}))));
+    assert!(unavailable(&at_once(verifier.verify(&token))));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(active(&verifier, &token))?;
+    endpoint.clock.advance(Duration::from_secs(9 * 60));
+    assert!(at_once(verifier.verify(&token)).is_ok(), "old enough to be fetched anew, which nobody can do here");
+    endpoint.clock.advance(Duration::from_secs(2 * 60));
+    assert!(unavailable(&at_once(verifier.verify(&token))));
+
+    // A runtime that has shut down: with a fetch of its own, and with one that another runtime has begun.
+    let handle = runtime.handle().clone();
+    drop(runtime);
+    assert!(unavailable(&handle.block_on(verifier.verify(&token))));
+    endpoint.hang(true);
+    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let same = (verifier.clone(), token.clone());
+    other.spawn(async move { same.0.verify(&same.1).await });
+    while endpoint.fetches() == 1 {
+        std::thread::yield_now();
+    }
+    assert!(unavailable(&handle.block_on(verifier.verify(&token))));
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use super::object::Object;
 use super::texts::{Text, Texts};
 use crate::id::{OrganizationId, SessionId, UserId};
 
@@ -39,7 +40,7 @@ pub(super) struct Claims<'a> {
     pub(super) entitlements: Texts,
     #[serde(default)]
     pub(super) feature_flags: Texts,
-    pub(super) act: Option<Actor>,
+    pub(super) act: Option<Object<Actor>>,
 }
 
 #[derive(Deserialize)]

@@ -1,33 +1,51 @@
 //! The keys that access tokens are signed with (RFC 7517), fetched when they are needed and prepared once.
+//!
+//! There is one fetch at a time, in a task of its own: whoever waits for it may go away, and it goes on. What it brings counts
+//! for everybody, and the next one begins after a pause, which is counted from its end.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::future::{poll_fn, ready};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
 use http::Method;
 use serde::Deserialize;
+use serde_json::Value;
+use tokio::runtime::{self, Handle};
+use tokio::sync::watch;
 
+use super::object::Object;
 use crate::authenticate::outcome;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
 use crate::id::ClientId;
-use crate::transport::{Body, Call, Core, Repeat, Route};
+use crate::runtime::Moment;
+use crate::transport::{Body, Call, Core, Repeat, Route, TransportError};
 
 /// From this age on the keys are fetched anew in the background, so that no request waits for it.
 const REFRESH_AFTER: Duration = Duration::from_secs(8 * 60);
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 /// While the endpoint is down, the last good keys are good for this long.
 const MAX_STALE: Duration = Duration::from_secs(60 * 60);
-/// Between two fetches, whatever they are asked for.
+/// From the end of one fetch to the next, whatever it is for.
 const COOL_DOWN: Duration = Duration::from_secs(30);
+/// For this long after a fetch failed, the last good keys serve without waiting for the next one.
+const OUTAGE: Duration = Duration::from_secs(2 * 60);
+/// How long a fetch may take, everything that is tried again included.
+const BUDGET: Duration = Duration::from_secs(10);
+/// A fetch that has not ended by now is on a runtime that nobody drives: another one may begin.
+const ABANDONED: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 struct Document {
-    keys: Vec<Jwk>,
+    keys: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -75,28 +93,60 @@ type Key = Result<Arc<VerifyingKey>, TokenError>;
 
 struct KeySet {
     keys: HashMap<String, Key>,
-    /// On the clock's own scale.
-    fetched: Duration,
+    fetched: Moment,
 }
 
-/// The cache of one verifier and its clones.
+/// The keys of a client and its clones, by client ID. All their verifiers share them.
+#[derive(Default)]
+pub(crate) struct KeyCaches(Mutex<HashMap<ClientId, Arc<Jwks>>>);
+
+impl KeyCaches {
+    pub(super) fn of(&self, core: &Arc<Core>, client_id: &ClientId) -> Arc<Jwks> {
+        let mut caches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Jwks::new(Arc::clone(core), client_id.clone()));
+        Arc::clone(caches.entry(client_id.clone()).or_insert_with(new))
+    }
+}
+
+/// The keys of one client ID.
 pub(super) struct Jwks {
     core: Arc<Core>,
     client_id: ClientId,
     state: Mutex<State>,
-    /// Held by whoever fetches: there is one fetch at a time.
-    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
-    attempted: Option<Duration>,
+    /// The fetch under way.
+    fetch: Option<Fetch>,
+    /// How the last fetch ended, and when.
+    last: Option<(Moment, Outcome)>,
+    /// Counts the fetches, so that none is taken for another.
+    fetches: u64,
+}
+
+struct Fetch {
+    number: u64,
+    runtime: runtime::Id,
+    /// In real time: it is a runtime that may stand still here, and no clock.
+    began: Instant,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
+
+type Outcome = Result<(), Error>;
+
+/// What there is to wait for.
+enum Asked {
+    /// A fetch that began now, or before, perhaps on another runtime than this one.
+    Fetch { outcome: watch::Receiver<Option<Outcome>>, began_now: bool, elsewhere: bool },
+    /// Nothing: the last fetch ended a moment ago, or there is no runtime for one.
+    Nothing,
 }
 
 impl Jwks {
-    pub(super) fn new(core: Arc<Core>, client_id: ClientId) -> Arc<Self> {
-        Arc::new(Self { core, client_id, state: Mutex::default(), fetching: tokio::sync::Mutex::default() })
+    fn new(core: Arc<Core>, client_id: ClientId) -> Self {
+        Self { core, client_id, state: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> jiff::Timestamp {
@@ -114,97 +164,170 @@ impl Jwks {
     }
 
     fn find<T>(self: &Arc<Self>, look: impl FnOnce(&HashMap<String, Key>) -> Option<T>) -> Option<T> {
-        let (keys, age) = self.known();
-        let key = look(&keys?.keys).filter(|_| age < MAX_AGE);
-        if key.is_some() && age >= REFRESH_AFTER && self.may_fetch() {
-            let jwks = Arc::clone(self);
-            tokio::spawn(async move { jwks.fetch().await });
+        let keys = self.known(MAX_AGE)?;
+        let key = look(&keys.keys)?;
+        if self.age(keys.fetched) >= REFRESH_AFTER {
+            self.ask();
         }
-        key
+        Some(key)
     }
 
-    /// The key with this ID, which is not at hand.
-    pub(super) async fn key(self: &Arc<Self>, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
-        let (keys, age) = self.known();
-        // While somebody asks whether the keys are still good, the last good ones serve.
-        let asked = self.fetching.try_lock().is_err();
-        if let Some(key) = keys.filter(|_| asked && age < MAX_STALE).and_then(|keys| keys.keys.get(kid).cloned()) {
-            return key.map_err(Error::token);
-        }
-        // Nobody knows whether an unknown key is a new one or a forged one until the keys were fetched again.
-        let fetched = self.fetch().await;
-        let (keys, age) = self.known();
-        match keys.filter(|_| age < MAX_STALE).and_then(|keys| keys.keys.get(kid).cloned()) {
-            Some(key) => key.map_err(Error::token),
-            None => match fetched {
-                Fetch::Fresh => Err(Error::token(TokenError::UnknownKey)),
-                Fetch::CoolingDown => Err(Error::keys_unavailable(None)),
-                Fetch::Failed(error) => Err(Error::keys_unavailable(Some(error))),
-            },
+    /// The key with this ID, which is not at hand; nobody waits for it longer than this.
+    pub(super) async fn key(self: &Arc<Self>, kid: &str, timeout: Duration) -> Result<Arc<VerifyingKey>, Error> {
+        let too_late = || Err(Error::keys_unavailable(Some(Error::transport(TransportError::timeout()))));
+        match within(timeout, self.fetched(kid)).await {
+            Some(key) => key,
+            None => self.kept(kid, MAX_STALE).unwrap_or_else(too_late),
         }
     }
 
-    fn known(&self) -> (Option<Arc<KeySet>>, Duration) {
-        let keys = self.state.lock().unwrap_or_else(PoisonError::into_inner).keys.clone();
-        let age =
-            keys.as_ref().map_or(Duration::MAX, |keys| self.core.runtime.clock.elapsed().saturating_sub(keys.fetched));
-        (keys, age)
-    }
-
-    fn may_fetch(&self) -> bool {
-        let attempted = self.state.lock().unwrap_or_else(PoisonError::into_inner).attempted;
-        attempted.is_none_or(|at| self.core.runtime.clock.elapsed().saturating_sub(at) >= COOL_DOWN)
-    }
-
-    async fn fetch(&self) -> Fetch {
-        let before = self.state.lock().unwrap_or_else(PoisonError::into_inner).attempted;
-        let _guard = self.fetching.lock().await;
-        {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = self.core.runtime.clock.elapsed();
-            if state.attempted.is_some_and(|at| now.saturating_sub(at) < COOL_DOWN) {
-                // Somebody fetched while this call waited for its turn: what they got is as good.
-                let waited = state.attempted != before
-                    && state.keys.as_ref().is_some_and(|keys| keys.fetched >= now.saturating_sub(COOL_DOWN));
-                return if waited { Fetch::Fresh } else { Fetch::CoolingDown };
+    async fn fetched(self: &Arc<Self>, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
+        loop {
+            let asked = self.ask();
+            let outage = self.outage();
+            // A fetch may have ended since somebody looked.
+            if let Some(key) = self.kept(kid, if outage.is_some() { MAX_STALE } else { MAX_AGE }) {
+                return key;
             }
-            state.attempted = Some(now);
-        }
-        match self.download().await {
-            Ok(keys) => {
-                let fetched = self.core.runtime.clock.elapsed();
-                let keys = Arc::new(KeySet { keys, fetched });
-                self.state.lock().unwrap_or_else(PoisonError::into_inner).keys = Some(keys);
-                Fetch::Fresh
+            let Asked::Fetch { mut outcome, began_now, elsewhere } = asked else {
+                return Err(Error::keys_unavailable(outage));
+            };
+            // A runtime that has shut down drops a task at once. It has no timer either, so nobody waits on it.
+            if elsewhere && tokio::spawn(ready(())).await.is_err() {
+                return Err(Error::keys_unavailable(outage));
             }
-            Err(error) => Fetch::Failed(error),
+            let settled = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
+            let error = match settled {
+                Ok(Some(Ok(()))) if began_now => Error::token(TokenError::UnknownKey),
+                // The key may have been published while the fetch was under way: nobody knows.
+                Ok(Some(Ok(()))) => Error::keys_unavailable(None),
+                Ok(Some(Err(error))) => Error::keys_unavailable(Some(error)),
+                // The runtime that it was on is gone. On another one it begins anew.
+                Ok(None) | Err(_) if began_now => return Err(Error::keys_unavailable(Some(Error::abandoned()))),
+                Ok(None) | Err(_) => continue,
+            };
+            return self.kept(kid, MAX_STALE).unwrap_or(Err(error));
         }
+    }
+
+    /// The key with this ID, if its set is younger than this.
+    fn kept(&self, kid: &str, age: Duration) -> Option<Result<Arc<VerifyingKey>, Error>> {
+        let key = self.known(age)?.keys.get(kid)?.clone();
+        Some(key.map_err(Error::token))
+    }
+
+    /// The keys, if they are younger than this.
+    fn known(&self, age: Duration) -> Option<Arc<KeySet>> {
+        let keys = self.state().keys.clone();
+        keys.filter(|keys| self.age(keys.fetched) < age)
+    }
+
+    /// Why the endpoint counts as down, if it does.
+    fn outage(&self) -> Option<Error> {
+        match &self.state().last {
+            Some((ended, Err(error))) if self.age(*ended) < OUTAGE => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    fn age(&self, moment: Moment) -> Duration {
+        moment.age(&*self.core.runtime.clock)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a fetch, unless one is under way or the last one ended a moment ago.
+    fn ask(self: &Arc<Self>) -> Asked {
+        let Ok(here) = Handle::try_current() else { return Asked::Nothing };
+        let mut state = self.state();
+        if let Some(fetch) = state.fetch.as_ref().filter(|fetch| fetch.began.elapsed() < ABANDONED) {
+            let elsewhere = fetch.runtime != here.id();
+            return Asked::Fetch { outcome: fetch.outcome.clone(), began_now: false, elsewhere };
+        }
+        if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < COOL_DOWN) {
+            return Asked::Nothing;
+        }
+        let (sender, outcome) = watch::channel(None);
+        state.fetches += 1;
+        let number = state.fetches;
+        let fetch = Fetch { number, runtime: here.id(), began: Instant::now(), outcome: outcome.clone() };
+        state.fetch = Some(fetch);
+        // A runtime that shuts down drops the task at once, and its turn with it, which needs the state.
+        drop(state);
+        here.spawn(Turn { jwks: Arc::clone(self), number, sender }.run());
+        Asked::Fetch { outcome, began_now: true, elsewhere: false }
     }
 
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
         let route = Route::of("/sso/jwks/{client_id}", &self.client_id)?;
-        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, repeat: Repeat::Read };
+        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, repeat: Repeat::Keys };
         let reply = self.core.send(call).await.map_err(|failure| failure.error)?;
-        let document: Document = outcome::read(reply).map_err(|failure| failure.error)?;
-        let (known, _) = self.known();
+        let Object(document) = outcome::read(reply).map_err(|failure| failure.error)?;
+        let known = self.state().keys.clone();
         Ok(prepare(document, known.as_deref().map(|known| &known.keys)))
     }
 }
 
-enum Fetch {
-    Fresh,
-    CoolingDown,
-    Failed(Error),
+/// The one who fetches. Dropped without an outcome, it makes room for another.
+struct Turn {
+    jwks: Arc<Jwks>,
+    number: u64,
+    sender: watch::Sender<Option<Outcome>>,
 }
 
-/// Prepares each key once; one that was there before stays the same value.
+impl Turn {
+    async fn run(self) {
+        let outcome = tokio::time::timeout(BUDGET, self.jwks.download()).await;
+        self.settle(outcome.unwrap_or_else(|_elapsed| Err(Error::transport(TransportError::timeout()))));
+    }
+
+    fn settle(&self, outcome: Result<HashMap<String, Key>, Error>) {
+        let now = Moment::now(&*self.jwks.core.runtime.clock);
+        let mut state = self.jwks.state();
+        if state.fetch.take_if(|fetch| fetch.number == self.number).is_none() {
+            return;
+        }
+        let outcome = outcome.map(|keys| state.keys = Some(Arc::new(KeySet { keys, fetched: now })));
+        state.last = Some((now, outcome.clone()));
+        drop(state);
+        self.sender.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // The transport did: it will do so again, and not more often than any other failure.
+            self.settle(Err(Error::abandoned()));
+        }
+        self.jwks.state().fetch.take_if(|fetch| fetch.number == self.number);
+    }
+}
+
+/// What a future brings, if it comes in time. The timer needs a runtime, so it is made when there is something to wait for.
+async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => tokio::time::timeout(timeout, future).await.ok(),
+    }
+}
+
+/// Prepares each key once; one that was there before stays the same value. What can't be read or used is passed over
+/// (RFC 7517 §5), unless nothing else has its name: then it says why a token is refused.
 fn prepare(document: Document, known: Option<&HashMap<String, Key>>) -> HashMap<String, Key> {
     let mut keys = HashMap::new();
     for jwk in document.keys {
-        let Some(kid) = jwk.kid.clone() else { continue };
-        let known = known.and_then(|known| known.get(&kid)?.as_ref().ok());
-        let key = if keys.contains_key(&kid) { Err(TokenError::DuplicateKey) } else { parse(&kid, &jwk, known) };
-        keys.insert(kid, key);
+        let Ok(Object(jwk)) = Object::<Jwk>::deserialize(jwk) else { continue };
+        let Some(kid) = &jwk.kid else { continue };
+        let key = parse(kid, &jwk, known.and_then(|known| known.get(kid)?.as_ref().ok()));
+        match (keys.get(kid), &key) {
+            (None | Some(Err(TokenError::UnsuitableKey)), _) => drop(keys.insert(kid.clone(), key)),
+            (Some(_), Ok(_)) => drop(keys.insert(kid.clone(), Err(TokenError::DuplicateKey))),
+            (Some(_), Err(_)) => {}
+        }
     }
     keys
 }
@@ -237,7 +360,82 @@ impl fmt::Debug for Jwks {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use http::header::HeaderValue;
+    use http::{Request, Response};
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::id::BaseUrl;
+    use crate::runtime::{Clock, Runtime, Sleep};
+
+    const JWK: &str = r#"{"kid":"key_1","kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#;
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// The clock of a computer that is asleep: the time of day goes on, the monotonic clock stands still.
+    #[derive(Debug, Default)]
+    struct Asleep(Mutex<Timestamp>);
+
+    impl Clock for Asleep {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _: Duration) -> Sleep<'_> {
+            Box::pin(ready(()))
+        }
+    }
+
+    /// Keys from an endpoint that answers, and never does so the first `stalls` times; how often it was asked; the clock.
+    fn jwks(stalls: usize) -> (Arc<Jwks>, Arc<AtomicUsize>, Arc<Asleep>) {
+        let (asked, clock) = (Arc::new(AtomicUsize::new(0)), Arc::new(Asleep::default()));
+        let count = Arc::clone(&asked);
+        let transport = move |_: Request<Bytes>| {
+            let stall = count.fetch_add(1, Ordering::SeqCst) < stalls;
+            async move {
+                if stall {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Response::new(Bytes::from(format!(r#"{{"keys":[{JWK}]}}"#))))
+            }
+        };
+        let base_url = BaseUrl::parse("http://127.0.0.1:9").unwrap();
+        let runtime = Runtime { clock: Arc::clone(&clock) as _, ..Runtime::default() };
+        let core = Core::new(base_url, transport, HeaderValue::from_static("test"), LONG, runtime);
+        let jwks = Jwks::new(Arc::new(core), ClientId::new("client_123").unwrap());
+        (Arc::new(jwks), asked, clock)
+    }
+
+    #[tokio::test]
+    async fn keys_grow_old_while_the_computer_sleeps() {
+        let (jwks, asked, clock) = jwks(0);
+        assert!(jwks.key("key_1", LONG).await.is_ok() && jwks.at_hand("key_1").is_some());
+        *clock.0.lock().unwrap() += MAX_AGE;
+        assert!(jwks.at_hand("key_1").is_none(), "they are older than ten minutes");
+        assert!(jwks.key("key_1", LONG).await.is_ok());
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "and so is the pause after the last fetch");
+        // A clock that is set back makes nothing younger than the other clock says, and nothing older.
+        *clock.0.lock().unwrap() -= MAX_AGE;
+        assert!(jwks.at_hand("key_1").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_fetch_that_stands_still_makes_room_for_another() {
+        let (jwks, asked, _) = jwks(1);
+        assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err());
+        assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err(), "it may still come");
+        if let Some(fetch) = &mut jwks.state().fetch {
+            fetch.began = fetch.began.checked_sub(ABANDONED).unwrap();
+        }
+        assert!(jwks.key("key_1", LONG).await.is_ok());
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+    }
 
     /// RFC 7515 Appendix A.2. Its claims are no session's, so it is checked below the rules for access tokens.
     #[test]

@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken};
 use super::jwks::{Jwks, VerifyingKey};
 use super::memory::{Memory, Remembered};
+use super::object::Object;
 use super::texts::Text;
 use crate::base64url::BASE64URL;
 use crate::client::Client;
 use crate::credentials::HasClientId;
-use crate::error::{Error, TokenError};
+use crate::error::{Error, ErrorKind, TokenError};
 use crate::id::ClientId;
 use crate::secret::AccessToken;
 use crate::wire;
@@ -30,12 +31,15 @@ const MAX_HEADER: usize = 1024;
 const MAX_SIGNATURE: usize = 1024;
 /// For clocks that differ: servers a few seconds ahead issue tokens that begin in the future.
 const LEEWAY: Duration = Duration::from_secs(60);
+/// How long a check waits for keys.
+const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verifies access tokens against the keys that WorkOS publishes.
 ///
-/// Clones share the keys. They are fetched when the first token comes, again in the background before they are ten minutes
-/// old, and when a token names an unknown key, at most every 30 seconds. While the endpoint is down, the last good keys serve
-/// for an hour.
+/// All verifiers of a client and its clones share the keys of its client ID. They are fetched when the first token comes, again
+/// in the background before they are ten minutes old, and when a token names an unknown key, one fetch at a time and with a
+/// pause of 30 seconds after each. A fetch ends within 10 seconds, whatever becomes of those who wait for it. When it fails, the
+/// last good keys serve until they are an hour old.
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
@@ -62,6 +66,7 @@ const LEEWAY: Duration = Duration::from_secs(60);
 pub struct TokenVerifier<C = NoCustomClaims> {
     jwks: Arc<Jwks>,
     policy: Policy,
+    keys_timeout: Duration,
     /// Of the tokens that this policy accepted: another policy starts with an empty one.
     memory: Option<Arc<Memory<C>>>,
     custom: PhantomData<fn() -> C>,
@@ -71,7 +76,10 @@ pub struct TokenVerifier<C = NoCustomClaims> {
 #[derive(Clone)]
 struct Policy {
     client_id: ClientId,
-    issuers: Vec<String>,
+    /// Their tokens say in `client_id` whom they were issued to.
+    shared_issuers: [String; 2],
+    /// Their tokens need not: they are this application's.
+    own_issuers: Vec<String>,
     audience: Option<String>,
     leeway: Duration,
     min_ttl: Duration,
@@ -102,18 +110,25 @@ impl<C> TokenCheck<C> {
 
 /// # Verified tokens
 impl<K> Client<K> {
-    /// A verifier of this application's access tokens. Make one and keep it: it holds the keys.
+    /// A verifier of this application's access tokens. It shares its keys with the other verifiers of this client and its
+    /// clones.
     #[must_use]
     pub fn verifier(&self) -> TokenVerifier
     where
         K: HasClientId,
     {
         let (client_id, base_url) = (self.client_id().clone(), self.base_url());
-        let issuers =
-            vec![base_url.to_owned(), format!("{base_url}/"), format!("{base_url}/user_management/{client_id}")];
         TokenVerifier {
-            jwks: Jwks::new(Arc::clone(&self.core), client_id.clone()),
-            policy: Policy { client_id, issuers, audience: None, leeway: Duration::ZERO, min_ttl: Duration::ZERO },
+            jwks: self.keys.of(&self.core, &client_id),
+            policy: Policy {
+                shared_issuers: [base_url.to_owned(), format!("{base_url}/")],
+                own_issuers: vec![format!("{base_url}/user_management/{client_id}")],
+                client_id,
+                audience: None,
+                leeway: Duration::ZERO,
+                min_ttl: Duration::ZERO,
+            },
+            keys_timeout: KEYS_TIMEOUT,
             memory: None,
             custom: PhantomData,
         }
@@ -134,9 +149,13 @@ impl TokenVerifier {
 /// # What a token must say
 impl<C> TokenVerifier<C> {
     /// Accepts another issuer, such as a custom domain; exactly as it stands in `iss`.
+    ///
+    /// Its tokens count as this application's when they carry no `client_id`; one that names another application is refused
+    /// all the same. The base URL of the API issues for every application, so its tokens must carry a `client_id`, unless it
+    /// is named here.
     #[must_use]
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
-        self.changing(|policy| policy.issuers.push(issuer.into()))
+        self.changing(|policy| policy.own_issuers.push(issuer.into()))
     }
 
     /// Asks for an audience (`aud`), where the environment issues one.
@@ -158,11 +177,21 @@ impl<C> TokenVerifier<C> {
         self.changing(|policy| policy.min_ttl = min_ttl)
     }
 
+    /// How long a check may wait for the keys, 10 s unless given; it waits for nothing else. After that the last good keys
+    /// serve, if they are younger than an hour and have the key that is asked for. The fetch goes on by itself: with
+    /// [`Duration::ZERO`] no check ever waits, and the first ones find no keys.
+    #[must_use]
+    pub fn keys_timeout(mut self, timeout: Duration) -> Self {
+        self.keys_timeout = timeout;
+        self
+    }
+
     /// Reads the claims that a JWT template adds, too. It shares the keys.
     #[must_use]
     pub fn custom_claims<D: DeserializeOwned>(self) -> TokenVerifier<D> {
         let memory = self.memory.map(|memory| Memory::new(memory.capacity));
-        TokenVerifier { jwks: self.jwks, policy: self.policy, memory, custom: PhantomData }
+        let Self { jwks, policy, keys_timeout, .. } = self;
+        TokenVerifier { jwks, policy, keys_timeout, memory, custom: PhantomData }
     }
 
     /// Remembers this many tokens that were good, so that the next check of one costs a hash and a look-up instead of a
@@ -185,7 +214,10 @@ impl<C> TokenVerifier<C> {
 
 /// # Verifying
 impl<C: DeserializeOwned> TokenVerifier<C> {
-    /// Verifies a token.
+    /// Verifies a token. It waits only for keys, and no longer than [`keys_timeout`](Self::keys_timeout); the token of a known
+    /// key does not wait while another one's key is looked for.
+    ///
+    /// Fetching keys needs a tokio runtime. Without one, the keys that are there serve until they are ten minutes old.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with its reason;
@@ -201,18 +233,17 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         }
         let fingerprint = Memory::<C>::fingerprint(token);
         if let Some(known) = memory.get(&fingerprint) {
-            let key = match self.jwks.at_hand(&known.key.kid) {
-                Some(key) => key.map_err(Error::token),
-                None => self.jwks.key(&known.key.kid).await,
-            };
-            if key.is_ok_and(|key| Arc::ptr_eq(&key, &known.key)) {
-                return Ok(if self.has_expired(known.token.expires_at(), self.jwks.now()) {
-                    TokenCheck::Expired(known.token.expire())
-                } else {
-                    TokenCheck::Active(known.token)
-                });
+            match self.key(&known.key.kid).await {
+                Ok(key) if Arc::ptr_eq(&key, &known.key) => {
+                    return Ok(if self.has_expired(known.token.expires_at(), self.jwks.now()) {
+                        TokenCheck::Expired(known.token.expire())
+                    } else {
+                        TokenCheck::Active(known.token)
+                    });
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::KeysUnavailable) => return Err(error),
+                Ok(_) | Err(_) => memory.remove(&fingerprint),
             }
-            memory.remove(&fingerprint);
         }
         let (check, key) = self.verify_signature(token).await?;
         if let TokenCheck::Active(token) = &check {
@@ -226,11 +257,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let key = if let Some(key) = self.jwks.by_header(parts.header) {
             key
         } else {
-            let kid = parts.key_id().map_err(Error::token)?;
-            match self.jwks.at_hand(&kid) {
-                Some(key) => key.map_err(Error::token)?,
-                None => self.jwks.key(&kid).await?,
-            }
+            self.key(&parts.key_id().map_err(Error::token)?).await?
         };
         let mut signature = [0; MAX_SIGNATURE];
         let length = decode(parts.signature, &mut signature).map_err(Error::token)?;
@@ -241,16 +268,29 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         Ok((check, key))
     }
 
+    async fn key(&self, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
+        match self.jwks.at_hand(kid) {
+            Some(key) => key.map_err(Error::token),
+            None => self.jwks.key(kid, self.keys_timeout).await,
+        }
+    }
+
     /// The claims of a token whose signature is right.
     fn judge(&self, payload: &[u8]) -> Result<TokenCheck<C>, TokenError> {
         let payload = str::from_utf8(payload).map_err(|_| TokenError::MalformedClaims)?;
-        let claims: Claims<'_> = serde_json::from_str(payload).map_err(|_| TokenError::MalformedClaims)?;
+        let Object(claims): Object<Claims<'_>> =
+            serde_json::from_str(payload).map_err(|_| TokenError::MalformedClaims)?;
         let policy = &self.policy;
-        if !claims.iss.is_some_and(|Text(issuer)| policy.issuers.iter().any(|accepted| *accepted == issuer)) {
+        let issued_by =
+            |issuers: &[String]| claims.iss.as_ref().is_some_and(|Text(iss)| issuers.iter().any(|one| one == iss));
+        let own = issued_by(&policy.own_issuers);
+        if !own && !issued_by(&policy.shared_issuers) {
             return Err(TokenError::WrongIssuer);
         }
-        if claims.client_id.is_some_and(|Text(id)| id != policy.client_id.as_str()) {
-            return Err(TokenError::WrongClient);
+        match claims.client_id {
+            Some(Text(id)) if id != policy.client_id.as_str() => return Err(TokenError::WrongClient),
+            None if !own => return Err(TokenError::MissingClientId),
+            Some(_) | None => {}
         }
         if let Some(audience) = &policy.audience
             && !claims.aud.is_some_and(|given| given.names(audience))
@@ -284,7 +324,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             permissions: claims.permissions,
             entitlements: claims.entitlements,
             feature_flags: claims.feature_flags,
-            impersonator: claims.act.map(|actor| actor.sub),
+            impersonator: claims.act.map(|Object(actor)| actor.sub),
             custom,
         })))
     }
@@ -334,7 +374,8 @@ impl<'a> Parts<'a> {
     fn key_id(&self) -> Result<String, TokenError> {
         let mut buffer = [0; MAX_HEADER];
         let length = decode(self.header, &mut buffer)?;
-        let header: Header<'_> = serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
+        let Object(header): Object<Header<'_>> =
+            serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
         if header.alg.is_none_or(|Text(algorithm)| algorithm != "RS256") {
             return Err(TokenError::WrongAlgorithm);
         }
@@ -355,6 +396,7 @@ impl<C> Clone for TokenVerifier<C> {
         Self {
             jwks: Arc::clone(&self.jwks),
             policy: self.policy.clone(),
+            keys_timeout: self.keys_timeout,
             memory: self.memory.clone(),
             custom: PhantomData,
         }
@@ -366,7 +408,8 @@ impl<C> fmt::Debug for TokenVerifier<C> {
         formatter
             .debug_struct("TokenVerifier")
             .field("client_id", &self.policy.client_id)
-            .field("issuers", &self.policy.issuers)
+            .field("shared_issuers", &self.policy.shared_issuers)
+            .field("own_issuers", &self.policy.own_issuers)
             .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,8 @@ use crate::runtime::{LONGEST, Random, seconds};
 pub(crate) enum Repeat {
     /// A request that changes nothing.
     Read,
+    /// The keys, which whoever checks a token may be waiting for.
+    Keys,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
     /// A code, password or other credential that must not arrive twice.
@@ -34,6 +36,8 @@ pub(crate) struct Rule {
     ambiguous: bool,
     /// How long one attempt may take, besides the client's own timeout.
     pub(crate) attempt: Option<Duration>,
+    /// How long after the first attempt the last one may begin.
+    budget: Option<Duration>,
     /// How long the API answers the same request with the same result. Once the outcome is ambiguous, the request is repeated
     /// for as long, and no wait goes past it.
     window: Option<Duration>,
@@ -60,19 +64,31 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 /// The API replays a refresh for about 30 s; what is left of it is for the last attempt to arrive.
 const REPLAY_WINDOW: Duration = Duration::from_secs(25);
 
+const NEVER: Rule =
+    Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, budget: None, window: None };
+
 impl Repeat {
     pub(crate) const fn rule(self) -> Rule {
         match self {
-            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, attempt: None, window: None },
+            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
+            Self::Keys => Rule {
+                not_sent: true,
+                throttled: true,
+                ambiguous: true,
+                attempt: Some(Duration::from_secs(5)),
+                budget: Some(Duration::from_secs(10)),
+                window: None,
+            },
             Self::Refresh => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,
                 attempt: Some(Duration::from_secs(8)),
+                budget: None,
                 window: Some(REPLAY_WINDOW),
             },
-            Self::Credential => Rule { not_sent: true, throttled: true, ambiguous: false, attempt: None, window: None },
-            Self::Poll => Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, window: None },
+            Self::Credential => Rule { not_sent: true, throttled: true, ..NEVER },
+            Self::Poll => NEVER,
         }
     }
 
@@ -80,7 +96,7 @@ impl Repeat {
     pub(crate) fn replay_before(self, ambiguous_since: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Refresh => ambiguous_since.checked_add(REPLAY_WINDOW).ok(),
-            Self::Read | Self::Credential | Self::Poll => None,
+            Self::Read | Self::Keys | Self::Credential | Self::Poll => None,
         }
     }
 }
@@ -101,6 +117,7 @@ impl Rule {
                 window.checked_sub(since).filter(|left| !left.is_zero()).map(|left| wait.min(left))
             }
             (Some(window), None) if progress.elapsed + wait > window => None,
+            _ if self.budget.is_some_and(|budget| progress.elapsed + wait > budget) => None,
             _ => (progress.attempt < RETRIES).then_some(wait),
         }
     }

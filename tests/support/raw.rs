@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Answer {
     /// Writes these bytes and closes.
     Bytes(Vec<u8>),
+    /// Writes these bytes after a while and closes.
+    Late(Duration, Vec<u8>),
     /// Reads the request and closes without a word.
     Close,
     /// Writes these bytes, then resets the connection (RST).
@@ -113,6 +115,10 @@ async fn serve(mut stream: TcpStream, seen: &Mutex<Vec<String>>, answers: &[Answ
     };
     match answer {
         Answer::Bytes(bytes) => stream.write_all(&bytes).await,
+        Answer::Late(after, bytes) => {
+            tokio::time::sleep(after).await;
+            stream.write_all(&bytes).await
+        }
         Answer::Close => Ok(()),
         Answer::Reset(bytes) => {
             stream.write_all(&bytes).await?;
