@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+#[cfg(feature = "reqwest")]
+use url::Url;
 
 use crate::authenticate::{CodeExchange, ImpersonationExchange, MagicAuthGrant, PasswordGrant, RefreshGrant};
 use crate::authorize::{AuthorizationBuilder, NoTarget};
@@ -83,14 +85,15 @@ impl Client<Public> {
         Client::builder().client_id(client_id).build()
     }
 
-    /// Reads `WORKOS_CLIENT_ID` and, where it is set, `WORKOS_BASE_URL`; never `WORKOS_API_KEY`.
+    /// Reads `WORKOS_CLIENT_ID` and, where they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env);
+    /// never `WORKOS_API_KEY`.
     ///
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
     #[cfg(feature = "reqwest")]
     pub fn from_env() -> Result<Self, Error> {
-        Client::builder().client_id_from_env().base_url_from_env().build()
+        Client::builder().client_id_from_env().base_url_from_env().proxy_from_env().build()
     }
 
     /// The same client with another client ID, for one call or for good.
@@ -111,14 +114,15 @@ impl Client<Confidential> {
         Client::builder().client_id(client_id).api_key(api_key).build()
     }
 
-    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, where it is set, `WORKOS_BASE_URL`.
+    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, where they are set, `WORKOS_BASE_URL` and the
+    /// [proxy](ClientBuilder::proxy_from_env).
     ///
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
     #[cfg(feature = "reqwest")]
     pub fn from_env() -> Result<Self, Error> {
-        Client::builder().client_id_from_env().api_key_from_env().base_url_from_env().build()
+        Client::builder().client_id_from_env().api_key_from_env().base_url_from_env().proxy_from_env().build()
     }
 
     /// The same client with another client ID, for one call or for good.
@@ -145,14 +149,14 @@ impl Client<ApiKeyOnly> {
         Client::builder().api_key(api_key).build()
     }
 
-    /// Reads `WORKOS_API_KEY` and, where it is set, `WORKOS_BASE_URL`.
+    /// Reads `WORKOS_API_KEY` and, where they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env).
     ///
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
     #[cfg(feature = "reqwest")]
     pub fn from_env() -> Result<Self, Error> {
-        Client::builder().api_key_from_env().base_url_from_env().build()
+        Client::builder().api_key_from_env().base_url_from_env().proxy_from_env().build()
     }
 
     /// Adds a client ID, and so becomes a confidential client that can sign users in.
@@ -373,6 +377,8 @@ struct Settings {
     timeout: Duration,
     #[cfg(feature = "reqwest")]
     http: reqwest::ClientBuilder,
+    #[cfg(feature = "reqwest")]
+    proxy: Result<Option<reqwest::Proxy>, Error>,
     #[cfg(feature = "testing")]
     clock: Option<Arc<dyn crate::runtime::Clock>>,
     #[cfg(feature = "testing")]
@@ -387,7 +393,10 @@ impl Default for Settings {
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
             #[cfg(feature = "reqwest")]
-            http: reqwest::Client::builder(),
+            // It would read the environment, which nobody has asked for.
+            http: reqwest::Client::builder().no_proxy(),
+            #[cfg(feature = "reqwest")]
+            proxy: Ok(None),
             #[cfg(feature = "testing")]
             clock: None,
             #[cfg(feature = "testing")]
@@ -483,12 +492,36 @@ impl<K> ClientBuilder<K> {
         self
     }
 
-    /// The configuration of the HTTP client: proxies, root certificates, DNS.
+    /// Goes through the proxy of `HTTPS_PROXY`, or else of `ALL_PROXY`, where one is set, except to the hosts of `NO_PROXY`. The
+    /// names in lower case count where those in upper case aren't set.
     ///
-    /// Redirects, retries and the `Referer` header are switched off in it, and so are proxies for a loopback base URL.
+    /// Without it these variables change nothing, and neither do they for a loopback base URL. The proxy has an http or https
+    /// address. It sees the name of the API's host and no more: TLS goes through it.
     #[cfg(feature = "reqwest")]
-    pub fn http_client(mut self, builder: reqwest::ClientBuilder) -> Self {
-        self.settings.http = builder;
+    pub fn proxy_from_env(mut self) -> Self {
+        self.settings.proxy = proxy_from_env();
+        self
+    }
+
+    /// Configures the HTTP client: a proxy, root certificates, DNS.
+    ///
+    /// It is given with no proxy, whatever the environment says; another builder in its place has the defaults of `reqwest`.
+    /// Redirects, retries and the `Referer` header are switched off afterwards, and so are proxies for a loopback base URL.
+    ///
+    /// ```
+    /// # fn run(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
+    /// use workos_auth::Client;
+    ///
+    /// let authority = reqwest::Certificate::from_pem(pem)?;
+    /// let client = Client::builder()
+    ///     .client_id("client_123")
+    ///     .http_client(|http| http.tls_certs_merge([authority]))
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(mut self, configure: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
+        self.settings.http = configure(self.settings.http);
         self
     }
 
@@ -513,7 +546,8 @@ impl<K> ClientBuilder<K> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first field that was refused,
-    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable), or
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable),
+    /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities), or
     /// [`ErrorKind::HttpClient`](crate::ErrorKind::HttpClient).
     #[cfg(feature = "reqwest")]
     pub fn build(mut self) -> Result<Client<K>, Error>
@@ -521,9 +555,16 @@ impl<K> ClientBuilder<K> {
         K: Credentials,
     {
         let http = std::mem::take(&mut self.settings.http);
+        let proxy = std::mem::replace(&mut self.settings.proxy, Ok(None));
         let connect_timeout = self.settings.connect_timeout;
         self.finish(|base_url| {
-            crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout, base_url.is_loopback())
+            // A proxy would see what goes to loopback in plain text.
+            let http = if base_url.is_loopback() {
+                http.no_proxy()
+            } else {
+                proxy?.into_iter().fold(http, reqwest::ClientBuilder::proxy)
+            };
+            crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout)
         })
     }
 
@@ -600,7 +641,25 @@ fn api_key_from_env() -> Result<ApiKey, Error> {
     ApiKey::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
 }
 
-/// The environment is read here and nowhere else; an empty variable counts as unset.
+/// What stands before the hosts that `NO_PROXY` doesn't name.
+#[cfg(feature = "reqwest")]
+fn proxy_from_env() -> Result<Option<reqwest::Proxy>, Error> {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let Some(address) = variable(name)? else { continue };
+        let address = if address.contains("://") { address } else { format!("http://{address}") };
+        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let proxy = url.and_then(|url| reqwest::Proxy::https(url).ok());
+        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "is no address of an HTTP proxy"))?;
+        let direct = match variable("NO_PROXY")? {
+            Some(hosts) => Some(hosts),
+            None => variable("no_proxy")?,
+        };
+        return Ok(Some(proxy.no_proxy(direct.and_then(|hosts| reqwest::NoProxy::from_string(&hosts)))));
+    }
+    Ok(None)
+}
+
+/// The environment is read here and nowhere else in this crate; an empty variable counts as unset.
 fn variable(name: &'static str) -> Result<Option<String>, Error> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),

@@ -162,7 +162,8 @@ impl<K> DeviceLogin<K> {
     ///
     /// # Errors
     /// [`Rejected`] without the login: [`AccessDenied`](ErrorCode::AccessDenied), [`ExpiredToken`](ErrorCode::ExpiredToken)
-    /// or [`ErrorKind::DeviceLoginExpired`], or another refusal for good.
+    /// or [`ErrorKind::DeviceLoginExpired`], or another refusal for good. With the login, where no secure connection could be
+    /// made: [`ErrorKind::Certificate`] or [`ErrorKind::Tls`].
     pub async fn wait(self) -> Result<Authentication<K>, Rejected<Self>> {
         let mut login = self;
         loop {
@@ -173,7 +174,10 @@ impl<K> DeviceLogin<K> {
                 Err(rejected) => {
                     let (error, login) = rejected.into_parts();
                     pause = error.retry_after().unwrap_or_default();
-                    login.ok_or_else(|| Rejected::spent(error))?
+                    match login {
+                        Some(login) if error.is_transient() => login,
+                        login => return Err(Rejected::new(error, login)),
+                    }
                 }
             };
             let clock = &login.caller.client.core.runtime.clock;

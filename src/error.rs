@@ -78,6 +78,10 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
+    /// This machine has no certificate authorities, so that no server could be trusted; nothing was sent. On Linux and the BSDs
+    /// they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR` says.
+    #[error("no certificate authorities were found: install the package ca-certificates, or set SSL_CERT_FILE")]
+    NoAuthorities,
     /// The user did not finish the device login in time; nothing more was sent.
     #[error("the device login has expired")]
     DeviceLoginExpired,
@@ -90,6 +94,20 @@ pub enum ErrorKind {
     /// No connection could be made: the request was not sent.
     #[error("no connection could be made; nothing was sent")]
     NotSent,
+    /// The server's certificate was refused, so the request was not sent, and it isn't sent again: the certificate is of
+    /// another name or time, or of an authority that isn't trusted. The source says which.
+    #[error(
+        "the server's certificate was refused; nothing was sent: check this machine's clock, the trusted certificate \
+         authorities, and whether a proxy intercepts the connection"
+    )]
+    Certificate,
+    /// No TLS connection could be agreed on, so the request was not sent, and it isn't sent again: the server has neither
+    /// TLS 1.2 nor 1.3, refused the handshake, or is no TLS server. The source says which.
+    #[error(
+        "no TLS connection could be agreed on; nothing was sent: check the address, whether a proxy intercepts the \
+         connection, and that the server has TLS 1.2 or later"
+    )]
+    Tls,
     /// There was no complete reply in time.
     #[error("there was no complete reply in time")]
     Timeout,
@@ -485,13 +503,20 @@ impl Error {
 
     #[cfg(feature = "reqwest")]
     pub(crate) fn http_client(source: reqwest::Error) -> Self {
-        Self::with_source(ErrorKind::HttpClient, Some(Box::new(source.without_url())))
+        Self::with_source(ErrorKind::HttpClient, Some(Box::new(source)))
+    }
+
+    #[cfg(any(feature = "reqwest", feature = "redis-tls"))]
+    pub(crate) fn no_authorities(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self::with_source(ErrorKind::NoAuthorities, Some(Box::new(source)))
     }
 
     pub(crate) fn transport(error: TransportError) -> Self {
         let (kind, source) = error.into_parts();
         let kind = match kind {
             TransportErrorKind::NotSent => ErrorKind::NotSent,
+            TransportErrorKind::Certificate => ErrorKind::Certificate,
+            TransportErrorKind::Tls => ErrorKind::Tls,
             TransportErrorKind::Timeout => ErrorKind::Timeout,
             TransportErrorKind::Interrupted => ErrorKind::Interrupted,
             TransportErrorKind::TooLarge => ErrorKind::TooLarge,

@@ -35,8 +35,14 @@
 //! | [`ApiKeyClient`] | an API key | what needs no client ID | become a [`ConfidentialClient`] |
 //!
 //! A `PublicClient` has no place for an API key and never looks at `WORKOS_API_KEY`. A call that a client can't make is a
-//! compile error that says what to do instead. The environment is read by `from_env()` and the builder's
-//! `…_from_env()` alone.
+//! compile error that says what to do instead.
+//!
+//! # The environment
+//!
+//! This crate reads variables only in `from_env()` and the builder's `…_from_env()`: `WORKOS_CLIENT_ID`, `WORKOS_API_KEY`,
+//! `WORKOS_BASE_URL`, and for the proxy `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A client that is built in another way ignores
+//! proxy variables. Which certificate authorities are trusted is the operating system's decision; on Linux and the BSDs the TLS
+//! library takes those of `SSL_CERT_FILE` and `SSL_CERT_DIR` instead, where these are set.
 //!
 //! # A login in the browser
 //!
@@ -102,7 +108,8 @@
 //! # Errors and retries
 //!
 //! [`Error::kind`] is the cause; status, code, request ID and retry advice are there where they are known. The crate sends
-//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else.
+//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else. A server whose
+//! [certificate](ErrorKind::Certificate) is refused gets nothing, and no second attempt.
 //!
 //! # Features
 //!

@@ -6,7 +6,9 @@ mod raw;
 use std::error::Error as StdError;
 use std::process::{Command, ExitCode};
 
-use raw::{Answer, RawServer};
+use raw::{Answer, RawServer, free_address};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
 use workos_auth::{
     ApiKeyClient, Callback, Client, ConfidentialClient, Error, ErrorKind, PublicClient, RedirectUri, RefreshToken,
 };
@@ -21,6 +23,9 @@ struct Case {
 
 /// A port of loopback that nobody listens on: whoever asks this proxy fails.
 const DEAD_PROXY: &str = "http://127.0.0.1:9";
+
+/// In a value it stands for an address of loopback at which the case may listen.
+const FREE: &str = "{free}";
 
 const CASES: &[Case] = &[
     Case {
@@ -37,6 +42,56 @@ const CASES: &[Case] = &[
             ("ALL_PROXY", DEAD_PROXY),
         ],
         run: loopback_traffic_goes_past_the_proxy,
+    },
+    Case {
+        name: "proxy_variables_count_only_where_the_environment_is_asked_for",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("HTTPS_PROXY", FREE), ("ALL_PROXY", DEAD_PROXY)],
+        run: proxy_variables_count_only_where_they_are_asked_for,
+    },
+    Case {
+        name: "the_proxy_may_be_for_everything_and_in_lower_case",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("HTTPS_PROXY", ""), ("all_proxy", "http://{free}/")],
+        run: || {
+            let seen = runtime()?.block_on(asked_of_proxy(PublicClient::from_env))?;
+            assert_eq!(seen.as_deref(), Some("CONNECT api.workos.com:443 HTTP/1.1"));
+            Ok(())
+        },
+    },
+    Case {
+        name: "hosts_of_no_proxy_are_reached_without_the_proxy",
+        variables: &[
+            ("WORKOS_CLIENT_ID", "client_env"),
+            ("WORKOS_BASE_URL", "https://unknown.invalid"),
+            ("HTTPS_PROXY", FREE),
+            ("NO_PROXY", "example.com, .invalid"),
+        ],
+        run: || {
+            assert_eq!(runtime()?.block_on(asked_of_proxy(PublicClient::from_env))?, None);
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_wrong_proxy_is_named_and_not_echoed",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("ALL_PROXY", "socks5://user:canary@127.0.0.1:1080")],
+        run: || {
+            assert_invalid(PublicClient::from_env().map(drop), "ALL_PROXY");
+            // Where no proxy is used, a wrong one does no harm.
+            let loopback = Client::builder().client_id_from_env().base_url("http://127.0.0.1:9").proxy_from_env();
+            assert!(loopback.build().is_ok());
+            Ok(())
+        },
+    },
+    #[cfg(target_os = "linux")]
+    Case {
+        name: "without_certificate_authorities_the_error_says_what_to_install_or_set",
+        variables: &[("SSL_CERT_FILE", "/dev/null")],
+        run: no_authorities,
+    },
+    #[cfg(target_os = "linux")]
+    Case {
+        name: "a_file_of_certificate_authorities_that_is_not_there_counts_as_none",
+        variables: &[("SSL_CERT_FILE", "/nonexistent/ca.pem")],
+        run: no_authorities,
     },
     Case {
         name: "from_env_reads_the_variables_of_its_kind",
@@ -170,6 +225,53 @@ fn loopback_traffic_goes_past_the_proxy() -> Outcome {
     })
 }
 
+/// The first line that a client sends to the proxy at the address in the environment.
+async fn asked_of_proxy(client: impl Fn() -> Result<PublicClient, Error>) -> Result<Option<String>, Box<dyn StdError>> {
+    let address = ["HTTPS_PROXY", "all_proxy"].iter().filter_map(|name| std::env::var(name).ok()).collect::<String>();
+    let proxy = TcpListener::bind(address.trim_start_matches("http://").trim_end_matches('/')).await?;
+    let client = client()?;
+    let request = client.authenticate_with_refresh_token(RefreshToken::new("token")).send();
+    let listen = async {
+        let (stream, _) = proxy.accept().await?;
+        BufReader::new(stream).lines().next_line().await
+    };
+    tokio::select! {
+        line = listen => Ok(line?),
+        outcome = request => outcome.err().map(|_| None).ok_or_else(|| "somebody was signed in".into()),
+    }
+}
+
+fn proxy_variables_count_only_where_they_are_asked_for() -> Outcome {
+    let runtime = runtime()?;
+    let unknown = || Client::builder().client_id("client_given").base_url("https://unknown.invalid");
+    let through = Some("CONNECT unknown.invalid:443 HTTP/1.1".to_owned());
+    runtime.block_on(async {
+        assert_eq!(asked_of_proxy(|| unknown().build()).await?, None);
+        assert_eq!(asked_of_proxy(|| unknown().http_client(reqwest::ClientBuilder::http1_only).build()).await?, None);
+        assert_eq!(asked_of_proxy(|| unknown().proxy_from_env().build()).await?, through);
+        // The order of the settings doesn't count, and a given proxy wins.
+        assert_eq!(asked_of_proxy(|| unknown().proxy_from_env().http_client(|http| http).build()).await?, through);
+        let dead = || reqwest::Proxy::all(DEAD_PROXY).expect("an address");
+        let given = || unknown().http_client(|http| http.proxy(dead())).proxy_from_env().build();
+        assert_eq!(asked_of_proxy(given).await?, None);
+        // The environment is asked for here too.
+        let through = Some("CONNECT api.workos.com:443 HTTP/1.1".to_owned());
+        assert_eq!(asked_of_proxy(PublicClient::from_env).await?, through);
+        Ok(())
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn no_authorities() -> Outcome {
+    let error = PublicClient::new("client_given").err().ok_or("built")?;
+    assert!(matches!(error.kind(), ErrorKind::NoAuthorities), "{error:?}");
+    assert!(!error.is_transient());
+    for advice in ["ca-certificates", "SSL_CERT_FILE"] {
+        assert!(error.to_string().contains(advice), "{error}");
+    }
+    Ok(())
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
@@ -196,11 +298,15 @@ fn main() -> ExitCode {
         child.args(["--child", case.name]);
         for (name, _) in std::env::vars_os() {
             let upper = name.to_string_lossy().to_ascii_uppercase();
-            if upper.starts_with("WORKOS_") || upper.ends_with("_PROXY") {
+            if upper.starts_with("WORKOS_") || upper.ends_with("_PROXY") || upper.starts_with("SSL_CERT_") {
                 child.env_remove(name);
             }
         }
-        let passed = child.envs(case.variables.iter().copied()).status().is_ok_and(|status| status.success());
+        let free = runtime().and_then(|runtime| runtime.block_on(free_address())).expect("a free address").to_string();
+        let passed = child
+            .envs(case.variables.iter().map(|(name, value)| (name, value.replace(FREE, &free))))
+            .status()
+            .is_ok_and(|status| status.success());
         println!("test {} ... {}", case.name, if passed { "ok" } else { "FAILED" });
         failed += usize::from(!passed);
     }

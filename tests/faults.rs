@@ -466,7 +466,7 @@ async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowher
             .base_url(server.base_url())
             .timeout(TIMEOUT);
         if let Some(http_client) = http_client() {
-            builder = builder.http_client(http_client);
+            builder = builder.http_client(|_| http_client);
         }
         let client = builder.build()?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));

@@ -174,6 +174,8 @@ fn may_try_again(error: &Error) -> bool {
                     )
                 )
         }
+        // Not one byte of it was sent.
+        ErrorKind::Certificate | ErrorKind::Tls => true,
         _ => error.is_transient(),
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod retry;
+#[cfg(any(feature = "reqwest", feature = "redis-tls"))]
+pub(crate) mod tls;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -80,6 +82,12 @@ pub enum TransportErrorKind {
     /// No connection was made, so not one byte of the request left.
     #[error("no connection could be made")]
     NotSent,
+    /// The server's certificate was refused, so not one byte of the request left.
+    #[error("the server's certificate was refused")]
+    Certificate,
+    /// Client and server agreed on no TLS, so not one byte of the request left.
+    #[error("no TLS connection could be agreed on")]
+    Tls,
     /// There was no complete reply in time; the request may have arrived.
     #[error("there was no complete reply in time")]
     Timeout,
@@ -95,6 +103,18 @@ impl TransportError {
     /// No connection was made. Say so only when not one byte of the request can have left.
     pub fn not_sent(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::NotSent, source: Some(Box::new(source)) }
+    }
+
+    /// The server's certificate was refused: it is of another name or time, or of an authority that isn't trusted. Another
+    /// attempt would end the same way, so none is made. Say so only when not one byte of the request can have left.
+    pub fn certificate(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: TransportErrorKind::Certificate, source: Some(Box::new(source)) }
+    }
+
+    /// Client and server agreed on no TLS, for another reason than the certificate: no common version, or no TLS server.
+    /// Another attempt would end the same way, so none is made. Say so only when not one byte of the request can have left.
+    pub fn tls(source: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: TransportErrorKind::Tls, source: Some(Box::new(source)) }
     }
 
     /// The connection was lost before the reply was complete. The source must not hold secrets or a URL with a query.
@@ -293,7 +313,7 @@ impl Core {
                 Err(error) => Err(Failure {
                     error: Error::transport(error).advise(None, replay_before),
                     fate: match (verdict, ambiguous_since) {
-                        (Verdict::NotSent, None) => Fate::Unused,
+                        (Verdict::NotSent | Verdict::Insecure, None) => Fate::Unused,
                         _ => Fate::Unknown,
                     },
                 }),

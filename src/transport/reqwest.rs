@@ -7,29 +7,25 @@ use http::{Request, Response};
 use reqwest::redirect;
 use zeroize::Zeroizing;
 
-use super::{RESPONSE_LIMIT, Transport, TransportError};
+use super::{RESPONSE_LIMIT, Transport, TransportError, tls};
 use crate::error::Error;
 
 pub(crate) struct ReqwestTransport(reqwest::Client);
 
 impl ReqwestTransport {
     /// Takes the caller's configuration and overrides what security depends on.
-    pub(crate) fn new(
-        builder: reqwest::ClientBuilder,
-        connect_timeout: Duration,
-        loopback: bool,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> Result<Self, Error> {
         // A redirect would carry the secret to another origin, and a hidden retry a code for a second time.
-        let mut builder = builder
+        let builder = builder
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(connect_timeout);
-        if loopback {
-            // A proxy variable would show the tokens in plain text to the proxy.
-            builder = builder.no_proxy();
-        }
-        builder.build().map(Self).map_err(Error::http_client)
+        builder.build().map(Self).map_err(|error| match tls::cause(&error) {
+            // The verifier of the platform says so when it has found none.
+            Some(rustls::Error::General(_)) => Error::no_authorities(error.without_url()),
+            _ => Error::http_client(error.without_url()),
+        })
     }
 }
 
@@ -54,7 +50,12 @@ impl Transport for ReqwestTransport {
 
 fn failed(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    if error.is_connect() || error.is_builder() {
+    if error.is_connect()
+        && let Some(cause) = tls::cause(&error)
+    {
+        let cause = cause.clone();
+        if tls::is_certificate(&cause) { TransportError::certificate(cause) } else { TransportError::tls(cause) }
+    } else if error.is_connect() || error.is_builder() {
         TransportError::not_sent(error)
     } else if error.is_timeout() {
         TransportError::timeout()

@@ -108,7 +108,7 @@ impl Rule {
             Verdict::NotSent => self.not_sent,
             Verdict::Throttled => self.throttled,
             Verdict::Ambiguous => self.ambiguous,
-            Verdict::Answered | Verdict::Settled => false,
+            Verdict::Insecure | Verdict::Answered | Verdict::Settled => false,
         };
         match (self.window, progress.ambiguous) {
             _ if !repeatable => None,
@@ -127,6 +127,8 @@ impl Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     NotSent,
+    /// No secure connection could be made: nothing was sent, and another attempt would end the same way.
+    Insecure,
     Throttled,
     Ambiguous,
     /// The API did as it was asked; if its reply can't be read, the credential is used up all the same.
@@ -146,6 +148,7 @@ impl Verdict {
             },
             Err(error) => match error.kind() {
                 TransportErrorKind::NotSent => Self::NotSent,
+                TransportErrorKind::Certificate | TransportErrorKind::Tls => Self::Insecure,
                 TransportErrorKind::Timeout | TransportErrorKind::Interrupted => Self::Ambiguous,
                 TransportErrorKind::TooLarge => Self::Answered,
             },

@@ -1,0 +1,34 @@
+//! What rustls said, found where the libraries above it have wrapped it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+
+/// The error of rustls that this error tells of.
+pub(crate) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut error = error;
+    loop {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        error = if let Some(wrapper) = error.downcast_ref::<io::Error>() {
+            // Its `source()` passes over what it wraps.
+            wrapper.get_ref()?
+        } else if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
+            &**shared
+        } else {
+            error.source()?
+        };
+    }
+}
+
+/// Whether it is about the certificate that the server has shown.
+pub(crate) fn is_certificate(error: &rustls::Error) -> bool {
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(_)
+            | rustls::Error::InvalidCertRevocationList(_)
+            | rustls::Error::NoCertificatesPresented
+            | rustls::Error::UnsupportedNameType
+    )
+}
