@@ -22,8 +22,8 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use workos_auth::testing::AuthKit;
 use workos_auth::{
-    Client, ConfidentialClient, CookiePassword, CookieSessions, Error, LoginHandlers, MemorySessionStore, Parking,
-    RedirectUri, SessionCookie, SessionLayer, SessionManager, SessionState, SwitchError,
+    Client, ConfidentialClient, CookiePassword, CookieSessions, Error, LoginHandlers, MemorySessionStore, NotSwitched,
+    Parking, RedirectUri, SessionCookie, SessionLayer, SessionManager, SessionState, SwitchError,
 };
 
 type App<L> = State<Arc<LoginHandlers<L>>>;
@@ -50,8 +50,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     // An application keeps its passwords where it keeps its other secrets.
     let parking = Parking::new(CookiePassword::generate()?);
     let app = if env::var("SESSIONS").is_ok_and(|sessions| sessions == "cookie") {
-        let cookie = SessionCookie::new(CookiePassword::generate()?)?.served_at(&redirect_uri);
-        let sessions = CookieSessions::new(client.clone(), cookie);
+        let sessions = CookieSessions::new(client.clone(), SessionCookie::new(CookiePassword::generate()?)?);
         routes(LoginHandlers::new(client, sessions, parking, redirect_uri))
     } else {
         let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
@@ -114,8 +113,11 @@ async fn organization<L: SessionLayer>(State(app): App<L>, Path(id): Path<String
     let (outcome, headers) = app.switch_organization(&request, id).await;
     let mut response = match outcome {
         Ok(_) => Redirect::to("/account").into_response(),
-        Err(SwitchError::Kept(error)) => problem(&error),
-        Err(SwitchError::SignedOut(_)) => Redirect::to("/login?return_to=/account").into_response(),
+        Err(NotSwitched::Refused(refused)) => refused.response().map(|()| Body::empty()),
+        Err(NotSwitched::Failed(SwitchError::Kept(error))) => problem(&error),
+        Err(NotSwitched::Failed(SwitchError::SignedOut(_))) => {
+            Redirect::to("/login?return_to=/account").into_response()
+        }
     };
     headers.add_to(response.headers_mut());
     response

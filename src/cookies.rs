@@ -7,6 +7,8 @@ use std::time::Duration;
 use cookie::{Cookie, SameSite, time};
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::{secret, wire};
@@ -75,6 +77,28 @@ fn text(bytes: &[u8]) -> Option<&str> {
 pub(crate) fn name_set_by(line: &HeaderValue) -> Option<&[u8]> {
     let pair = line.as_bytes().split(|byte| *byte == b';').next()?;
     split_pair(pair).map(|(name, _)| name)
+}
+
+/// Says whether two cookie values are the same, without holding either.
+#[derive(Clone)]
+pub struct CookieFingerprint([u8; 32]);
+
+impl CookieFingerprint {
+    pub(crate) fn of(value: &str) -> Self {
+        Self(Sha256::digest(value).into())
+    }
+
+    /// Whether it is that of this value; in constant time.
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        Self::of(value).0.ct_eq(&self.0).into()
+    }
+}
+
+impl fmt::Debug for CookieFingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CookieFingerprint").finish_non_exhaustive()
+    }
 }
 
 /// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, for this host alone, and `Secure` unless the application is served

@@ -1,15 +1,18 @@
 //! The handlers of a login over `http` types, for any web framework.
 
 use std::fmt;
+use std::time::Duration;
 
-use http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::client::ConfidentialClient;
-use crate::cookies::{Cookies, SetCookie, name_set_by};
+use crate::cookies::{CookieFingerprint, Cookies, SetCookie, name_set_by};
 use crate::credentials::Confidential;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, ReturnPath};
@@ -20,6 +23,14 @@ use crate::session::{ActiveSession, SessionLayer, SessionState, SignedOut, Switc
 
 /// The parameter of the login's address that says where the user goes afterwards.
 const RETURN_TO: &str = "return_to";
+/// The longest return path, in bytes: the cookie of the login has room for it, and a request for several such cookies.
+const LONGEST_RETURN_PATH: usize = 1_024;
+/// What a path can't have as it is; controls are refused.
+const UNFIT: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
+/// An answer that took longer may come after that of a login. Shorter than any login, which goes to WorkOS and back and then
+/// exchanges its code.
+const PROMPT: Duration = Duration::from_millis(250);
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
 ///
@@ -61,6 +72,9 @@ pub struct LoginHandlers<L> {
     sessions: L,
     parking: Parking,
     redirect_uri: RedirectUri,
+    /// The redirect URI's origin, unless its scheme has none.
+    own_origin: Option<String>,
+    named_origins: Vec<String>,
     after_logout: Option<RedirectUri>,
 }
 
@@ -84,13 +98,17 @@ pub struct FinishedLogin {
 #[must_use = "the session may have a new cookie: add them to the answer"]
 pub struct ResponseHeaders {
     cookie: Option<SetCookie>,
+    /// When the session was asked for.
+    asked: Instant,
+    speaks_of: Option<CookieFingerprint>,
 }
 
 impl ResponseHeaders {
-    /// Adds them to an answer. A session cookie that it sets itself stays the only one; its `Cache-Control` becomes `no-store`
+    /// Adds them to an answer that is sent now. A session cookie that it sets itself stays the only one; its `Cache-Control` becomes `no-store`
     /// unless it says so already; `Cookie` is added to its `Vary`.
     pub fn add_to(self, headers: &mut HeaderMap) {
-        if let Some(cookie) = self.cookie {
+        let late = self.asked.elapsed() > PROMPT;
+        if let Some(cookie) = self.cookie.filter(|cookie| !(late && cookie.is_clearing())) {
             let name = Some(cookie.name().as_bytes());
             if headers.get_all(SET_COOKIE).iter().all(|line| name_set_by(line) != name) {
                 headers.append(SET_COOKIE, cookie.into());
@@ -104,9 +122,57 @@ impl ResponseHeaders {
         }
     }
 
-    fn new(cookie: Option<SetCookie>) -> Self {
-        Self { cookie }
+    /// Which session cookie the outcome speaks of, by its value; none if the request brought none. A browser that has another
+    /// value by now has signed in since, or has a newer cookie of the same session.
+    #[must_use]
+    pub fn speaks_of(&self) -> Option<&CookieFingerprint> {
+        self.speaks_of.as_ref()
     }
+
+    fn private() -> Self {
+        Self { cookie: None, asked: Instant::now(), speaks_of: None }
+    }
+}
+
+/// A request that must change something, and changed nothing: it may come from a page that isn't the application's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedRequest {
+    /// It isn't a `POST`: any page can make a browser send others.
+    #[error("the request isn't a POST")]
+    NotPost,
+    /// Its `Sec-Fetch-Site` or `Origin` names another origin.
+    #[error("the request comes from another origin")]
+    CrossOrigin,
+}
+
+impl RefusedRequest {
+    /// What to answer: 405 with `Allow`, or 403.
+    #[must_use]
+    pub fn response(self) -> Response<()> {
+        let mut response = Response::new(());
+        match self {
+            Self::NotPost => {
+                *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            Self::CrossOrigin => *response.status_mut() = StatusCode::FORBIDDEN,
+        }
+        ResponseHeaders::private().add_to(response.headers_mut());
+        response
+    }
+}
+
+/// Why [`LoginHandlers::switch_organization`] did not switch.
+#[derive(Debug, thiserror::Error)]
+#[must_use = "it says whether the user is still signed in"]
+pub enum NotSwitched {
+    /// The request may come from another origin's page: nothing was asked or changed.
+    #[error(transparent)]
+    Refused(#[from] RefusedRequest),
+    /// There is no session, or it is as it was.
+    #[error(transparent)]
+    Failed(#[from] SwitchError),
 }
 
 /// Whether a header that is a list (RFC 9110 §5.6.1) has such an element.
@@ -124,7 +190,22 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let sessions = sessions.served_at(&redirect_uri);
-        Self { client, sessions, parking, redirect_uri, after_logout: None }
+        let own_origin = origin(&redirect_uri);
+        Self { client, sessions, parking, redirect_uri, own_origin, named_origins: Vec::new(), after_logout: None }
+    }
+
+    /// Another origin whose pages may sign out and switch organizations, such as `https://app.example.com`. Without it, only
+    /// the redirect URI's origin may.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `origin`.
+    pub fn origin(mut self, page: impl Into<String>) -> Result<Self, Error> {
+        let page = RedirectUri::new(page).ok();
+        let origin = page.as_ref().and_then(origin).filter(|origin| page.is_some_and(|page| page.as_str() == origin));
+        let origin = origin
+            .ok_or_else(|| Error::invalid_value("origin", "must be an origin, such as `https://app.example.com`"))?;
+        self.named_origins.push(origin);
+        Ok(self)
     }
 
     /// Where WorkOS sends the browser after a logout; it must be registered there. Unless given, WorkOS decides.
@@ -141,10 +222,11 @@ impl<L> LoginHandlers<L> {
     }
 
     /// Begins a login with AuthKit: `Location` and `Set-Cookie`. The request's `return_to` parameter says where the user goes
-    /// afterwards; anything but a path of this application is passed over.
+    /// afterwards; anything but a path of this application of at most 1,024 bytes is passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); [`ErrorKind::Parked`](crate::ErrorKind::Parked) as
+    /// [`LoginCookies::begin`].
     pub fn begin_login(&self, request: &Parts) -> Result<Response<()>, Error> {
         self.begin_login_with(request, AuthorizationBuilder::authkit)
     }
@@ -172,9 +254,9 @@ impl<L> LoginHandlers<L> {
             login = login.return_path(path);
         }
         let session = login.begin()?;
-        let location = session.url().to_string();
+        let response = redirect(StatusCode::FOUND, session.url().as_str())?;
         let cookies = LoginCookies::of(Cookies::of(&request.headers)).begin(&self.parking, session)?;
-        redirect(StatusCode::FOUND, &location, &cookies)
+        Ok(with_cookies(response, cookies))
     }
 
     /// Finishes a login with its callback. Whatever session the browser had before is signed out here.
@@ -203,43 +285,53 @@ impl<L> LoginHandlers<L> {
             // The new session is what counts; what is left of the old one ends in its own time.
             drop(self.sessions.sign_out(before, None, &self.redirect_uri).await);
         }
-        let response = redirect(StatusCode::SEE_OTHER, return_path.as_str(), &[session, cleared])?;
+        let response = with_cookies(redirect(StatusCode::SEE_OTHER, return_path.as_str())?, [session, cleared]);
         Ok(FinishedLogin { user, return_path, response })
     }
 
     /// Says whether the request's user is signed in, and what headers to add to the answer.
+    ///
+    /// They clear the cookie of a session that is over, unless a new login's cookie may be in its place when the answer arrives:
+    /// a login is under way in this browser, or the answer took longer than 250 ms. Then a later answer clears it.
     pub async fn authenticate(&self, request: &Parts) -> (SessionState, ResponseHeaders)
     where
         L: SessionLayer,
     {
+        let asked = Instant::now();
         let Some(value) = self.cookie(request) else {
-            return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::new(None));
+            return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::private());
         };
         let (state, cookie) = self.sessions.authenticate(value, &self.redirect_uri).await;
-        (state, ResponseHeaders::new(cookie))
+        (state, self.headers(request, value, asked, cookie))
     }
 
     /// Exchanges the session's tokens for those of another organization of its user, and says what headers to add to the
-    /// answer, in both cases.
+    /// answer, in each case. As [`logout`](Self::logout), it refuses what other origins send.
     pub async fn switch_organization(
         &self,
         request: &Parts,
         id: OrganizationId,
-    ) -> (Result<ActiveSession, SwitchError>, ResponseHeaders)
+    ) -> (Result<ActiveSession, NotSwitched>, ResponseHeaders)
     where
         L: SessionLayer,
     {
+        let asked = Instant::now();
+        if let Err(refused) = self.admit(request) {
+            return (Err(refused.into()), ResponseHeaders::private());
+        }
         let Some(value) = self.cookie(request) else {
-            return (Err(SwitchError::SignedOut(SignedOut::NotFound)), ResponseHeaders::new(None));
+            return (Err(SwitchError::SignedOut(SignedOut::NotFound).into()), ResponseHeaders::private());
         };
         let (outcome, cookie) = self.sessions.switch_organization(value, id, &self.redirect_uri).await;
-        (outcome, ResponseHeaders::new(cookie))
+        (outcome.map_err(NotSwitched::from), self.headers(request, value, asked, cookie))
     }
 
     /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there.
     ///
-    /// A request that isn't a `POST` is answered with 405, since a link on any page can make a browser send others. A `POST` from
-    /// another site comes without the cookie, which is `SameSite=Lax`, and clears nothing.
+    /// A request that may come from another origin's page is refused and changes nothing. It is answered with 405 if it isn't a
+    /// `POST`, and with 403 unless its `Sec-Fetch-Site` is `same-origin` and its `Origin` is that of the redirect URI, each where
+    /// it is present, or its `Origin` is one that the application [named](Self::origin). `Origin: null` is no origin: a page
+    /// with the form needs a `Referrer-Policy` other than `no-referrer`. `Host` is never asked.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there. Let the user try again.
@@ -247,19 +339,41 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        if request.method != Method::POST {
-            let mut response = Response::new(());
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            ResponseHeaders::new(None).add_to(response.headers_mut());
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            return Ok(response);
+        if let Err(refused) = self.admit(request) {
+            return Ok(refused.response());
         }
         let after_logout = self.after_logout.as_ref().map_or("/", RedirectUri::as_str);
         let Some(value) = self.cookie(request) else {
-            return redirect(StatusCode::SEE_OTHER, after_logout, &[]);
+            return redirect(StatusCode::SEE_OTHER, after_logout);
         };
         let (url, cookie) = self.sessions.sign_out(value, self.after_logout.as_ref(), &self.redirect_uri).await?;
-        redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str), &[cookie])
+        let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str))?;
+        Ok(with_cookies(response, [cookie]))
+    }
+
+    /// Whether a request that changes something comes from a page of the application.
+    fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
+        if request.method != Method::POST {
+            return Err(RefusedRequest::NotPost);
+        }
+        let origins = || request.headers.get_all(ORIGIN).iter();
+        let is_named = |origin: &HeaderValue| self.named_origins.iter().any(|named| origin == named);
+        if origins().next().is_some() && origins().all(is_named) {
+            return Ok(());
+        }
+        let own_site = request.headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin");
+        let own_origin = origins().all(|origin| self.own_origin.as_ref().is_some_and(|own| origin == own));
+        if own_site && own_origin { Ok(()) } else { Err(RefusedRequest::CrossOrigin) }
+    }
+
+    fn headers(&self, request: &Parts, value: &str, asked: Instant, cookie: Option<SetCookie>) -> ResponseHeaders {
+        let logins = LoginCookies::of(Cookies::of(&request.headers));
+        let login = logins.is_any_under_way(self.redirect_uri.is_secure());
+        ResponseHeaders {
+            cookie: cookie.filter(|cookie| !(login && cookie.is_clearing())),
+            asked,
+            speaks_of: Some(CookieFingerprint::of(value)),
+        }
     }
 
     fn cookie<'a>(&self, request: &'a Parts) -> Option<&'a str>
@@ -276,23 +390,34 @@ impl<L> fmt::Debug for LoginHandlers<L> {
     }
 }
 
+/// The origin of an address as browsers write it; private schemes have none.
+fn origin(uri: &RedirectUri) -> Option<String> {
+    let origin = Url::parse(uri.as_str()).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
 fn return_path(request: &Parts) -> Option<ReturnPath> {
     let query = request.uri.query().unwrap_or_default();
     let (_, path) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == RETURN_TO)?;
-    ReturnPath::new(path).ok()
+    let path = utf8_percent_encode(&path, UNFIT).to_string();
+    if path.len() <= LONGEST_RETURN_PATH { ReturnPath::new(path).ok() } else { None }
 }
 
-fn redirect(status: StatusCode, location: &str, cookies: &[SetCookie]) -> Result<Response<()>, Error> {
+fn redirect(status: StatusCode, location: &str) -> Result<Response<()>, Error> {
     let mut response = Response::new(());
     *response.status_mut() = status;
-    ResponseHeaders::new(None).add_to(response.headers_mut());
+    ResponseHeaders::private().add_to(response.headers_mut());
     let mut location =
         HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
     // It may hold a login's state.
     location.set_sensitive(true);
     response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+fn with_cookies(mut response: Response<()>, cookies: impl IntoIterator<Item = SetCookie>) -> Response<()> {
     for cookie in cookies {
         response.headers_mut().append(SET_COOKIE, cookie.into());
     }
-    Ok(response)
+    response
 }

@@ -188,10 +188,16 @@ parsed! {
 
     /// Where the application goes on after the login: a path of its own origin, so that no login becomes an open redirector
     /// (RFC 9700 §4.11).
+    ///
+    /// No segment is `.` or `..`, encoded or not, and the first isn't empty: whoever resolves these could make another host of
+    /// what follows. It is ASCII without spaces, since it goes into a `Location` header; encode the rest (RFC 3986 §2.1).
     ReturnPath = "return_path", |text| {
-        let local = text.starts_with('/') && !text.starts_with("//");
-        let plain = !text.chars().any(|character| character == '\\' || character.is_control());
-        check(local && plain, "must be a path that starts with one `/`, without backslashes and control characters")
+        let (path, _) = text.split_once(['?', '#']).unwrap_or((text, ""));
+        let decoded = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/");
+        let dots = decoded.split('/').any(|segment| matches!(segment, "." | ".."));
+        let local = path.starts_with('/') && !path.starts_with("//") && !dots;
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        check(local && plain, "must be a path that starts with one `/`, of visible ASCII, without backslashes, `.` and `..`")
     };
 }
 

@@ -171,13 +171,13 @@ pub use authorize::{
     Target,
 };
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
-pub use cookies::SetCookie;
+pub use cookies::{CookieFingerprint, SetCookie};
 pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
 pub use error::{
     ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, SealError, TokenError,
 };
-pub use handlers::{FinishedLogin, LoginHandlers, ResponseHeaders};
+pub use handlers::{FinishedLogin, LoginHandlers, NotSwitched, RefusedRequest, ResponseHeaders};
 pub use id::{
     AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
     GroupId, InvitationId, MagicAuthId, OrganizationId, OrganizationMembershipId, PasswordResetId, PhoneNumber,

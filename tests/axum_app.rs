@@ -1,16 +1,33 @@
-//! The example with axum, by real requests: each redirect is followed by hand, and cookies are kept in a jar.
+//! The example with axum, by real requests: each redirect is followed by hand, and cookies are kept in a jar. And the same
+//! handlers as behind https, with requests that are written byte by byte.
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::routing::{any, get};
 use jiff::SignedDuration;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
-use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::{
+    Client, ConfidentialClient, CookiePassword, CookieSessions, LoginHandlers, MemorySessionStore, NotSwitched,
+    Parking, RedirectUri, SessionCookie, SessionLayer, SessionManager,
+};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
@@ -334,4 +351,513 @@ async fn sessions_in_a_store() -> Outcome {
 #[tokio::test]
 async fn sessions_in_a_cookie() -> Outcome {
     everything("cookie", "wos-session").await
+}
+
+/// The handlers as behind a proxy that ends TLS: requests are bytes on a socket, and cookies those of https.
+struct Site {
+    authkit: AuthKit,
+    clock: ManualClock,
+    address: SocketAddr,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+const HTTPS: &str = "https://app.example.com";
+const NOBODY: &str = "nobody";
+/// Longer than any answer that clears a cookie.
+const LATE: Duration = Duration::from_millis(400);
+
+type Shared<L> = Arc<LoginHandlers<L>>;
+
+fn empty(answer: Result<http::Response<()>, workos_auth::Error>) -> Response {
+    match answer {
+        Ok(response) => response.map(|()| Body::empty()),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+async fn page<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Response {
+    let (state, headers) = handlers.authenticate(&request).await;
+    let name = state.active().map_or_else(|_| NOBODY.to_owned(), |session| session.user().email.clone());
+    let mut response = name.into_response();
+    headers.add_to(response.headers_mut());
+    response
+}
+
+async fn switch<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Response {
+    let (outcome, headers) = handlers.switch_organization(&request, "org_two".parse().unwrap()).await;
+    let mut response = match outcome {
+        Ok(session) => session.organization_id().unwrap().to_string().into_response(),
+        Err(NotSwitched::Refused(refused)) => empty(Ok(refused.response())),
+        Err(NotSwitched::Failed(error)) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    headers.add_to(response.headers_mut());
+    response
+}
+
+async fn session<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> String {
+    let (state, headers) = handlers.authenticate(&request).await;
+    drop(headers);
+    state.active().unwrap().token().session_id().to_string()
+}
+
+async fn similar() -> AppendHeaders<[(&'static str, &'static str); 2]> {
+    AppendHeaders([
+        ("set-cookie", "__Host-wos-session2=1; Path=/"),
+        ("set-cookie", "__host-wos-session=__Host-wos-session=1; Path=/"),
+    ])
+}
+
+/// What everybody writes first: each request's session is asked for, whatever its handler does.
+async fn around<L: SessionLayer>(handlers: State<Shared<L>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let (_, headers) = handlers.authenticate(&parts).await;
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    headers.add_to(response.headers_mut());
+    response
+}
+
+impl Site {
+    async fn start<L: SessionLayer>(sessions: impl FnOnce(ConfidentialClient) -> Outcome<L>) -> Outcome<Self> {
+        let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
+        let callback = format!("{HTTPS}/callback");
+        let clock = ManualClock::new(jiff::Timestamp::now());
+        let authkit = AuthKit::builder()
+            .clock(clock.clone())
+            .user(ada)
+            .user(TestUser::new("mallory@example.com"))
+            .redirect_uri(&callback)
+            .start()
+            .await?;
+        let client = Client::builder()
+            .client_id(authkit.client_id())
+            .api_key(authkit.api_key())
+            .base_url(authkit.base_url())
+            .clock(clock.clone())
+            .build()?;
+        let parking = Parking::new(CookiePassword::generate()?);
+        let sessions = sessions(client.clone())?;
+        let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(callback)?);
+        let handlers = Arc::new(handlers.origin("https://named.example.com")?);
+        let login = |handlers: State<Shared<L>>, request: Parts| async move { empty(handlers.begin_login(&request)) };
+        let callback = |handlers: State<Shared<L>>, request: Parts| async move {
+            empty(handlers.finish_login(&request).await.map(|login| login.response))
+        };
+        let logout = |handlers: State<Shared<L>>, request: Parts| async move { empty(handlers.logout(&request).await) };
+        let routes = Router::new()
+            .route("/login", get(login))
+            .route("/callback", get(callback))
+            .route("/account", get(page::<L>))
+            .route("/switch", any(switch::<L>))
+            .route("/logout", any(logout))
+            .route("/session", get(session::<L>))
+            .route("/slow", get(async || tokio::time::sleep(LATE).await))
+            .route(
+                "/own",
+                get(async || [("cache-control", "private, no-store, no-transform"), ("vary", "Accept, cookie")]),
+            )
+            .route("/shared", get(async || [("cache-control", "public, max-age=60"), ("vary", "Accept")]))
+            .route("/similar", get(similar));
+        let wrapped = routes.clone().layer(from_fn_with_state(Arc::clone(&handlers), around::<L>));
+        let app = Router::new().merge(routes).nest("/wrapped", wrapped).with_state(handlers);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(axum::serve(listener, app).into_future());
+        Ok(Self { authkit, clock, address, task })
+    }
+
+    async fn in_a_store() -> Outcome<Self> {
+        Self::start(|client| Ok(SessionManager::new(client, MemorySessionStore::new()))).await
+    }
+
+    async fn in_cookies() -> Outcome<Self> {
+        Self::start(|client| Ok(CookieSessions::new(client, SessionCookie::new(CookiePassword::generate()?)?))).await
+    }
+
+    /// Sends these very bytes.
+    async fn send(&self, method: &str, target: &str, headers: &[(&str, &[u8])]) -> Outcome<Page> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let mut bytes =
+            format!("{method} {target} HTTP/1.1\r\nHost: app.example.com\r\nConnection: close\r\n").into_bytes();
+        for (name, value) in headers {
+            bytes.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        stream.write_all(&[&bytes[..], b"\r\n"].concat()).await?;
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).await?;
+        let reply = String::from_utf8(reply)?;
+        let (head, text) = reply.split_once("\r\n\r\n").ok_or("no head")?;
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status")?.parse()?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            headers.append(name.parse::<reqwest::header::HeaderName>()?, value.parse()?);
+        }
+        Ok(Page { status, headers, text: text.to_owned() })
+    }
+
+    async fn get(&self, jar: &mut Jar, target: &str) -> Outcome<Page> {
+        let page = self.send("GET", target, &[("Cookie", &jar.line())]).await?;
+        jar.take(&page);
+        Ok(page)
+    }
+
+    async fn post(&self, jar: &mut Jar, target: &str) -> Outcome<Page> {
+        let page = self.send("POST", target, &[("Cookie", &jar.line()), ("Content-Length", b"0")]).await?;
+        jar.take(&page);
+        Ok(page)
+    }
+
+    /// Begins a login, and signs in at AuthKit; gives the callback's target.
+    async fn callback(&self, jar: &mut Jar, login: &str, email: &str) -> Outcome<String> {
+        let begun = self.get(jar, login).await?;
+        let callback = Browser::new()?.sign_in(begun.location(), email).await?;
+        Ok(callback.strip_prefix(HTTPS).ok_or("elsewhere")?.to_owned())
+    }
+
+    async fn log_in(&self, email: &str) -> Outcome<Jar> {
+        let mut jar = Jar::default();
+        let callback = self.callback(&mut jar, "/login", email).await?;
+        assert_eq!(self.get(&mut jar, &callback).await?.status, 303);
+        Ok(jar)
+    }
+
+    /// A login whose token has expired by now.
+    async fn log_in_long_ago(&self, email: &str) -> Outcome<Jar> {
+        let jar = self.log_in(email).await?;
+        self.clock.advance(Duration::from_secs(301));
+        Ok(jar)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Jar {
+    fn line(&self) -> Vec<u8> {
+        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ").into_bytes()
+    }
+
+    /// The only cookie.
+    fn only(&self) -> (&str, &str) {
+        assert_eq!(self.0.len(), 1);
+        self.0.first_key_value().map(|(name, value)| (name.as_str(), value.as_str())).unwrap()
+    }
+}
+
+/// What Unicode takes for white space, and browsers for a letter of the name; two of them in Latin-1 too.
+const SPACES: &[&[u8]] = &[
+    "\u{2003}".as_bytes(),
+    "\u{a0}".as_bytes(),
+    "\u{85}".as_bytes(),
+    "\u{3000}".as_bytes(),
+    "\u{1680}".as_bytes(),
+    "\u{2028}".as_bytes(),
+    b"\xa0",
+    b"\x85",
+];
+
+/// A cookie that another host of the domain can set, with a name that looks like this one.
+fn look_alikes(name: &str, value: &str) -> Vec<Vec<u8>> {
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    let pairs = |space: &&[u8]| [[space, name, b"=", value].concat(), [name, space, b"=", value].concat()];
+    SPACES.iter().flat_map(pairs).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_looks_alike_is_another_name() -> Outcome {
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        let (ada, mallory) = (site.log_in("ada@example.com").await?, site.log_in("mallory@example.com").await?);
+        let (name, planted) = mallory.only();
+        assert!(name.starts_with("__Host-"), "{name}");
+        for planted in [planted, "garbage"] {
+            for planted in look_alikes(name, planted) {
+                let alone = site.send("GET", "/account", &[("Cookie", &planted)]).await?;
+                assert_eq!(alone.text, NOBODY, "{planted:?}");
+                assert!(alone.set_cookies().is_empty(), "{planted:?}");
+                for line in [[&planted[..], b"; ", &ada.line()].concat(), [&ada.line(), &b"; "[..], &planted].concat()]
+                {
+                    let beside = site.send("GET", "/account", &[("Cookie", &line)]).await?;
+                    assert_eq!(beside.text, "ada@example.com", "{planted:?}");
+                    assert!(beside.set_cookies().is_empty(), "{planted:?}");
+                }
+            }
+        }
+
+        // A login that another browser began.
+        let mut other = Jar::default();
+        let callback = site.callback(&mut other, "/login?return_to=/wallet", "mallory@example.com").await?;
+        let (name, planted) = other.only();
+        for planted in look_alikes(name, planted) {
+            let line = [&planted[..], b"; ", &ada.line()].concat();
+            let page = site.send("GET", &callback, &[("Cookie", &line)]).await?;
+            assert_eq!(page.status, 400, "{planted:?}");
+            assert!(page.set_cookies().is_empty(), "{planted:?}");
+        }
+        assert_eq!(site.get(&mut other, &callback).await?.status, 303, "its own browser still can");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_values_of_one_name_are_no_cookie() -> Outcome {
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        let (ada, mallory) = (site.log_in("ada@example.com").await?, site.log_in("mallory@example.com").await?);
+        let (ada, mallory) = (ada.line(), mallory.line());
+        for (lines, name) in [
+            (vec![[&ada[..], b"; ", &mallory].concat()], NOBODY),
+            (vec![ada.clone(), mallory.clone()], NOBODY),
+            (vec![[&ada[..], b"; ", &ada].concat()], "ada@example.com"),
+            // Whatever others have set does no harm, and spaces and tabs are no part of anything.
+            (vec![[&b"name=Jos\xe9; \xff=\xfe; ;=; "[..], &ada, b"\t ; x=\"\xf0; y"].concat()], "ada@example.com"),
+            (vec![b"\xff=1".to_vec(), [&b" \t"[..], &ada].concat(), b"theme=dark".to_vec()], "ada@example.com"),
+        ] {
+            let headers: Vec<_> = lines.iter().map(|line| ("Cookie", &line[..])).collect();
+            let page = site.send("GET", "/account", &headers).await?;
+            assert_eq!(page.text, name, "{lines:?}");
+            assert!(page.set_cookies().is_empty(), "{lines:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn cookies_of_https_are_bound_to_their_host() -> Outcome {
+    for (site, name) in
+        [(Site::in_a_store().await?, "__Host-workos-session"), (Site::in_cookies().await?, "__Host-wos-session")]
+    {
+        let mut jar = Jar::default();
+        let callback = site.callback(&mut jar, "/login", "ada@example.com").await?;
+        assert!(jar.only().0.starts_with("__Host-workos-login-"));
+        let finished = site.get(&mut jar, &callback).await?;
+        assert_eq!(jar.only().0, name);
+        assert!(finished.set_cookies().iter().all(|cookie| cookie.contains("; Secure") && !cookie.contains("Domain")));
+        // Over https, another host can plant a cookie without the prefix.
+        let planted = [name.trim_start_matches("__Host-"), "=", jar.only().1].concat();
+        let page = site.send("GET", "/account", &[("Cookie", planted.as_bytes())]).await?;
+        assert_eq!(page.text, NOBODY);
+        assert!(page.set_cookies().is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_applications_own_pages_sign_out_and_switch() -> Outcome {
+    const REFUSED: &[&[(&str, &str)]] = &[
+        &[("Sec-Fetch-Site", "same-site")],
+        &[("Sec-Fetch-Site", "cross-site")],
+        &[("Sec-Fetch-Site", "none")],
+        &[("Sec-Fetch-Site", "")],
+        &[("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+        &[("Origin", "https://evil.example.com")],
+        &[("Origin", "http://app.example.com")],
+        &[("Origin", "https://app.example.com:8443")],
+        &[("Origin", "https://app.example.com.evil.example")],
+        &[("Origin", "null")],
+        &[("Origin", "")],
+        &[("Origin", HTTPS), ("Origin", "https://evil.example.com")],
+        &[("Origin", HTTPS), ("Sec-Fetch-Site", "same-site")],
+        &[("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
+        // What the request says of its own host proves nothing.
+        &[("Origin", "https://evil.example.com"), ("X-Forwarded-Host", "evil.example.com")],
+    ];
+    const TAKEN: &[&[(&str, &str)]] = &[
+        &[],
+        &[("Sec-Fetch-Site", "same-origin")],
+        &[("Origin", HTTPS)],
+        &[("Origin", HTTPS), ("Sec-Fetch-Site", "same-origin")],
+        &[("Origin", "https://named.example.com"), ("Sec-Fetch-Site", "same-site")],
+    ];
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        let jar = site.log_in("ada@example.com").await?;
+        let line = jar.line();
+        let with = |headers: &'static [(&'static str, &'static str)]| {
+            let given = headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+            [("Cookie", &line[..]), ("Content-Length", b"0")].into_iter().chain(given).collect::<Vec<_>>()
+        };
+        let before = site.authkit.requests_to(AUTHENTICATE);
+        for target in ["/logout", "/switch"] {
+            for method in ["GET", "HEAD", "PUT", "DELETE"] {
+                let page = site.send(method, target, &with(&[])).await?;
+                assert_eq!(page.status, 405, "{method} {target}");
+                assert_eq!(page.headers["allow"], "POST");
+                assert!(page.set_cookies().is_empty() && page.is_private());
+            }
+            for headers in REFUSED {
+                let page = site.send("POST", target, &with(headers)).await?;
+                assert_eq!(page.status, 403, "{target} {headers:?}");
+                assert!(page.set_cookies().is_empty() && page.is_private());
+            }
+        }
+        assert_eq!(site.authkit.requests_to(AUTHENTICATE), before, "nothing was sent");
+        assert_eq!(site.get(&mut jar.clone(), "/account").await?.text, "ada@example.com", "nothing was changed");
+
+        for headers in TAKEN {
+            let mut jar = site.log_in("ada@example.com").await?;
+            let line = jar.line();
+            let mut all = vec![("Cookie", &line[..]), ("Content-Length", b"0")];
+            all.extend(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+            let switched = site.send("POST", "/switch", &all).await?;
+            assert_eq!((switched.status, &*switched.text), (200, "org_two"), "{headers:?}");
+            jar.take(&switched);
+            let line = jar.line();
+            all[0].1 = &line;
+            let goodbye = site.send("POST", "/logout", &all).await?;
+            assert_eq!(goodbye.status, 303, "{headers:?}");
+            jar.take(&goodbye);
+            assert!(jar.0.is_empty());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_inside_a_middleware_has_the_last_word() -> Outcome {
+    let site = Site::in_cookies().await?;
+    let one_cookie = |page: &Page| {
+        let cookies = page.set_cookies();
+        assert_eq!(cookies.iter().filter(|cookie| cookie.starts_with("__Host-wos-session=")).count(), 1, "{cookies:?}");
+        assert!(page.is_private());
+        assert_eq!(page.headers.get_all("vary").iter().count(), 1);
+    };
+    // The token has expired, so that the middleware has a new cookie for it.
+    let mut jar = site.log_in_long_ago("ada@example.com").await?;
+    let goodbye = site.post(&mut jar, "/wrapped/logout").await?;
+    one_cookie(&goodbye);
+    assert!(jar.0.is_empty(), "a logout stays one");
+
+    let mut jar = site.log_in_long_ago("ada@example.com").await?;
+    let switched = site.post(&mut jar, "/wrapped/switch").await?;
+    assert_eq!((switched.status, &*switched.text), (200, "org_two"));
+    one_cookie(&switched);
+    let again = site.send("POST", "/switch", &[("Cookie", &jar.line()), ("Content-Length", b"0")]).await?;
+    assert_eq!(again.text, "org_two", "its cookie is that of the new organization");
+
+    // The old session is over, so that the middleware would clear its cookie.
+    let mut jar = site.log_in_long_ago("ada@example.com").await?;
+    let (name, _) = jar.only();
+    let dead = (name.to_owned(), "garbage".to_owned());
+    let mut browser = Jar::default();
+    let callback = site.callback(&mut browser, "/login", "ada@example.com").await?;
+    browser.0.extend([dead]);
+    let finished = site.get(&mut browser, &format!("/wrapped{callback}")).await?;
+    one_cookie(&finished);
+    assert_eq!(site.get(&mut browser, "/account").await?.text, "ada@example.com", "a new session stays");
+
+    // Where the handler sets nothing, the middleware does.
+    let renewed = site.get(&mut jar, "/wrapped/account").await?;
+    assert_eq!(renewed.text, "ada@example.com");
+    one_cookie(&renewed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_may_be_late_clears_no_cookie() -> Outcome {
+    // WorkOS takes its time to say that the session is over. Meanwhile its user may have signed in again.
+    for (site, in_cookies) in [(Site::in_a_store().await?, false), (Site::in_cookies().await?, true)] {
+        let mut jar = site.log_in("ada@example.com").await?;
+        let id = site.get(&mut jar, "/session").await?.text;
+        site.authkit.end_session(&id);
+        site.clock.advance(Duration::from_secs(301));
+        site.authkit.inject(AUTHENTICATE, Fault::Slow(LATE), 1);
+        let late = site.get(&mut jar, "/account").await?;
+        assert_eq!(late.text, NOBODY);
+        assert!(late.set_cookies().is_empty());
+        let next = site.get(&mut jar, "/account").await?;
+        assert_eq!(next.text, NOBODY);
+        // In the store it was removed a moment ago, and a new login may have set the cookie in between.
+        assert_eq!(jar.0.is_empty(), in_cookies);
+    }
+
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        // A login is under way in this browser: any answer may come after it.
+        let name = site.log_in("ada@example.com").await?.only().0.to_owned();
+        let mut jar = Jar::default();
+        let callback = site.callback(&mut jar, "/login", "ada@example.com").await?;
+        jar.0.insert(name.clone(), "unknown".to_owned());
+        for (method, target) in [("GET", "/account"), ("POST", "/switch")] {
+            let page = site.send(method, target, &[("Cookie", &jar.line()), ("Content-Length", b"0")]).await?;
+            assert!(page.set_cookies().is_empty(), "{target}");
+        }
+        site.get(&mut jar, &callback).await?;
+        assert_eq!(site.get(&mut jar, "/account").await?.text, "ada@example.com");
+
+        // What is known at once, and answered at once, is cleared.
+        let mut jar = Jar(BTreeMap::from([(name, "unknown".to_owned())]));
+        let slow = site.get(&mut jar, "/wrapped/slow").await?;
+        assert!(slow.set_cookies().is_empty(), "its handler took long");
+        site.get(&mut jar, "/account").await?;
+        assert!(jar.0.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outcome_says_which_cookie_it_speaks_of() -> Outcome {
+    let client =
+        Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9").build()?;
+    let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+    let parking = Parking::new(CookiePassword::generate()?);
+    let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(format!("{HTTPS}/callback"))?);
+    let ask =
+        |cookie: &str| http::Request::get("/").header("cookie", cookie).body(()).map(|asked| asked.into_parts().0);
+
+    let (_, headers) = handlers.authenticate(&ask("__Host-workos-session=one")?).await;
+    let spoken_of = headers.speaks_of().ok_or("nothing")?;
+    assert!(spoken_of.matches("one") && !spoken_of.matches("two") && !spoken_of.matches(""));
+    assert!(!format!("{headers:?}").contains("one"), "{headers:?}");
+    let (_, headers) = handlers.authenticate(&ask("theme=dark")?).await;
+    assert!(headers.speaks_of().is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn added_headers_weaken_nothing() -> Outcome {
+    let site = Site::in_cookies().await?;
+    let page = site.send("GET", "/wrapped/own", &[]).await?;
+    assert_eq!(page.headers["cache-control"], "private, no-store, no-transform");
+    assert_eq!(page.headers.get_all("vary").iter().collect::<Vec<_>>(), ["Accept, cookie"]);
+    let page = site.send("GET", "/wrapped/shared", &[]).await?;
+    assert_eq!(page.headers.get_all("cache-control").iter().collect::<Vec<_>>(), ["no-store"]);
+    assert_eq!(page.headers.get_all("vary").iter().collect::<Vec<_>>(), ["Accept", "Cookie"]);
+
+    // A cookie of another name is in nobody's way, whatever its name looks like.
+    let page = site.send("GET", "/wrapped/similar", &[("Cookie", b"__Host-wos-session=garbage")]).await?;
+    assert_eq!(page.set_cookies().len(), 3, "{:?}", page.set_cookies());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_return_path_fits_into_a_location_and_a_cookie() -> Outcome {
+    let site = Site::in_a_store().await?;
+    let longest = format!("/{}", "a".repeat(1_023));
+    for (given, leads_to) in [
+        ("/caf%C3%A9?q=a+b", "/caf%C3%A9?q=a%20b"),
+        ("/%F0%9F%92%A9%23%C3%A9", "/%F0%9F%92%A9#%C3%A9"),
+        (&longest, &longest),
+        (&format!("{longest}a"), "/"),
+        // As many characters, but more bytes.
+        (&format!("/{}", "%C3%A9".repeat(300)), "/"),
+        ("/.//evil.example", "/"),
+        ("/..//evil.example", "/"),
+        ("/%252e//evil.example", "/"),
+        ("/.%252E/%252fevil.example", "/"),
+        ("/a/..//evil.example", "/"),
+        ("/%252e%252e%252fevil.example", "/"),
+        ("//evil.example", "/"),
+        ("/..?//evil.example", "/"),
+        ("/...//evil.example", "/...//evil.example"),
+        ("/inbox?next=/../x", "/inbox?next=/../x"),
+    ] {
+        let mut jar = Jar::default();
+        let callback = site.callback(&mut jar, &format!("/login?return_to={given}"), "ada@example.com").await?;
+        assert!(jar.line().len() < 4_096);
+        let finished = site.get(&mut jar, &callback).await?;
+        assert_eq!(finished.location(), leads_to, "{given}");
+        assert!(finished.headers[LOCATION].as_bytes().is_ascii());
+    }
+    Ok(())
 }

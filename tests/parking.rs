@@ -318,9 +318,118 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
     Ok(())
 }
 
+/// A login with a return path of this many bytes.
+fn begin_long<K: workos_auth::HasClientId>(client: &Client<K>, bytes: usize) -> PkceSession<K> {
+    let path = ReturnPath::new(format!("/{}", "p".repeat(bytes - 1))).unwrap();
+    client.authorize(redirect()).authkit().return_path(path).begin().unwrap()
+}
+
+#[test]
+fn login_cookies_stay_small_and_the_oldest_go_first() -> Outcome {
+    let client = client(&clock());
+    // What the browser holds, oldest first, as it sends it.
+    let mut held: Vec<(String, String)> = Vec::new();
+    for round in 0..20 {
+        let line = held.iter().map(|(_, pair)| pair.as_str()).collect::<Vec<_>>().join("; ");
+        let set = LoginCookies::from_header(&line).begin(&parking(), begin_long(&client, 1_024))?;
+        let cleared: Vec<_> = set[1..].iter().map(|cookie| cookie.name().to_owned()).collect();
+        assert!(held.iter().map(|(name, _)| name).take(cleared.len()).eq(&cleared), "round {round}: {cleared:?}");
+        held.drain(..cleared.len());
+        held.push((set[0].name().to_owned(), pair(&set[0])));
+        let bytes: usize = held.iter().map(|(_, pair)| pair.len() + 2).sum();
+        assert!(bytes <= 6_000, "round {round}: {bytes}");
+        assert!(round == 0 || held.len() > 1, "several logins go on side by side");
+    }
+
+    // Small ones are five at most, whatever of them was planted without the prefix, or with another name.
+    let many = |count: usize, pair: &dyn Fn(usize) -> String| (0..count).map(pair).collect::<Vec<_>>();
+    let mut line = many(50, &|index| format!("workos-login-{index:016x}={}", "x".repeat(500)));
+    line.extend(many(50, &|index| format!("__Host-workos-logout-{index}=x; \u{2003}__Host-workos-login-{index}=x")));
+    line.extend(many(4, &|index| format!("__Host-workos-login-{index:016x}=x")));
+    let set = LoginCookies::from_header(&line.join("; ")).begin(&parking(), begin(&client))?;
+    assert_eq!(set.len(), 1, "nothing is evicted: {set:?}");
+    line.push("__Host-workos-login-4=x; caf\u{e9}=1".to_owned());
+    let set = LoginCookies::from_header(&line.join("; ")).begin(&parking(), begin(&client))?;
+    assert_eq!(set[1..].iter().map(SetCookie::name).collect::<Vec<_>>(), ["__Host-workos-login-0000000000000000"]);
+
+    // Over plain http, which is loopback, it is the other way round.
+    let local = client.authorize(RedirectUri::new("http://localhost:3000/callback")?).authkit().begin()?;
+    let line = many(9, &|index| format!("__Host-workos-login-{index}=x"));
+    let set = LoginCookies::from_header(&line.join("; ")).begin(&parking(), local)?;
+    assert_eq!(set.len(), 1);
+    assert!(set[0].name().starts_with("workos-login-"));
+    Ok(())
+}
+
+#[test]
+fn a_login_that_no_cookie_can_hold_is_given_back() -> Outcome {
+    let client = client(&clock());
+    let mut sizes = (0, 0);
+    for bytes in (1_800..2_600).step_by(7) {
+        let session = begin_long(&client, bytes);
+        let url = session.url().clone();
+        match LoginCookies::from_header("").begin(&parking(), session) {
+            Ok(set) => {
+                assert!(pair(&set[0]).len() - 1 <= 4_096);
+                sizes.0 += 1;
+            }
+            Err(rejected) => {
+                let reason = reason(rejected.error().clone());
+                assert!(matches!(reason, ParkedError::TooLarge { bytes } if bytes > 4_096), "{reason:?}");
+                let session = rejected.recover()?;
+                assert_eq!(session.url(), &url);
+                sizes.1 += 1;
+            }
+        }
+    }
+    assert!(sizes.0 > 0 && sizes.1 > 0, "{sizes:?}");
+    Ok(())
+}
+
+#[test]
+fn a_login_cookie_that_came_twice_is_none() -> Outcome {
+    let client = client(&clock());
+    let (session, other) = (begin(&client), begin(&client));
+    let callback = callback(&session);
+    let (set, other) = (
+        LoginCookies::from_header("").begin(&parking(), session)?,
+        LoginCookies::from_header("").begin(&parking(), other)?,
+    );
+    let planted = format!("{}={}", set[0].name(), other[0].expose_secret());
+    for line in [format!("{}; {planted}", pair(&set[0])), format!("{planted}; {}", pair(&set[0]))] {
+        let resumed = LoginCookies::from_header(&line).resume(&parking(), &client, &redirect(), &callback);
+        assert_eq!(resumed.map(drop).map_err(reason), Err(ParkedError::NotFound));
+    }
+    let twice = format!("{}; {}", pair(&set[0]), pair(&set[0]));
+    assert!(LoginCookies::from_header(&twice).resume(&parking(), &client, &redirect(), &callback).is_ok());
+    Ok(())
+}
+
+#[test]
+fn a_cookie_shows_its_value_where_it_is_meant_to_go() -> Outcome {
+    let client = client(&clock());
+    let [cookie] =
+        <[SetCookie; 1]>::try_from(LoginCookies::from_header("").begin(&parking(), begin(&client))?).unwrap();
+    let value = cookie.expose_secret().to_owned();
+    let line = format!("{}={value}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600", cookie.name());
+    assert!(!format!("{cookie:?} {cookie:#?}").contains(&value));
+    assert_eq!(cookie.to_string(), line);
+    let header = http::HeaderValue::from(&cookie);
+    assert_eq!(header, line);
+    assert!(header.is_sensitive());
+    let line = pair(&cookie);
+    let cookies = LoginCookies::from_header(&line);
+    assert!(!format!("{cookies:?} {cookies:#?}").contains(&value));
+    let other = cookie.clone().into_cookie();
+    assert_eq!((other.name_value(), other.to_string()), ((cookie.name(), &*value), cookie.to_string()));
+    Ok(())
+}
+
 #[test]
 fn return_paths_stay_on_their_origin() {
-    for accepted in ["/", "/inbox", "/inbox?x=1#y", "/a//b", "/%2f"] {
+    for accepted in
+        ["/", "/?a=/../b", "/#/../b", "/inbox", "/inbox?x=1#y", "/a//b", "/%2f", "/...", "/.well-known/x", "/..a/b.."]
+    {
         assert!(ReturnPath::new(accepted).is_ok(), "{accepted}");
     }
     for refused in [
@@ -333,6 +442,19 @@ fn return_paths_stay_on_their_origin() {
         "/a\nb",
         "/\t/evil",
         "javascript:x",
+        "/.//evil.example",
+        "/..//evil.example",
+        "/./",
+        "/.",
+        "/..",
+        "/..?x",
+        "/%2e//evil.example",
+        "/.%2E//evil.example",
+        "/%2e%2e%2fevil.example",
+        "/a/..//evil.example",
+        "/caf\u{e9}",
+        "/\u{2003}/evil.example",
+        "/a b",
     ] {
         assert!(ReturnPath::new(refused).is_err(), "{refused}");
     }

@@ -18,7 +18,7 @@ const PREFIX: &str = "workos-login-";
 const DIGITS: usize = 16;
 /// Logins begun and not finished in one browser.
 const MOST: usize = 5;
-/// What all of them may add to the header of each request, in bytes: servers read 8 kB of it, with the session's cookie.
+/// What all of them may add to the header of each request, in bytes. Servers refuse headers over 8 to 16 kB, for the whole host.
 const TOTAL: usize = 6_000;
 
 /// The login cookies of one request: each login has one of its own, so that logins in several tabs don't disturb each other.
@@ -118,6 +118,11 @@ impl<'a> LoginCookies<'a> {
         let sealed = self.0.value(&name).ok_or_else(|| Error::parked(ParkedError::NotFound))?;
         let session = parking.resume_login(client, redirect_uri, sealed)?;
         Ok((session, SetCookie::clearing(name, redirect_uri.is_secure())))
+    }
+
+    /// Whether a login of this browser is under way.
+    pub(crate) fn is_any_under_way(&self, secure: bool) -> bool {
+        self.under_way(secure).next().is_some()
     }
 
     /// Names and values of the logins that are under way, oldest first.
