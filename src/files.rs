@@ -1,27 +1,270 @@
-//! Files and directories that are their owner's alone.
+//! Files that are their owner's alone, in directories that nobody else can change.
+//!
+//! A file is opened without following a link and without waiting for the other end of a pipe. Then the open file is looked at,
+//! not its name: it must be a regular one of the effective user's, closed to everybody else.
+#![allow(
+    clippy::unnecessary_debug_formatting,
+    reason = "quoted, a path fits into a shell and holds no control characters"
+)]
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
-/// Makes a directory (mode 0700 on Unix), if it isn't there.
-pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+/// Ends the name of a file that isn't whole yet, after a random part.
+const NEW: &[u8] = b".new";
+
+/// A directory that is the effective user's or the superuser's, and that nobody else may write to unless it is sticky. On other
+/// systems than Unix any directory.
+#[derive(Clone, Debug)]
+pub(crate) struct PrivateDirectory(PathBuf);
+
+impl PrivateDirectory {
+    /// Makes it (mode 0700 on Unix), if it isn't there.
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        let made = builder.create(&path).and_then(|()| fs::metadata(&path)).map_err(|error| at(&path, error))?;
+        match rules::wrong_with_directory(&made, &path) {
+            Some(wrong) => Err(refused(&path, &wrong)),
+            None => Ok(Self(path)),
+        }
+    }
+
+    /// The directory that a file is to be in, and the file's name there.
+    #[cfg(any(feature = "token-file", feature = "keyring"))]
+    pub(crate) fn of(path: &Path) -> io::Result<(Self, std::ffi::OsString)> {
+        let name = path.file_name().ok_or_else(|| refused(path, "names no file"))?;
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        Ok((Self::open(directory.unwrap_or(Path::new(".")).to_owned())?, name.to_owned()))
+    }
+
+    /// Opens a file, and makes it with mode 0600 on Unix if the options say so.
+    pub(crate) fn file(&self, name: impl AsRef<Path>, options: &mut OpenOptions) -> io::Result<File> {
+        let path = self.0.join(name);
+        rules::restrict(options);
+        let wrong = |metadata: Metadata| rules::wrong_with_file(&metadata, &path).map(|wrong| refused(&path, &wrong));
+        match options.open(&path).and_then(|file| Ok((file.metadata()?, file))) {
+            Ok((metadata, file)) => wrong(metadata).map_or(Ok(file), Err),
+            // What stands there says more than the operating system does.
+            Err(error) => Err(fs::symlink_metadata(&path).ok().and_then(wrong).unwrap_or_else(|| at(&path, error))),
+        }
+    }
+
+    /// An error that says which file it speaks of.
+    pub(crate) fn at(&self, name: impl AsRef<Path>, error: io::Error) -> io::Error {
+        at(&self.0.join(name), error)
+    }
+
+    /// A file's content, if it is there.
+    pub(crate) fn read(&self, name: impl AsRef<Path>) -> io::Result<Option<Vec<u8>>> {
+        let mut content = Vec::new();
+        match self.file(&name, OpenOptions::new().read(true)) {
+            Ok(mut file) => file.read_to_end(&mut content).map_err(|error| self.at(name, error))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(content))
+    }
+
+    /// Replaces a file as a whole: whoever dies on the way leaves the old one or the new one, and a `.new` file.
+    pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
+        let mut random = [0; 8];
+        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
+        let mut new = name.as_ref().to_owned();
+        // A name that nobody else can take first.
+        new.push(format!(".{:016x}.new", u64::from_le_bytes(random)));
+        let mut file = self.file(&new, OpenOptions::new().write(true).create_new(true))?;
+        let (new, path) = (self.0.join(new), self.0.join(name.as_ref()));
+        let replaced = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, &path));
+        if let Err(error) = replaced {
+            drop(fs::remove_file(&new));
+            return Err(at(&path, error));
+        }
+        self.sync()
+    }
+
+    /// Removes a file, and says whether it was there.
+    pub(crate) fn remove(&self, name: impl AsRef<Path>) -> io::Result<bool> {
+        let path = self.0.join(name);
+        match fs::remove_file(&path) {
+            Ok(()) => self.sync().map(|()| true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(at(&path, error)),
+        }
+    }
+
+    /// Removes the files that are stale. What is somebody else's, no file or can't be removed is passed over: it is in nobody's way.
+    pub(crate) fn sweep(&self, stale: impl Fn(&OsStr, &Metadata) -> bool) {
+        let Ok(entries) = fs::read_dir(&self.0) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            // This follows no link.
+            let stale = fs::symlink_metadata(&path)
+                .is_ok_and(|metadata| rules::is_own_file(&metadata) && stale(&entry.file_name(), &metadata));
+            if stale {
+                drop(fs::remove_file(path));
+            }
+        }
+    }
+
+    /// A renamed file is there after a power cut when its directory is.
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    fn sync(&self) -> io::Result<()> {
+        match File::open(&self.0).and_then(|directory| directory.sync_all()) {
+            // Some file systems can't, and some directories can't be read by those who write to them.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::InvalidInput | ErrorKind::Unsupported | ErrorKind::PermissionDenied
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map_err(|error| at(&self.0, error)),
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "directories can't be synced here")]
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// Opens a file for writing, with mode 0600 on Unix if it is made here.
-pub(crate) fn private_file(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path)
+/// The name of the file that this one, made by [`PrivateDirectory::replace`], was to become.
+pub(crate) fn new_of(name: &OsStr) -> Option<&[u8]> {
+    let rest = name.as_encoded_bytes().strip_suffix(NEW)?;
+    let (name, random) = rest.split_at_checked(rest.len().checked_sub(17)?)?;
+    let random = random.strip_prefix(b".")?;
+    random.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(name)
 }
 
-/// That there is nothing is no error.
-pub(crate) fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+/// The operating system doesn't say which file it speaks of.
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{path:?}: {error}"))
+}
+
+fn refused(path: &Path, wrong: &str) -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} {wrong}"))
+}
+
+/// Owners and modes.
+#[cfg(unix)]
+mod rules {
+    use std::fs::{Metadata, OpenOptions};
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::OFlags;
+    use rustix::process::geteuid;
+
+    const ROOT: u32 = 0;
+    const GROUP_AND_OTHERS: u32 = 0o077;
+    const WRITTEN_BY_OTHERS: u32 = 0o022;
+    /// Nobody removes or renames what isn't theirs.
+    const STICKY: u32 = 0o1000;
+
+    /// For the effective user alone, without following a link or waiting at a pipe. The standard library adds `O_CLOEXEC`.
+    pub(super) fn restrict(options: &mut OpenOptions) {
+        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+
+    pub(super) fn is_own_file(metadata: &Metadata) -> bool {
+        metadata.is_file() && metadata.uid() == geteuid().as_raw()
+    }
+
+    /// What is wrong with it, and how to mend it.
+    pub(super) fn wrong_with_file(metadata: &Metadata, path: &Path) -> Option<String> {
+        let (owner, user, mode) = (metadata.uid(), geteuid().as_raw(), metadata.mode() & 0o7777);
+        if metadata.is_symlink() {
+            Some("is a symbolic link: remove it, or name the file that it leads to".to_owned())
+        } else if !metadata.is_file() {
+            Some("is no regular file: remove it".to_owned())
+        } else if owner != user {
+            Some(format!(
+                "belongs to user {owner}, not to user {user}: remove it, or, if it is yours, `chown {user} {path:?}`"
+            ))
+        } else if mode & GROUP_AND_OTHERS != 0 {
+            Some(format!("is open to other users (mode {mode:04o}): `chmod 600 {path:?}`"))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn wrong_with_directory(metadata: &Metadata, path: &Path) -> Option<String> {
+        let (owner, user, mode) = (metadata.uid(), geteuid().as_raw(), metadata.mode() & 0o7777);
+        if !metadata.is_dir() {
+            Some("is no directory".to_owned())
+        } else if owner != user && owner != ROOT {
+            Some(format!(
+                "belongs to user {owner}, not to user {user}: take another directory, or, if it is yours, `chown {user} {path:?}`"
+            ))
+        } else if mode & WRITTEN_BY_OTHERS != 0 && mode & STICKY == 0 {
+            Some(format!("can be changed by other users (mode {mode:04o}): `chmod go-w {path:?}`"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The rights of the directory count.
+#[cfg(not(unix))]
+mod rules {
+    use std::fs::{Metadata, OpenOptions};
+    use std::path::Path;
+
+    pub(super) fn restrict(_: &mut OpenOptions) {}
+
+    pub(super) fn is_own_file(metadata: &Metadata) -> bool {
+        metadata.is_file()
+    }
+
+    pub(super) fn wrong_with_file(metadata: &Metadata, _: &Path) -> Option<String> {
+        (!metadata.is_file()).then(|| "is no regular file: remove it".to_owned())
+    }
+
+    pub(super) fn wrong_with_directory(metadata: &Metadata, _: &Path) -> Option<String> {
+        (!metadata.is_dir()).then(|| "is no directory".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_names_that_are_made_here_are_known() {
+        for (name, expected) in [
+            ("token.0123456789abcdef.new", Some("token")),
+            ("token.a.0123456789abcdef.new", Some("token.a")),
+            (".0123456789abcdef.new", Some("")),
+            ("token.new", None),
+            ("token.0123456789abcdef", None),
+            ("token.0123456789ABCDEF.new", None),
+            ("token-0123456789abcdef.new", None),
+            ("0123456789abcdef.new", None),
+            (".new", None),
+            ("", None),
+        ] {
+            assert_eq!(new_of(OsStr::new(name)), expected.map(str::as_bytes), "{name}");
+        }
+    }
+
+    /// The directories of `/proc` can't be synced.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_that_syncs_no_directories_is_no_failure() {
+        let directory = PathBuf::from("/proc/self/fdinfo");
+        let error = File::open(&directory).and_then(|directory| directory.sync_all()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(PrivateDirectory(directory).sync().is_ok());
+        assert!(PrivateDirectory(PathBuf::from("/proc/self/nothing")).sync().is_err());
+    }
 }

@@ -1,5 +1,9 @@
 //! Logins that cross a restart: sealed strings, stores, the login cookie. Nothing here talks to a server.
 
+#[cfg(unix)]
+#[path = "support/users.rs"]
+mod users;
+
 use std::time::Duration;
 
 use workos_auth::testing::ManualClock;
@@ -124,6 +128,51 @@ fn every_reason_not_to_resume_has_its_own_error() -> Outcome {
     let longer = parking().lifetime(Duration::from_secs(3600)).park(begin(&here))?;
     clock.advance(Duration::from_secs(3000));
     assert_eq!(resume(&longer), Ok(()));
+    Ok(())
+}
+
+#[test]
+fn what_a_retired_password_sealed_is_resumed() -> Outcome {
+    let clock = clock();
+    let here = client(&clock);
+    let password = |letter: &str| CookiePassword::new(letter.repeat(32));
+    let (old, older) = (Parking::new(password("b")?), Parking::new(password("c")?));
+    let now = Parking::new(password("a")?).retired_password(password("b")?).retired_password(password("c")?);
+    let step = |parking: &Parking| {
+        parking
+            .park(TotpChallenge::from_parts(&here, PendingAuthenticationToken::new("p"), "auth_challenge_1".parse()?))
+            .map_err(Error::from)
+    };
+    for parking in [&old, &older, &now] {
+        let sealed = parking.park(begin(&here))?;
+        assert!(now.resume_login(&here, &redirect(), &sealed).is_ok());
+        let resumed: TotpChallenge<Confidential> = now.resume_step(&here, &step(parking)?)?;
+        assert_eq!(resumed.id().as_str(), "auth_challenge_1");
+        let sso = here.authorize_sso(redirect(), "conn_1".parse::<workos_auth::ConnectionId>()?).begin()?;
+        assert!(now.resume_sso_login(&here, &redirect(), &parking.park(sso)?).is_ok());
+
+        // In the cookie of a browser, too.
+        let session = begin(&here);
+        let callback = callback(&session);
+        let set = LoginCookies::from_header("").begin(parking, session)?;
+        let header = pair(&set[0]);
+        let cookies = LoginCookies::from_header(&header);
+        assert!(cookies.resume(&now, &here, &redirect(), &callback).is_ok());
+    }
+    // It seals nothing any more, and the others don't know the new one.
+    let sealed = now.park(begin(&here))?;
+    let unknown = old.resume_login(&here, &redirect(), &sealed).map(drop).map_err(reason);
+    assert_eq!(unknown, Err(ParkedError::WrongPassword));
+    let foreign = Parking::new(password("d")?).park(begin(&here))?;
+    let unknown = now.resume_login(&here, &redirect(), &foreign).map(drop).map_err(reason);
+    assert_eq!(unknown, Err(ParkedError::WrongPassword));
+    // What one of them sealed and somebody changed is no matter of passwords.
+    let mut changed = old.park(begin(&here))?;
+    changed.pop();
+    changed.pop();
+    changed.push_str("AA");
+    assert_eq!(now.resume_login(&here, &redirect(), &changed).map(drop).map_err(reason), Err(ParkedError::Tampered));
+    assert!(!format!("{now:?}").contains("bbbb"));
     Ok(())
 }
 
@@ -265,6 +314,133 @@ async fn a_stored_login_expires_and_is_swept() -> Outcome {
     let _ = begin(&public()).store(&store).await?;
     assert_eq!(std::fs::read_dir(&path)?.count(), 1, "the stale one is gone");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_store_sweeps_by_the_clock_that_dates_its_logins() -> Outcome {
+    let directory = DirectoryStore::open(directory("dated"))?;
+    let memory = MemoryStore::new();
+    for day in ["2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"] {
+        dated(&directory, day).await?;
+        dated(&memory, day).await?;
+    }
+    Ok(())
+}
+
+/// Two logins of one client, whose clock is not the machine's: what it doesn't hold for expired stays.
+async fn dated(store: &impl PkceStore, now: &str) -> Outcome {
+    let clock = ManualClock::new(now.parse()?);
+    let client = Client::builder().client_id("client_123").base_url(BASE_URL).clock(clock.clone()).build()?;
+    let first = begin(&client);
+    let first_callback = callback(&first);
+    let (_, first) = first.store(store).await?;
+    clock.advance(Duration::from_secs(599));
+    let _ = begin(&client).store(store).await?;
+    assert!(client.resume_login(store, &first, &redirect(), &first_callback).await.is_ok(), "{now}");
+
+    let second = begin(&client);
+    let second_callback = callback(&second);
+    let (_, second) = second.store(store).await?;
+    clock.advance(Duration::from_secs(600));
+    let _ = begin(&client).store(store).await?;
+    let swept = client.resume_login(store, &second, &redirect(), &second_callback).await.map(drop).map_err(reason);
+    assert_eq!(swept, Err(ParkedError::NotFound), "{now}");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_debug_formatting, reason = "the errors quote paths so")]
+mod shared_machines {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::users::{at_once, pipe, superuser_and_nobody};
+    use super::*;
+
+    /// A login comes and goes, whatever else is in the directory.
+    fn comes_and_goes(store: DirectoryStore) -> Result<(), String> {
+        at_once(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move { check(&store).await.map_err(|error| format!("{error:?}")) })
+        })
+    }
+
+    const EXPIRED: &str = r#"{"state_hash":"00","stored":"2001-01-01T00:00:00Z","expires":"2001-01-01T00:10:00Z",
+        "sealed":"wa1.00"}"#;
+
+    #[test]
+    fn what_is_no_login_is_passed_over() -> Outcome {
+        let path = directory("passed-over");
+        let store = DirectoryStore::open(&path)?;
+        let target = path.join("target");
+        fs::write(&target, EXPIRED)?;
+        pipe(&path.join("pipe.login"))?;
+        pipe(&path.join("pipe.login.0123456789abcdef.new"))?;
+        fs::create_dir(path.join("directory.login"))?;
+        symlink(&target, path.join("link.login"))?;
+        fs::write(path.join("garbage.login"), [0xff; 9])?;
+        comes_and_goes(store)?;
+        let mut left: Vec<_> = fs::read_dir(&path)?.map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left.len(), 6, "{left:?}");
+        Ok(fs::remove_dir_all(path)?)
+    }
+
+    #[test]
+    fn a_login_that_others_can_touch_is_not_taken() -> Outcome {
+        let path = directory("touched");
+        let store = DirectoryStore::open(&path)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let session = begin(&public());
+        let callback = callback(&session);
+        let (_, handle) = runtime.block_on(session.store(&store))?;
+        let file = fs::read_dir(&path)?.next().ok_or("no login")??.path();
+        let take = || runtime.block_on(public().resume_login(&store, &handle, &redirect(), &callback));
+        fs::set_permissions(&file, Permissions::from_mode(0o644))?;
+        let error = take().unwrap_err();
+        assert_eq!(reason(error.clone()), ParkedError::Store);
+        let source = std::error::Error::source(&error).ok_or("no source")?.to_string();
+        assert!(source.contains(&format!("`chmod 600 {file:?}`")), "{source}");
+        fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+        let aside = path.join("aside");
+        fs::rename(&file, &aside)?;
+        symlink(&aside, &file)?;
+        assert_eq!(take().map(drop).map_err(reason), Err(ParkedError::Store));
+        fs::rename(&aside, &file)?;
+        drop(take()?);
+        Ok(())
+    }
+
+    #[test]
+    fn what_processes_that_died_have_left_is_swept() -> Outcome {
+        let path = directory("died");
+        let store = DirectoryStore::open(&path)?;
+        let (old, young) = (path.join("a.login.0123456789abcdef.new"), path.join("b.login.0123456789abcdef.new"));
+        for file in [&old, &young] {
+            fs::write(file, "{")?;
+        }
+        File::options().write(true).open(&old)?.set_modified(SystemTime::now() - Duration::from_secs(120))?;
+        comes_and_goes(store)?;
+        assert!(!old.exists() && young.exists(), "the young one may be somebody's at work");
+        Ok(())
+    }
+
+    #[test]
+    fn logins_of_another_user_block_nobody() -> Outcome {
+        superuser_and_nobody(
+            "shared_machines::logins_of_another_user_block_nobody",
+            |directory: &Path| {
+                for (name, mode) in [("expired.login", 0o644), ("closed.login", 0o600)] {
+                    fs::write(directory.join(name), EXPIRED)?;
+                    fs::set_permissions(directory.join(name), Permissions::from_mode(mode))?;
+                }
+                Ok(())
+            },
+            |directory| Ok(comes_and_goes(DirectoryStore::open(directory)?)?),
+        )
+    }
 }
 
 #[test]

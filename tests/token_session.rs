@@ -1,5 +1,9 @@
 //! The session of a command line: its refresh token is kept, and rotated by one process at a time.
 
+#[cfg(unix)]
+#[path = "support/users.rs"]
+mod users;
+
 use std::error::Error as StdError;
 use std::fs;
 use std::io;
@@ -123,7 +127,7 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
     assert_eq!(mode(app.directory.join("nested"))?, 0o700);
 
     // What a process that died has left for all to read is not written into.
-    let left = app.file().with_file_name("refresh-token.new");
+    let left = app.file().with_file_name("refresh-token.0123456789abcdef.new");
     fs::write(&left, "half a tok")?;
     fs::set_permissions(&left, fs::Permissions::from_mode(0o644))?;
     session.sign_in(app.login().await?).await?;
@@ -146,6 +150,198 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
     let replaced = format!(r#","replaced":{{"refresh_token":"{token}","at":"{at}"}}}}"#);
     assert!(text.starts_with(r#"{"refresh_token":""#) && text.ends_with(&replaced), "{text}");
     Ok(())
+}
+
+#[cfg(unix)]
+#[allow(clippy::unnecessary_debug_formatting, reason = "the errors quote paths so")]
+mod shared_machines {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    use std::path::Path;
+
+    use workos_auth::Error;
+
+    use super::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("workos-auth-{name}-{}", std::process::id()));
+        drop(fs::remove_dir_all(&directory));
+        directory
+    }
+
+    fn mode(path: &Path, mode: u32) -> io::Result<()> {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    }
+
+    fn run<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> T {
+        at_once(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(call))
+    }
+
+    async fn keep(store: FileTokenStore, token: &'static str) -> io::Result<()> {
+        let _lock = store.lock().await?;
+        store.write(&StoredToken::new(token)).await
+    }
+
+    async fn kept(store: FileTokenStore) -> io::Result<Option<String>> {
+        Ok(store.read().await?.map(|token| token.expose_secret().to_owned()))
+    }
+
+    async fn lock(store: FileTokenStore) -> io::Result<()> {
+        store.lock().await.map(drop)
+    }
+
+    fn mended(error: &io::Error, path: &Path, advice: &str) {
+        let text = error.to_string();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{text}");
+        assert!(text.contains(path.to_str().unwrap()) && text.contains(advice), "{text}");
+    }
+
+    #[test]
+    fn what_others_can_touch_is_not_trusted() -> Outcome {
+        let directory = directory("untrusted");
+        let file = directory.join("refresh-token");
+        let store = FileTokenStore::open(&file)?;
+        let lock_file = directory.join("refresh-token.lock");
+        run(keep(store.clone(), "mine"))?;
+
+        for path in [&file, &lock_file] {
+            let attempt = || {
+                let store = store.clone();
+                if *path == file { run(kept(store)).map(drop) } else { run(lock(store)) }
+            };
+            for open in [0o644, 0o640, 0o620, 0o601, 0o666] {
+                mode(path, open)?;
+                mended(&attempt().unwrap_err(), path, &format!("`chmod 600 {path:?}`"));
+            }
+            // As it says.
+            mode(path, 0o600)?;
+            attempt()?;
+
+            let aside = directory.join("aside");
+            fs::rename(path, &aside)?;
+            let target = directory.join("target");
+            symlink(&aside, path)?;
+            mended(&attempt().unwrap_err(), path, "is a symbolic link");
+            fs::remove_file(path)?;
+            symlink(&target, path)?;
+            mended(&attempt().unwrap_err(), path, "is a symbolic link");
+            assert!(!target.exists(), "nothing is made where the link leads to");
+            fs::remove_file(path)?;
+
+            pipe(path)?;
+            mended(&attempt().unwrap_err(), path, "is no regular file");
+            fs::remove_file(path)?;
+            fs::create_dir(path)?;
+            mended(&attempt().unwrap_err(), path, "is no regular file");
+            fs::remove_dir(path)?;
+
+            if is_superuser() {
+                fs::write(path, "theirs")?;
+                mode(path, 0o600)?;
+                chown(path, Some(NOBODY), None)?;
+                mended(&attempt().unwrap_err(), path, "belongs to user 65534");
+                fs::remove_file(path)?;
+            }
+            fs::rename(&aside, path)?;
+        }
+        assert_eq!(run(kept(store))?.as_deref(), Some("mine"));
+        Ok(fs::remove_dir_all(directory)?)
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_new_file_blocks_nobody() -> Outcome {
+        let directory = directory("in-the-way");
+        let file = directory.join("refresh-token");
+        let store = FileTokenStore::open(&file)?;
+        let target = directory.join("target");
+        fs::write(&target, "untouched")?;
+        for name in ["refresh-token.new", "refresh-token.0123456789abcdef.new"] {
+            let path = directory.join(name);
+            fs::create_dir(&path)?;
+            run(keep(store.clone(), "beside a directory"))?;
+            fs::remove_dir(&path)?;
+            pipe(&path)?;
+            run(keep(store.clone(), "beside a pipe"))?;
+            assert!(path.exists(), "a pipe is no file of ours");
+            fs::remove_file(&path)?;
+            symlink(&target, &path)?;
+            run(keep(store.clone(), "beside a link"))?;
+            fs::remove_file(&path)?;
+            assert_eq!(fs::read_to_string(&target)?, "untouched");
+            assert_eq!(run(kept(store.clone()))?.as_deref(), Some("beside a link"));
+        }
+        // A file of another token's in the same directory is somebody's at work.
+        let other = directory.join("refresh-token.staging.0123456789abcdef.new");
+        fs::write(&other, "half a tok")?;
+        run(keep(store, "beside another"))?;
+        assert!(other.exists());
+        Ok(fs::remove_dir_all(directory)?)
+    }
+
+    #[test]
+    fn the_directory_is_one_that_nobody_else_can_change() -> Outcome {
+        let directory = directory("open");
+        fs::create_dir(&directory)?;
+        let refused = |advice: &str| {
+            let open = || -> Vec<Error> {
+                let path = directory.join("file");
+                vec![
+                    FileTokenStore::open(&path).unwrap_err(),
+                    KeyringTokenStore::new("workos-auth-tests", "default", path).unwrap_err(),
+                    workos_auth::DirectoryStore::open(&directory).unwrap_err(),
+                ]
+            };
+            for error in open() {
+                let source = error.source().map(ToString::to_string).unwrap_or_default();
+                assert!(source.contains(advice) && source.contains(directory.to_str().unwrap()), "{source}");
+            }
+        };
+        for open in [0o777, 0o770, 0o707, 0o722, 0o720] {
+            mode(&directory, open)?;
+            refused(&format!("`chmod go-w {directory:?}`"));
+        }
+        for good in [0o700, 0o755, 0o1777] {
+            mode(&directory, good)?;
+            FileTokenStore::open(directory.join("file"))?;
+            workos_auth::DirectoryStore::open(&directory)?;
+        }
+        mode(&directory, 0o700)?;
+        if is_superuser() {
+            chown(&directory, Some(NOBODY), None)?;
+            refused("belongs to user 65534, not to user 0");
+        }
+        Ok(fs::remove_dir_all(directory)?)
+    }
+
+    #[test]
+    fn files_of_another_user_block_nobody() -> Outcome {
+        superuser_and_nobody(
+            "shared_machines::files_of_another_user_block_nobody",
+            |directory| {
+                for name in ["refresh-token.new", "refresh-token.0123456789abcdef.new", "planted"] {
+                    fs::write(directory.join(name), "theirs")?;
+                    mode(&directory.join(name), 0o644)?;
+                }
+                Ok(())
+            },
+            |directory| {
+                let store = FileTokenStore::open(directory.join("refresh-token"))?;
+                run(keep(store.clone(), "first"))?;
+                run(keep(store.clone(), "mine"))?;
+                assert_eq!(run(kept(store))?.as_deref(), Some("mine"));
+
+                let planted = directory.join("planted");
+                let store = FileTokenStore::open(&planted)?;
+                let error = run(kept(store)).unwrap_err();
+                mended(&error, &planted, "belongs to user 0, not to user 65534");
+                // Not even one that can't be opened.
+                let shadow = FileTokenStore::open("/etc/shadow")?;
+                mended(&run(kept(shadow.clone())).unwrap_err(), "/etc/shadow".as_ref(), "belongs to user 0");
+                assert!(run(lock(shadow)).is_err());
+                Ok(())
+            },
+        )
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// ```
 pub struct Parking {
     password: CookiePassword,
+    retired: Vec<CookiePassword>,
     lifetime: Duration,
 }
 
@@ -66,7 +67,14 @@ impl Parking {
     /// Seals with this password, for ten minutes each.
     #[must_use]
     pub fn new(password: CookiePassword) -> Self {
-        Self { password, lifetime: LIFETIME }
+        Self { password, retired: Vec::new(), lifetime: LIFETIME }
+    }
+
+    /// Opens what an older password sealed, too; it seals nothing any more.
+    #[must_use]
+    pub fn retired_password(mut self, password: CookiePassword) -> Self {
+        self.retired.push(password);
+        self
     }
 
     /// How long a parked login is good for.
@@ -100,7 +108,7 @@ impl Parking {
     where
         K: HasApiKey + HasClientId,
     {
-        open(client, Some(redirect_uri), wire::text(&self.password), sealed)
+        open(client, Some(redirect_uri), &self.passwords(), sealed)
     }
 
     /// Resumes an SSO login, for the handler of its callback.
@@ -116,7 +124,7 @@ impl Parking {
     where
         K: HasApiKey + HasClientId,
     {
-        open(client, Some(redirect_uri), wire::text(&self.password), sealed)
+        open(client, Some(redirect_uri), &self.passwords(), sealed)
     }
 
     /// Resumes a step.
@@ -128,7 +136,11 @@ impl Parking {
         K: HasApiKey + HasClientId,
         F: ParkableStep<Credentials = K>,
     {
-        open(client, None, wire::text(&self.password), sealed)
+        open(client, None, &self.passwords(), sealed)
+    }
+
+    fn passwords(&self) -> Vec<&str> {
+        std::iter::once(&self.password).chain(&self.retired).map(wire::text).collect()
     }
 }
 
@@ -220,10 +232,14 @@ fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String,
 fn open<K: HasClientId, F: Park<Credentials = K>>(
     client: &Client<K>,
     redirect_uri: Option<&RedirectUri>,
-    password: &str,
+    passwords: &[&str],
     sealed: &str,
 ) -> Result<F, Error> {
-    let text = envelope::open(Purpose::ParkedLogin, password, "", sealed).map_err(Error::parked)?;
+    let mut opened = passwords.iter().map(|password| envelope::open(Purpose::ParkedLogin, password, "", sealed));
+    let text = opened
+        .find(|opened| !matches!(opened, Err(ParkedError::WrongPassword)))
+        .unwrap_or(Err(ParkedError::WrongPassword))
+        .map_err(Error::parked)?;
     let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
     let problem = if envelope.kind != F::KIND {
         Some(ParkedError::WrongKind)

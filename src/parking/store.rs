@@ -1,10 +1,11 @@
 //! Stores for logins in the browser, for every kind of client: single use beyond the process.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
+use std::fs::Metadata;
 use std::future::Future;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -20,11 +21,16 @@ use crate::authenticate::Rejected;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
-use crate::files::{ignore_missing, private_directory, private_file};
+use crate::files::{PrivateDirectory, new_of};
 use crate::id::RedirectUri;
 use crate::pkce::{Callback, PkceSession};
 use crate::secret::State;
 use crate::wire;
+
+/// Ends the name of a login's file.
+const LOGIN: &str = ".login";
+/// A file that took longer to write won't be finished.
+const WRITTEN: Duration = Duration::from_secs(60);
 
 /// What a [`PkceStore`] keeps under a key. It can't be read without the handle, which the store never sees.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,6 +38,9 @@ use crate::wire;
 pub struct StoredLogin {
     /// SHA-256 of the login's state, in hex: what [`PkceStore::take`] compares.
     pub state_hash: String,
+    /// When it was put. An entry that had expired by then may be dropped: both times are of the clients' clock, and a store
+    /// needs none of its own.
+    pub stored: Timestamp,
     /// After this time the entry may be dropped.
     pub expires: Timestamp,
     /// The login, sealed with its handle.
@@ -114,10 +123,11 @@ impl<K> PkceSession<K> {
     async fn put(&self, store: &impl PkceStore) -> Result<LoginHandle, Error> {
         let runtime = &self.login.caller.client.core.runtime;
         let handle = LoginHandle(wire::random_state(runtime.random.as_ref())?);
-        let lifetime = store.lifetime();
+        let (stored, lifetime) = (runtime.clock.now(), store.lifetime());
         let login = StoredLogin {
             state_hash: wire::sha256_hex(wire::text(&self.login.state)),
-            expires: runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX),
+            stored,
+            expires: stored.checked_add(lifetime).unwrap_or(Timestamp::MAX),
             sealed: super::seal(self, wire::text(&handle), lifetime)?,
         };
         store.put(&handle.key(), login).await.map_err(Error::store)?;
@@ -146,7 +156,7 @@ impl<K> Client<K> {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
         let taken = store.take(&handle.key(), &wire::sha256_hex(wire::text(state))).await.map_err(Error::store)?;
         let login = taken.ok_or_else(|| Error::parked(ParkedError::NotFound))?;
-        super::open(self, Some(redirect_uri), wire::text(handle), &login.sealed)
+        super::open(self, Some(redirect_uri), &[wire::text(handle)], &login.sealed)
     }
 }
 
@@ -181,8 +191,7 @@ impl Default for MemoryStore {
 impl PkceStore for MemoryStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Timestamp::now();
-        logins.retain(|_, login| login.expires > now);
+        logins.retain(|_, other| other.expires > login.stored);
         logins.insert(key.to_owned(), login);
         Ok(())
     }
@@ -201,9 +210,14 @@ impl PkceStore for MemoryStore {
 ///
 /// A file appears whole or not at all, and of several processes that take it one gets it. The files are small, and are read
 /// and written on the calling thread.
+///
+/// On Unix, files and directory are checked. A login must be a regular file of the user that the process runs as, without access
+/// for group and others; a link is not followed, and anything else is an error that says how to mend it. The directory must
+/// belong to that user or to root, and be writable for nobody else, unless it is sticky. What other users leave there is passed
+/// over. The directories above it aren't checked, and must be as safe.
 #[derive(Clone, Debug)]
 pub struct DirectoryStore {
-    directory: PathBuf,
+    directory: PrivateDirectory,
     lifetime: Duration,
 }
 
@@ -211,10 +225,10 @@ impl DirectoryStore {
     /// Opens a directory, and makes it (mode 0700 on Unix) if it isn't there.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source.
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source, or one that says what is
+    /// wrong with the directory.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
-        let directory = directory.into();
-        private_directory(&directory).map_err(Error::store)?;
+        let directory = PrivateDirectory::open(directory.into()).map_err(Error::store)?;
         Ok(Self { directory, lifetime: LIFETIME })
     }
 
@@ -225,56 +239,37 @@ impl DirectoryStore {
         self
     }
 
-    fn file(&self, key: &str) -> PathBuf {
-        self.directory.join(format!("{key}.login"))
+    fn read(&self, name: impl AsRef<Path>) -> io::Result<Option<StoredLogin>> {
+        Ok(self.directory.read(name)?.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
-    /// Drops what nobody came back for.
-    fn sweep(&self) -> io::Result<()> {
-        let now = Timestamp::now();
-        for entry in fs::read_dir(&self.directory)? {
-            let path = entry?.path();
-            let stale = path.extension().is_some_and(|extension| extension == "login")
-                && read(&path).is_ok_and(|login| login.is_some_and(|login| login.expires <= now));
-            if stale {
-                ignore_missing(fs::remove_file(path))?;
-            }
-        }
-        Ok(())
+    /// Drops what nobody came back for, and what processes that died have left.
+    fn sweep(&self, now: Timestamp) {
+        let expired = |name: &OsStr| self.read(name).is_ok_and(|login| login.is_some_and(|login| login.expires <= now));
+        let old = |metadata: &Metadata| metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITTEN));
+        self.directory.sweep(|name, metadata| match new_of(name) {
+            Some(name) => name.ends_with(LOGIN.as_bytes()) && old(metadata),
+            None => name.as_encoded_bytes().ends_with(LOGIN.as_bytes()) && expired(name),
+        });
     }
 }
 
 impl PkceStore for DirectoryStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
-        self.sweep()?;
-        let temporary = self.directory.join(format!(".{key}.{}.new", std::process::id()));
-        let mut file = private_file(fs::OpenOptions::new().create_new(true), &temporary)?;
-        file.write_all(&serde_json::to_vec(&login)?)?;
-        file.sync_all()?;
-        fs::rename(temporary, self.file(key))
+        self.sweep(login.stored);
+        self.directory.replace(format!("{key}{LOGIN}"), &serde_json::to_vec(&login)?)
     }
 
     async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
-        let path = self.file(key);
-        match read(&path)? {
-            Some(login) if login.matches(state_hash) => {
-                // Of several processes that have read it, the one whose removal succeeds has taken it.
-                let removed = fs::remove_file(path).map(|()| Some(login));
-                removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) })
-            }
+        let name = format!("{key}{LOGIN}");
+        match self.read(&name)? {
+            // Of several processes that have read it, the one whose removal succeeds has taken it.
+            Some(login) if login.matches(state_hash) => Ok(self.directory.remove(&name)?.then_some(login)),
             _ => Ok(None),
         }
     }
 
     fn lifetime(&self) -> Duration {
         self.lifetime
-    }
-}
-
-fn read(path: &Path) -> io::Result<Option<StoredLogin>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }

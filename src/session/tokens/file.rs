@@ -1,14 +1,14 @@
 //! The refresh token of a command line, in a file.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
 
 use super::TokenStore;
 use super::lock::LockFile;
 use crate::error::Error;
-use crate::files::{ignore_missing, private_file};
+use crate::files::{PrivateDirectory, new_of};
 use crate::secret::StoredToken;
 use crate::wire;
 
@@ -17,9 +17,16 @@ use crate::wire;
 /// The file is replaced as a whole, so that a process that dies at any moment leaves the old token or the new one. Beside it
 /// are a lock file, which is never removed, and for a moment the new file. The files are small, and are read and written on the
 /// calling thread. Network file systems without advisory locks won't do.
+///
+/// On Unix, files and directory are checked. The token and the lock must be regular files of the user that the process runs as,
+/// without access for group and others; a link is not followed, and anything else is an error that says how to mend it. The
+/// directory must belong to that user or to root, and be writable for nobody else. A sticky directory such as `/tmp` will do,
+/// but there another user may take the names first, and then the store fails: take a directory of the user's own. The directories
+/// above it aren't checked, and must be as safe.
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
-    path: PathBuf,
+    directory: PrivateDirectory,
+    name: OsString,
     lock: LockFile,
 }
 
@@ -27,11 +34,13 @@ impl FileTokenStore {
     /// Keeps the token in this file, whose directory is made (mode 0700 on Unix) if it isn't there.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source, or one that says what is
+    /// wrong with the directory.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let path = path.into();
-        let lock = LockFile::in_directory_of(beside(&path, ".lock")).map_err(Error::session_store)?;
-        Ok(Self { path, lock })
+        let (directory, name) = PrivateDirectory::of(&path.into()).map_err(Error::session_store)?;
+        let mut lock = name.clone();
+        lock.push(".lock");
+        Ok(Self { lock: LockFile { directory: directory.clone(), name: lock }, directory, name })
     }
 }
 
@@ -43,46 +52,19 @@ impl TokenStore for FileTokenStore {
     }
 
     async fn read(&self) -> io::Result<Option<StoredToken>> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) if text.is_empty() => Ok(None),
-            Ok(text) => Ok(Some(StoredToken::new(text))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(content) = self.directory.read(&self.name)? else { return Ok(None) };
+        let no_text = |_| self.directory.at(&self.name, io::ErrorKind::InvalidData.into());
+        let text = String::from_utf8(content).map_err(no_text)?;
+        Ok(if text.is_empty() { None } else { Some(StoredToken::new(text)) })
     }
 
     async fn write(&self, token: &StoredToken) -> io::Result<()> {
-        let new = beside(&self.path, ".new");
-        // What a process that died has left, whoever may read it.
-        ignore_missing(fs::remove_file(&new))?;
-        let mut file = private_file(OpenOptions::new().create_new(true), &new)?;
-        file.write_all(wire::text(token).as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
-        sync_directory(&self.path)
+        // What processes that died have left: this one has the lock.
+        self.directory.sweep(|name, _| new_of(name) == Some(self.name.as_encoded_bytes()));
+        self.directory.replace(&self.name, wire::text(token).as_bytes())
     }
 
     async fn remove(&self) -> io::Result<()> {
-        ignore_missing(fs::remove_file(&self.path))?;
-        sync_directory(&self.path)
+        self.directory.remove(&self.name).map(drop)
     }
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// A renamed file is there after a power cut when its directory is.
-#[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[allow(clippy::unnecessary_wraps, reason = "directories can't be synced here")]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }

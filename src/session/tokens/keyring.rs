@@ -10,6 +10,7 @@ use keyring_core::{Entry, Error as KeyringError};
 use super::TokenStore;
 use super::lock::LockFile;
 use crate::error::Error;
+use crate::files::PrivateDirectory;
 use crate::parking::keyring::{entry, failed};
 use crate::secret::StoredToken;
 use crate::wire;
@@ -19,6 +20,12 @@ use crate::wire;
 ///
 /// A keyring has no locks between processes, so that part is a file. A keyring may be locked, ask its user, or be missing,
 /// and is then an error. Calls block the thread.
+///
+/// On Unix, the lock file and its directory are checked. The file must be a regular one of the user that the process runs as,
+/// without access for group and others; a link is not followed, and anything else is an error that says how to mend it. The
+/// directory must belong to that user or to root, and be writable for nobody else. A sticky directory such as `/tmp` will do,
+/// but there another user may take the name first, and then the store fails: take a directory of the user's own. The directories
+/// above it aren't checked, and must be as safe.
 #[derive(Clone)]
 pub struct KeyringTokenStore {
     service: String,
@@ -28,17 +35,18 @@ pub struct KeyringTokenStore {
 
 impl KeyringTokenStore {
     /// Keeps the token under a service name, such as the application's own, and an account name, such as the environment's.
-    /// The lock file's directory must be the user's own; it is made (mode 0700 on Unix) if it isn't there.
+    /// The lock file's directory is made (mode 0700 on Unix) if it isn't there.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source, or one that says what is
+    /// wrong with the directory.
     pub fn new(
         service: impl Into<String>,
         account: impl Into<String>,
         lock_file: impl Into<PathBuf>,
     ) -> Result<Self, Error> {
-        let lock = LockFile::in_directory_of(lock_file.into()).map_err(Error::session_store)?;
-        Ok(Self { service: service.into(), account: account.into(), lock })
+        let (directory, name) = PrivateDirectory::of(&lock_file.into()).map_err(Error::session_store)?;
+        Ok(Self { service: service.into(), account: account.into(), lock: LockFile { directory, name } })
     }
 
     fn entry(&self) -> io::Result<Entry> {
