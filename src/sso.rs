@@ -15,14 +15,14 @@ use crate::api::ApiRequest;
 use crate::authenticate::{Rejected, outcome};
 use crate::authorize::{Parameters, Provider};
 use crate::client::{Caller, Client};
-use crate::credentials::{HasApiKey, HasClientId};
+use crate::credentials::{HasApiKey, HasClientId, Identity};
 use crate::error::Error;
 use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
 use crate::model::{OAuthTokens, Profile};
 use crate::pkce::{Callback, PkceSession};
 use crate::secret::{AuthorizationCode, CodeVerifier, SsoAccessToken};
-use crate::transport::{Body, Call, Core, Failure, Fate, Repeat};
-use crate::wire;
+use crate::transport::{Body, Call, Core, Failure, Repeat};
+use crate::wire::{self, SsoTokenBody};
 
 /// # SSO without `AuthKit`
 impl<K> Client<K> {
@@ -224,31 +224,31 @@ impl<K> SsoExchange<K> {
     /// # Errors
     /// As [`CodeExchange::send`](crate::CodeExchange::send): the exchange comes back when its code was not used up.
     pub async fn send(self) -> Result<SsoLogin, Rejected<Self>> {
-        let reply = self.caller.client.core.send(self.call()).await;
-        match reply.and_then(outcome::read) {
-            Ok(login) => Ok(login),
-            Err(Failure { error, fate: Fate::Unused }) => Err(Rejected::returning(error, self)),
-            Err(Failure { error, fate: Fate::Unknown }) => Err(Rejected::spent(error)),
-        }
+        self.login().await.map_err(|failure| failure.rejecting_code(self))
     }
 
-    fn call(&self) -> Call {
-        let identity = self.caller.identity();
-        let mut fields = vec![
-            ("client_id", identity.client_id.as_str()),
-            ("grant_type", "authorization_code"),
-            ("code", wire::text(&self.code)),
-        ];
-        fields.extend(self.verifier.as_ref().map(|verifier| ("code_verifier", wire::text(verifier))));
-        fields.extend(identity.api_key.map(|key| ("client_secret", wire::text(key))));
-        Call {
+    async fn login(&self) -> Result<SsoLogin, Failure> {
+        let call = self.call().map_err(Failure::unsent)?;
+        self.caller.client.core.send(call).await.and_then(outcome::read)
+    }
+
+    fn call(&self) -> Result<Call, Error> {
+        let Identity { client_id, api_key } = self.caller.identity();
+        let body = SsoTokenBody {
+            client_id: client_id.as_str(),
+            grant_type: "authorization_code",
+            code: wire::text(&self.code),
+            code_verifier: self.verifier.as_ref().map(wire::text),
+            client_secret: api_key.map(wire::text),
+        };
+        Ok(Call {
             method: Method::POST,
             route: wire::SSO_TOKEN.into(),
-            // The secret is in the form; a client proves itself in one way only (RFC 6749 §2.3).
+            // The secret is in the body; a client proves itself in one way only (RFC 6749 §2.3).
             authorization: None,
-            body: Body::Form(wire::form(&fields)),
+            body: wire::body(&body).map(Body::Json)?,
             repeat: Repeat::Credential,
-        }
+        })
     }
 }
 
@@ -266,15 +266,15 @@ pub struct SsoLogin {
     pub profile: Profile,
     /// Good for [`AccessTokenClient::profile`] alone. It is opaque, not a JWT.
     pub access_token: SsoAccessToken,
-    /// How long the access token is good for.
-    #[serde(deserialize_with = "seconds")]
-    pub expires_in: Duration,
+    /// How long the access token is good for, where the API tells.
+    #[serde(default, deserialize_with = "seconds")]
+    pub expires_in: Option<Duration>,
     /// The tokens of the OAuth provider, where the environment is set to return them.
     pub oauth_tokens: Option<OAuthTokens>,
 }
 
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    f64::deserialize(deserializer).map(crate::runtime::seconds)
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.map(crate::runtime::seconds))
 }
 
 /// What can be called with a user's SSO access token; made by [`Client::with_access_token`].

@@ -849,8 +849,8 @@ impl Service {
     }
 
     /// `POST /sso/token`
-    pub(super) fn exchange_sso_code(&self, form: &HashMap<String, String>) -> Result<Value, Refusal> {
-        let field = |name: &str| form.get(name).map(String::as_str);
+    pub(super) fn exchange_sso_code(&self, body: &Value) -> Result<Value, Refusal> {
+        let field = |name: &str| body[name].as_str();
         if field("client_id") != Some(&self.config.client_id)
             || !field("client_secret").is_some_and(|secret| same(secret, &self.config.api_key))
         {

@@ -214,8 +214,11 @@ async fn api_call(service: &Service, request: Request<Incoming>, query: &str) ->
 }
 
 async fn sso_token(service: &Service, request: Request<Incoming>) -> Reply {
-    let form = body(request).await.unwrap_or_default();
-    answer(StatusCode::OK, service.exchange_sso_code(&form_urlencoded::parse(&form).into_owned().collect()))
+    let outcome = match json_body::<Value>(request).await {
+        Ok((_, body)) => service.exchange_sso_code(&body),
+        Err(reason) => Err(reason),
+    };
+    answer(StatusCode::OK, outcome)
 }
 
 fn sso_profile(service: &Service, request: &Request<Incoming>) -> Reply {
