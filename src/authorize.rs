@@ -95,6 +95,17 @@ pub trait IsOAuth: sealed::Sealed {}
 
 impl IsOAuth for OAuthTarget {}
 
+/// The target is a provider, AuthKit or an OAuth provider, which signs users in to any organization. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this target names the organization already",
+    label = "the target of this login is an SSO connection, and it belongs to an organization",
+    note = "call `.authkit()` or `.oauth(provider)` as the target, or leave the organization out"
+)]
+pub trait IsProvider: sealed::Sealed {}
+
+impl IsProvider for AuthKitTarget {}
+impl IsProvider for OAuthTarget {}
+
 /// Builds the authorization URL of one login; made by [`Client::authorize`](crate::Client::authorize).
 ///
 /// First a target, then its settings, then [`begin`](Self::begin). The parameters of the URL are sorted by name, so
@@ -264,11 +275,14 @@ impl<K, T> AuthorizationBuilder<K, T> {
     {
         self.with("max_age", age.as_secs().to_string())
     }
+}
 
+/// # Settings of `AuthKit` and of OAuth providers
+impl<K, T> AuthorizationBuilder<K, T> {
     /// The organization that the user signs in to.
     pub fn in_organization(self, id: OrganizationId) -> Self
     where
-        T: IsAuthKit,
+        T: IsProvider,
     {
         self.with("organization_id", id.as_str())
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-#[cfg(feature = "reqwest")]
 use url::Url;
 
 use crate::authenticate::{CodeExchange, ImpersonationExchange, MagicAuthGrant, PasswordGrant, RefreshGrant};
@@ -22,7 +21,8 @@ use crate::runtime::Runtime;
 use crate::secret::{ApiKey, AuthorizationCode, MagicAuthCode, Password, RefreshToken};
 use crate::session::Flights;
 use crate::token::KeyCaches;
-use crate::transport::{Core, Transport};
+use crate::transport::{Core, RETRIES, Transport};
+use crate::wire;
 
 const BASE_URL: &str = "https://api.workos.com";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -181,6 +181,22 @@ impl<K> Client<K> {
         K: HasClientId,
     {
         self.credentials.identity().client_id
+    }
+
+    /// Where the keys are that access tokens are signed with (RFC 7517 §5), for a gateway or another library that verifies
+    /// them. In this process, [`verifier`](Self::verifier) fetches them by itself.
+    ///
+    /// ```
+    /// let client = workos_auth::PublicClient::new("client_123")?;
+    /// assert_eq!(client.jwks_url().as_str(), "https://api.workos.com/sso/jwks/client_123");
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    #[must_use]
+    pub fn jwks_url(&self) -> Url
+    where
+        K: HasClientId,
+    {
+        wire::jwks_url(&self.core.base_url, self.client_id())
     }
 
     /// Starts a login in the browser: the authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636).
@@ -375,6 +391,7 @@ struct Settings {
     app_name: Option<String>,
     connect_timeout: Duration,
     timeout: Duration,
+    retries: u32,
     #[cfg(feature = "reqwest")]
     http: reqwest::ClientBuilder,
     #[cfg(feature = "reqwest")]
@@ -392,6 +409,7 @@ impl Default for Settings {
             app_name: None,
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
+            retries: RETRIES,
             #[cfg(feature = "reqwest")]
             // It would read the environment, which nobody has asked for.
             http: reqwest::Client::builder().no_proxy(),
@@ -483,6 +501,15 @@ impl<K> ClientBuilder<K> {
     /// How long one attempt may take, from connecting to the last byte of the reply; 30 s unless given.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
+        self
+    }
+
+    /// How often a request is sent again at most; three times unless given, and 0 leaves it to the application.
+    ///
+    /// It doesn't change what may be sent again: an authorization code whose outcome is unknown is never repeated. A refresh
+    /// whose outcome is unknown is repeated as long as the API answers with the same pair, however often, unless this is 0.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.settings.retries = retries;
         self
     }
 
@@ -605,7 +632,7 @@ impl<K> ClientBuilder<K> {
             runtime.random = settings.random.unwrap_or(runtime.random);
         }
         let transport = transport(&base_url)?;
-        let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, runtime));
+        let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, settings.retries, runtime));
         Ok(Client { credentials, core, flights: Arc::default(), keys: Arc::default() })
     }
 

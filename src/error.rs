@@ -326,6 +326,7 @@ open_enum! {
         CodeChallengeNotFound = "code_challenge_not_found",
         DailyQuotaExceeded = "daily_quota_exceeded",
         EmailPasswordAuthDisabled = "email_password_auth_disabled",
+        EmailVerificationCodeIncorrect = "email_verification_code_incorrect",
         EmailVerificationRequired = "email_verification_required",
         ExpiredToken = "expired_token",
         ExtraAttributesRequired = "extra_attributes_required",
@@ -366,6 +367,7 @@ open_enum! {
         TokenTooBig = "token_too_big",
         TooManyRequests = "too_many_requests",
         UnauthorizedClient = "unauthorized_client",
+        UnsupportedGrantType = "unsupported_grant_type",
         UserMismatch = "user_mismatch",
         VerificationIdRequired = "verification_id_required",
     }

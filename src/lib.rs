@@ -156,8 +156,8 @@ pub use api::{
     EnrolledTotp, Group, IdentityProvider, Invitation, InvitationState, Invitations, Items, List, MagicAuth,
     MagicAuths, MembershipStatus, Mfa, Order, OrganizationMembership, OrganizationMemberships, Page, PasswordHashType,
     PasswordReset, PasswordResets, PasswordSaltPosition, Radar, RadarChallenge, RadarChallengeType, Roles,
-    SendInvitation, SessionAuthMethod, SessionStatus, Sessions, SmsFactor, TotpFactor, TotpSettings, UpdateUser,
-    UserFactorEnrollment, UserIdentity, UserSession, Users, VerificationEmail,
+    SendInvitation, SendRadarSms, SessionAuthMethod, SessionStatus, Sessions, SmsFactor, TotpFactor, TotpSettings,
+    UpdateUser, UserFactorEnrollment, UserIdentity, UserSession, Users, VerificationEmail,
 };
 pub use authenticate::{
     Authentication, AuthenticationFactorType, BlockedLogin, ChallengeRequest, CodeExchange, ContinuesLogin,
@@ -167,8 +167,8 @@ pub use authenticate::{
     RequestContext, SsoRequired, StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
 };
 pub use authorize::{
-    AuthKitTarget, AuthorizationBuilder, IsAuthKit, IsOAuth, NoTarget, OAuthTarget, Provider, ScreenHint, SsoTarget,
-    Target,
+    AuthKitTarget, AuthorizationBuilder, IsAuthKit, IsOAuth, IsProvider, NoTarget, OAuthTarget, Provider, ScreenHint,
+    SsoTarget, Target,
 };
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
 pub use cookies::{CookieFingerprint, SetCookie};

@@ -3,6 +3,7 @@
 //! The memory of a secret is wiped when it is dropped. What TLS, the HTTP client and the allocator keep in
 //! their own buffers is not ours to wipe.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -206,7 +207,10 @@ impl ApiKey {
 /// The password that seals session cookies: at least 32 characters, made by a generator and not by a person.
 ///
 /// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
-pub struct CookiePassword(SecretString);
+pub struct CookiePassword(SecretString, Cow<'static, str>);
+
+/// What the WorkOS SDKs and iron-session call a password that was given without an ID.
+const PASSWORD_ID: &str = "1";
 
 secrets!(@redacted CookiePassword);
 
@@ -217,11 +221,31 @@ impl CookiePassword {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password` when it has fewer
     /// than 32 characters.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-        let password = Self(seal(value.into()));
+        let password = Self(seal(value.into()), Cow::Borrowed(PASSWORD_ID));
         if password.0.expose_secret().chars().count() < 32 {
             return Err(Error::invalid_value("cookie_password", "must have at least 32 characters"));
         }
         Ok(password)
+    }
+
+    /// The ID of this password where passwords have one, such as `2` in iron-session's `{1: old, 2: new}`. It stands in each
+    /// sealed session, readable for all, so that other applications find the password by it; `1` unless given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password_id`: it has 1 to 32 ASCII letters,
+    /// digits and underscores.
+    pub fn with_id(mut self, id: impl Into<String>) -> Result<Self, Error> {
+        let id = id.into();
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(1..=32).contains(&id.len()) || !id.bytes().all(word) {
+            return Err(Error::invalid_value("cookie_password_id", "must be 1 to 32 letters, digits and underscores"));
+        }
+        self.1 = Cow::Owned(id);
+        Ok(self)
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.1
     }
 
     /// Makes a random one of 256 bits, to be written down once where the application keeps its secrets.
@@ -231,6 +255,6 @@ impl CookiePassword {
     pub fn generate() -> Result<Self, Error> {
         let mut bytes = Zeroizing::new([0; 32]);
         SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
-        Ok(Self(seal(BASE64URL.encode(bytes.as_ref()))))
+        Ok(Self(seal(BASE64URL.encode(bytes.as_ref())), Cow::Borrowed(PASSWORD_ID)))
     }
 }

@@ -10,16 +10,16 @@ use http::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use url::{Url, form_urlencoded};
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::authorize::Parameters;
 use crate::base64url::BASE64URL;
 use crate::credentials::Identity;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, PhoneNumber, RedirectUri, SessionId, UserId};
+use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, CodeVerifier, PendingAuthenticationToken, RefreshToken, SessionHandle, State};
+use crate::secret::{ApiKey, CodeVerifier, RefreshToken, SessionHandle, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
@@ -30,6 +30,7 @@ pub(crate) const SSO_PROFILE: &str = "/sso/profile";
 pub(crate) const CHALLENGE_FACTOR: &str = "/auth/factors/{id}/challenge";
 const AUTHORIZE: &str = "/user_management/authorize";
 const SSO_AUTHORIZE: &str = "/sso/authorize";
+const JWKS: &str = "/sso/jwks";
 const LOGOUT: &str = "/user_management/sessions/logout";
 
 /// The body of `POST /user_management/authenticate`. Key order is field order.
@@ -66,6 +67,18 @@ pub(crate) struct AuthorizationCodeBody<'a> {
     pub(crate) context: ContextBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signals_id: Option<&'a str>,
+}
+
+/// `POST /sso/token`, in the order in which the SDK for Node writes it.
+#[derive(Serialize)]
+pub(crate) struct SsoTokenBody<'a> {
+    pub(crate) client_id: &'a str,
+    pub(crate) grant_type: &'static str,
+    pub(crate) code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code_verifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_secret: Option<&'a str>,
 }
 
 /// RFC 6749 §6.
@@ -170,30 +183,13 @@ pub(crate) struct EnrollBody<'a> {
 /// `POST /user_management/radar_challenges`
 #[derive(Serialize)]
 pub(crate) struct RadarSmsSendBody<'a> {
-    user_id: &'a str,
-    pending_authentication_token: &'a str,
-    phone_number: &'a str,
+    pub(crate) user_id: &'a str,
+    pub(crate) pending_authentication_token: &'a str,
+    pub(crate) phone_number: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ip_address: Option<IpAddr>,
+    pub(crate) ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-}
-
-impl<'a> RadarSmsSendBody<'a> {
-    pub(crate) fn new(
-        user_id: &'a UserId,
-        token: &'a PendingAuthenticationToken,
-        phone_number: &'a PhoneNumber,
-        context: &ContextBody<'a>,
-    ) -> Self {
-        Self {
-            user_id: user_id.as_str(),
-            pending_authentication_token: token.expose_secret(),
-            phone_number: phone_number.as_str(),
-            ip_address: context.ip_address,
-            user_agent: context.user_agent,
-        }
-    }
+    pub(crate) user_agent: Option<&'a str>,
 }
 
 /// A body of a few texts, secret or not.
@@ -263,14 +259,6 @@ impl io::Write for Length {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// A form in one allocation of its exact size, wiped when the last handle on it is dropped.
-pub(crate) fn form(fields: &[(&str, &str)]) -> Bytes {
-    let length = |text| form_urlencoded::byte_serialize(text).map(str::len).sum::<usize>();
-    let capacity = fields.iter().map(|(name, value)| length(name.as_bytes()) + length(value.as_bytes()) + 2).sum();
-    let text = form_urlencoded::Serializer::new(String::with_capacity(capacity)).extend_pairs(fields).finish();
-    Bytes::from_owner(Zeroizing::new(text.into_bytes()))
 }
 
 /// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. An API key always fits.
@@ -345,6 +333,11 @@ pub(crate) fn authorization_url(
     let mut url = base_url.join(if parameters.sso { SSO_AUTHORIZE } else { AUTHORIZE });
     url.query_pairs_mut().extend_pairs(pairs);
     url
+}
+
+/// Where the keys of access tokens are (`GET /sso/jwks/{client_id}`, RFC 7517 §5).
+pub(crate) fn jwks_url(base_url: &BaseUrl, client_id: &ClientId) -> Url {
+    base_url.join(&format!("{JWKS}/{}", client_id.as_str()))
 }
 
 /// Where a browser ends its session (`GET /user_management/sessions/logout`).

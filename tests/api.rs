@@ -5,6 +5,7 @@ mod capture;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use capture::{Recorder, assert_bytes};
 use futures_util::TryStreamExt;
@@ -13,11 +14,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 use workos_auth::{
-    AuthorizationCode, Callback, Client, ConfidentialClient, ConnectionId, CreateMagicAuth, CreateUser, EmailAddress,
-    EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind, ExposeSecret, InvitationToken,
-    MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType, PasswordResetToken,
-    PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext, RedirectUri, RequestContext,
-    Roles, SendInvitation, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser, UserId,
+    AuthenticationFactorType, AuthorizationCode, Callback, Client, ConfidentialClient, ConnectionId, CreateMagicAuth,
+    CreateUser, EmailAddress, EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind, ExposeSecret,
+    InvitationToken, MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType,
+    PasswordResetToken, PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext,
+    RedirectUri, Roles, SendInvitation, SendRadarSms, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser,
+    UserId,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -100,10 +102,6 @@ fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
 
 fn email() -> EmailAddress {
     EmailAddress::new("ada@example.com").unwrap()
-}
-
-fn context() -> RequestContext {
-    RequestContext::new().ip_address([203, 0, 113, 7]).user_agent("Mozilla/5.0").device_id("device-1")
 }
 
 fn user() -> Value {
@@ -322,7 +320,8 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
         .metadata([("plan", "pro")])
         .external_id("ext-1")
         .password(Password::new("pass\"word"))
-        .context(context())
+        .ip_address([203, 0, 113, 7])
+        .user_agent("Mozilla/5.0")
         .signals_id("signals-1");
     let mut reply = user();
     reply["radar_auth_attempt_id"] = json!("attempt-1");
@@ -339,12 +338,14 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
         .last_name("Lovelace")
         .name("Ada Lovelace")
         .email_verified(false)
-        .metadata(Some([("plan".to_owned(), "pro".to_owned())].into()))
+        .metadata(Some([("plan".to_owned(), Some("pro".to_owned()))].into()))
         .external_id(Some("ext-1".to_owned()))
         .locale(Some("en-GB".to_owned()))
         .password_hash(PasswordHash::new("dropped"), PasswordHashType::Argon2)
         .password(Password::new("pass\"word"));
     pin!("users_update_full", user(), users.update(&user_id, &changes));
+    let changes = UpdateUser::new().metadata(Some([("trial".to_owned(), None)].into()));
+    pin!("users_update_metadata_key_removed", user(), users.update(&user_id, &changes));
     let removed = UpdateUser::new().metadata(None).external_id(None).locale(None);
     pin!("users_update_removed", user(), users.update(&user_id, &removed));
     pin!("users_delete", "", users.delete(&user_id));
@@ -390,7 +391,8 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(made.radar_auth_attempt_id, None);
     let full = CreateMagicAuth::new(email())
         .invitation_token(InvitationToken::new("invitation"))
-        .context(context())
+        .ip_address([203, 0, 113, 7])
+        .user_agent("Mozilla/5.0")
         .radar(RadarContext::new().auth_attempt_id("attempt-1").signals_id("signals-1"));
     reply["radar_auth_attempt_id"] = json!("attempt-1");
     let made = pin!("magic_auth_create_full", &reply, client.magic_auth().create(&full));
@@ -447,6 +449,9 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
         bare_factor(),
         mfa.enroll(&EnrollFactor::sms(PhoneNumber::new("+15005550006")?).user_id(user_id.clone()))
     );
+    let reply = json!({"id": "auth_factor_1", "type": "generic_otp", "created_at": TIME, "updated_at": LATER});
+    let otp = pin!("mfa_enroll_factor_generic_otp", &reply, mfa.enroll(&EnrollFactor::generic_otp()));
+    assert_eq!(otp.kind, AuthenticationFactorType::GenericOtp);
     pin!("mfa_challenge", bare_challenge(), mfa.challenge(&factor_id, None));
     let challenged = pin!("mfa_challenge_full", challenge(), mfa.challenge(&factor_id, Some("Your code is {{code}}.")));
     assert_eq!(challenged.authentication_factor_id, factor_id);
@@ -519,11 +524,12 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_read(&pin!("memberships_groups_full", list(&bare), memberships.groups(&id).limit(2)).data, json!([bare]));
 
     let radar = client.radar();
-    let (pending, phone) = (PendingAuthenticationToken::new("pending"), PhoneNumber::new("+15005550006")?);
+    let phone = PhoneNumber::new("+15005550006")?;
     let sms = json!({"verification_id": "verification_1", "phone_number": "+15005550006"});
-    let bare = RequestContext::new();
-    assert_read(&pin!("radar_send_sms", &sms, radar.send_sms(&user_id, &pending, &phone, &bare)), sms.clone());
-    pin!("radar_send_sms_full", &sms, radar.send_sms(&user_id, &pending, &phone, &context()));
+    let request = || SendRadarSms::new(user_id.clone(), PendingAuthenticationToken::new("pending"), phone.clone());
+    assert_read(&pin!("radar_send_sms", &sms, radar.send_sms(&request())), sms.clone());
+    let full = request().ip_address([203, 0, 113, 7]).user_agent("Mozilla/5.0");
+    pin!("radar_send_sms_full", &sms, radar.send_sms(&full));
     let asked = pin!("radar_get", emailed("radar_challenge_1"), radar.get(&"radar_challenge_1".parse()?));
     assert_eq!(
         (asked.id.as_str(), asked.kind.as_str(), asked.user_id.as_str()),
@@ -544,13 +550,16 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     let exchange = session.exchange(Callback::from_query(&callback)?)?;
     let signed_in = pin!("sso_token", &login, exchange);
     assert_read(&signed_in.profile, profile());
-    assert_eq!((signed_in.access_token.expose_secret(), signed_in.expires_in.as_secs()), ("sso-token", 600));
+    assert_eq!(
+        (signed_in.access_token.expose_secret(), signed_in.expires_in),
+        ("sso-token", Some(Duration::from_secs(600)))
+    );
     let tokens = signed_in.oauth_tokens.ok_or("no tokens")?;
     assert_eq!((tokens.provider, tokens.access_token.expose_secret()), (Provider::Google, "a"));
-    let bare = json!({"access_token": "sso-token", "expires_in": 600, "profile": bare_profile()});
+    let bare = json!({"access_token": "sso-token", "profile": bare_profile()});
     let signed_in = pin!("sso_token_bare", &bare, client.exchange_sso_code(AuthorizationCode::new("the-code")));
     assert_read(&signed_in.profile, bare_profile());
-    assert!(signed_in.oauth_tokens.is_none());
+    assert!(signed_in.oauth_tokens.is_none() && signed_in.expires_in.is_none());
     let handle = client.with_access_token(&SsoAccessToken::new("sso-token"));
     assert_read(&pin!("sso_profile", profile(), handle.profile()), profile());
     seen.insert("GET /sso/authorize".to_owned());

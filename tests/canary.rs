@@ -23,9 +23,9 @@ use workos_auth::{
     LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore, MfaEnrollment, OrganizationId, Parking,
     Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
     ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri, RefreshError, RefreshToken,
-    RequestContext, ServerMessage, SessionCookie, SessionHandle, SessionManager, SessionParts, SsoAccessToken, State,
-    StoredToken, TokenCheck, TokenSession, TokenStore, TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings,
-    TotpUri, UpdateUser, UserId,
+    RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle, SessionManager, SessionParts,
+    SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore, TotpChallenge, TotpCode, TotpQrCode,
+    TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -498,6 +498,8 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
         let session = client.authorize_sso(redirect(), ConnectionId::new("conn_1")?).begin()?;
         cage.debug("session", &session);
         let pending = PendingAuthenticationToken::new("canary");
+        let sms = SendRadarSms::new(user.clone(), pending, "+15005550006".parse()?);
+        cage.debug("request", &sms);
         cage! {
             client.users().create(&create);
             client.users().update(&user, &hashed);
@@ -511,7 +513,7 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
             client.mfa().challenge(&"f_1".parse()?, None);
             client.mfa().verify(&"c_1".parse()?, &TotpCode::new("canary"));
             client.invitations().get_by_token(&InvitationToken::new("canary"));
-            client.radar().send_sms(&user, &pending, &"+15005550006".parse()?, &RequestContext::new());
+            client.radar().send_sms(&sms);
             client.radar().get(&"a_1".parse()?);
             client.exchange_sso_code(AuthorizationCode::new("canary"));
             handle.profile();
@@ -520,7 +522,7 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
     }
     assert_eq!(read, 8, "what is read holds secrets");
     for sent in
-        ["/invitations/by_token/canary", "Bearer canary-sso", "client_secret=sk_canary", r#""password":"canary""#]
+        ["/invitations/by_token/canary", "Bearer canary-sso", r#""client_secret":"sk_canary"#, r#""password":"canary""#]
     {
         assert!(bodies.contains(sent), "{sent}");
     }

@@ -211,6 +211,33 @@ fn table() -> Vec<Row> {
             (1, true, false),
         ),
         row(
+            "404 without a code",
+            Answer::json(404, r#"{"message":"Organization not found"}"#),
+            "API",
+            (1, true),
+            (1, true),
+            (1, false),
+            (1, true, false),
+        ),
+        row(
+            "422",
+            Answer::json(422, r#"{"code":"invalid_request_parameters","message":"no"}"#),
+            "API",
+            (1, true),
+            (1, true),
+            (1, false),
+            (1, true, false),
+        ),
+        row(
+            "an invitation that is over",
+            Answer::json(400, r#"{"error":"invitation_invalid","error_description":"no"}"#),
+            "API",
+            (1, true),
+            (1, true),
+            (1, false),
+            (1, true, false),
+        ),
+        row(
             "invalid_grant",
             Answer::json(400, r#"{"error":"invalid_grant","error_description":"no"}"#),
             "API",
@@ -380,6 +407,30 @@ async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
     assert!(waits[0] <= Duration::from_millis(250), "{waits:?}");
     assert_eq!(waits[1], Duration::from_secs(3));
     assert!(waits[2] <= Duration::from_secs(1), "{waits:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
+    let broken = Answer::json(503, "{}");
+    for (retries, sent) in [(0, 1), (1, 2), (5, 6)] {
+        let client = async || -> Result<_, Box<dyn std::error::Error>> {
+            let server = RawServer::start(vec![broken.clone()]).await?;
+            let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(server.base_url());
+            Ok((client.clock(clock()).retries(retries).build()?, server))
+        };
+        let (reading, server) = client().await?;
+        reading.users().get(&"user_1".parse()?).send().await.unwrap_err();
+        assert_eq!(server.requests().len(), sent, "a read, {retries}");
+        let (refreshing, server) = client().await?;
+        let token = RefreshToken::new("the-token");
+        refreshing.authenticate_with_refresh_token(token).send().await.unwrap_err().recover()?;
+        assert_eq!(server.requests().len(), sent, "a refresh, {retries}");
+        // What must not arrive twice doesn't, whatever the application wants.
+        let (exchanging, server) = client().await?;
+        exchanging.authenticate_with_code(AuthorizationCode::new("the-code")).send().await.unwrap_err();
+        assert_eq!(server.requests().len(), 1, "a code, {retries}");
+    }
     Ok(())
 }
 

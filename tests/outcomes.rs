@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use workos_auth::{
-    Authentication, AuthorizationCode, Client, Confidential, ConfidentialClient, EmailVerificationCode, Error,
-    ErrorCode, ErrorKind, ExposeSecret, PendingAuthenticationToken, RadarCode,
+    Authentication, AuthorizationCode, Client, Confidential, ConfidentialClient, EmailAddress, EmailVerification,
+    EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret, InvitationToken, MagicAuthCode, MfaChallenge,
+    MfaEnrollment, OrganizationSelection, Password, PendingAuthenticationToken, RadarCode, RadarEmailChallenge,
+    RadarSmsCode, TotpChallenge, TotpCode,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -59,6 +61,7 @@ const CODES: &[&str] = &[
     "daily_quota_exceeded",
     "too_many_requests",
     // Not in the description.
+    "email_verification_code_incorrect",
     "mfa_verification",
     "sso_required",
     "radar_email_challenge",
@@ -211,6 +214,106 @@ async fn pending_token(outcome: Authentication<Confidential>, sent: &Sent) -> St
     }
     let body: serde_json::Value = serde_json::from_str(&sent.lock().unwrap()).unwrap();
     body["pending_authentication_token"].as_str().unwrap().to_owned()
+}
+
+/// What ends a login: nothing that is sent next with the same code or token is taken.
+const ENDING: &[&str] = &[
+    "code_challenge_not_found",
+    "pkce_not_supported",
+    "one_time_code_too_many_attempts",
+    "invalid_pending_authentication_token",
+    "user_mismatch",
+    "expired_token",
+    "access_denied",
+    "invalid_grant",
+];
+
+/// Whether each kind of flow value came back: the grants that may carry an invitation, and every step.
+async fn came_back(client: &ConfidentialClient) -> Vec<(&'static str, bool)> {
+    let email = || "ada@example.com".parse::<EmailAddress>().unwrap();
+    let pending = || PendingAuthenticationToken::new("pending");
+    let invitation = || InvitationToken::new("invitation");
+    macro_rules! all {
+        ($($name:literal: $call:expr),* $(,)?) => {
+            vec![$(($name, $call.send().await.unwrap_err().recover().is_ok())),*]
+        };
+    }
+    let radar = |id: &str| RadarEmailChallenge::from_parts(client, pending(), id.parse().unwrap());
+    all! {
+        "code": client.authenticate_with_code(AuthorizationCode::new("the-code")).invitation_token(invitation()),
+        "password": client.authenticate_with_password(email(), Password::new("p")).invitation_token(invitation()),
+        "Magic Auth": client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()).invitation_token(invitation()),
+        "MFA enrolment": MfaEnrollment::from_parts(client, pending(), "user_1".parse().unwrap()).enroll_totp("i", "u"),
+        "MFA challenge": MfaChallenge::from_parts(client, pending(), []).challenge(&"auth_factor_1".parse().unwrap()),
+        "TOTP": TotpChallenge::from_parts(client, pending(), "auth_challenge_1".parse().unwrap()).verify(TotpCode::new("1")),
+        "email": EmailVerification::from_parts(client, pending()).verify(EmailVerificationCode::new("1")),
+        "organization": OrganizationSelection::from_parts(client, pending()).select_unlisted("org_1".parse().unwrap()),
+        "Radar email": radar("radar_challenge_1").verify(RadarCode::new("1")),
+        "Radar SMS": RadarSmsCode::from_sign_in(client, pending()).verify(RadarCode::new("1")),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_gives_the_step_back_unless_its_code_ends_the_login() -> Outcome {
+    // The codes of other steps are answers, not refusals.
+    let refusals = CODES.iter().filter(|code| step(code).is_none() && !BLOCKED.contains(code));
+    let mut judged = 0;
+    for code in refusals {
+        for status in [400, 404, 422] {
+            for body in envelopes(code, "") {
+                let (client, _) = client(status, body);
+                for (flow, back) in came_back(&client).await {
+                    assert_eq!(back, !ENDING.contains(code), "{flow}, {status} {code}");
+                    judged += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(judged, (CODES.len() - 16) * 3 * 2 * 10);
+    for (status, body) in [
+        (400, r#"{"message":"Must use SSO for selected organization"}"#),
+        (404, r#"{"message":"Organization not found: 'org_1'."}"#),
+        (400, r#"{"code":"code_of_tomorrow","message":"m"}"#),
+        (404, "<html>Not Found</html>"),
+    ] {
+        let (client, _) = client(status, body.to_owned());
+        for (flow, back) in came_back(&client).await {
+            assert!(back, "{flow}, {body}");
+        }
+    }
+    // Another status says nothing of the step: a wrong code does.
+    for (status, code, alive) in [
+        (401, "invalid_one_time_code", true),
+        (401, "invalid_credentials", true),
+        (401, "unauthorized", false),
+        (403, "forbidden", false),
+    ] {
+        let (client, _) = client(status, format!(r#"{{"code":"{code}","message":"m"}}"#));
+        for (flow, back) in came_back(&client).await {
+            assert_eq!(back, alive, "{flow}, {status} {code}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_grant_goes_on_without_the_invitation_that_was_refused() -> Outcome {
+    let body = || r#"{"error":"invitation_invalid","error_description":"m"}"#.to_owned();
+    let invitation = || InvitationToken::new("invitation");
+    macro_rules! without {
+        ($sent:ident, $grant:expr) => {
+            let rejected = $grant.invitation_token(invitation()).send().await.unwrap_err();
+            assert!($sent.lock().unwrap().contains("invitation_token"));
+            drop(rejected.recover()?.without_invitation().send().await);
+            assert!(!$sent.lock().unwrap().contains("invitation_token"));
+        };
+    }
+    let (client, sent) = client(400, body());
+    let email = || "ada@example.com".parse::<EmailAddress>();
+    without!(sent, client.authenticate_with_code(AuthorizationCode::new("the-code")));
+    without!(sent, client.authenticate_with_password(email()?, Password::new("p")));
+    without!(sent, client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()?));
+    Ok(())
 }
 
 #[tokio::test]

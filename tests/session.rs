@@ -451,6 +451,35 @@ fn passwords_are_rotated() -> Outcome {
     Ok(())
 }
 
+/// As in iron-session's `{1: old, 2: new}`.
+#[test]
+fn a_password_has_the_id_that_the_application_gave_it() -> Outcome {
+    const NEW: &str = "another-random-password-of-over-32-characters";
+    let client = ConfidentialClient::new("client_123", "sk_example")?;
+    let old = || CookiePassword::new(PASSWORD).unwrap().with_id("1").unwrap();
+    let new = || CookiePassword::new(NEW).unwrap().with_id("key_2026").unwrap();
+    let sealed_before = SessionCookie::new(old())?.seal(&session(&client, "first"))?;
+    assert!(sealed_before.starts_with("Fe26.2*1*"));
+    let both = SessionCookie::new(new())?.retired_password(old())?;
+    let sealed = both.seal(&session(&client, "second"))?;
+    assert!(sealed.starts_with("Fe26.2*key_2026*"), "{sealed}");
+    for (sealed, token) in [(&sealed_before, "first"), (&sealed, "second")] {
+        assert_eq!(both.open(&client, sealed)?.into_parts().refresh_token.expose_secret(), token);
+    }
+    // An ID that is known means a change, or another password of the same name; one that isn't, another password.
+    let third = |id: &str| CookiePassword::new("x".repeat(32)).and_then(|password| password.with_id(id)).unwrap();
+    assert_eq!(reason(SessionCookie::new(third("key_2026"))?.open(&client, &sealed)), SealError::BadMac);
+    assert_eq!(reason(SessionCookie::new(third("3"))?.open(&client, &sealed)), SealError::WrongPassword);
+    // The ID is under the MAC.
+    assert_eq!(reason(both.open(&client, &sealed.replacen("*key_2026*", "*1*", 1))), SealError::BadMac);
+
+    for id in ["", "a*b", "a b", "é", "a-b", &"a".repeat(33)] {
+        let error = CookiePassword::new(NEW)?.with_id(id).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "cookie_password_id", .. }), "{id}");
+    }
+    Ok(())
+}
+
 #[test]
 fn no_flipped_bit_opens() -> Outcome {
     let client = ConfidentialClient::new("client_123", "sk_example")?;

@@ -130,6 +130,20 @@ fn builders_name_the_field_and_echo_no_key() {
 }
 
 #[test]
+fn a_client_says_where_its_keys_are() -> Result<(), Error> {
+    for (base_url, expected) in [
+        ("https://api.workos.com", "https://api.workos.com/sso/jwks/client_123"),
+        ("https://auth.example.com/", "https://auth.example.com/sso/jwks/client_123"),
+        ("http://127.0.0.1:4100/prefix", "http://127.0.0.1:4100/prefix/sso/jwks/client_123"),
+    ] {
+        let client = Client::builder().client_id("client_123").base_url(base_url);
+        assert_eq!(client.api_key("sk_example").build()?.jwks_url().as_str(), expected);
+    }
+    assert_eq!(PublicClient::new("client_1")?.jwks_url().as_str(), "https://api.workos.com/sso/jwks/client_1");
+    Ok(())
+}
+
+#[test]
 fn the_first_wrong_value_is_told() {
     let error = Client::builder().client_id("").api_key("").base_url("nowhere").build().map(drop).unwrap_err();
     assert_eq!(field(&error), "client_id");

@@ -206,7 +206,7 @@ async fn calls_between_the_steps() -> Outcome {
     };
     let _ = request()?.send().await?;
     assert_bytes("send_radar_sms.http", recorder.take());
-    let _ = request()?.context(context()).send().await?;
+    let _ = request()?.ip_address([203, 0, 113, 7]).user_agent("Mozilla/5.0 \"quoted\" é").send().await?;
     assert_bytes("send_radar_sms_full.http", recorder.take());
     Ok(())
 }
@@ -324,6 +324,8 @@ fn authorization_urls() -> Outcome {
         .provider_query_param("hd", "exämple.com & more + #1")
         .provider_query_param("access_type", "offline");
     pin("authorize_oauth_full.url", full.begin()?.url());
+    let session = start()?.oauth(Provider::Google).in_organization("org_1".parse()?).begin()?;
+    pin("authorize_oauth_in_organization.url", session.url());
     pin("authorize_connection.url", start()?.connection("conn_1".parse()?).begin()?.url());
     pin("authorize_organization.url", start()?.organization("org_1".parse()?).begin()?.url());
     let plain = confidential(NOWHERE)?.authorize(redirect()).authkit().begin_without_pkce()?;

@@ -128,28 +128,32 @@ struct EnrollFactorBody {
 }
 
 impl EnrollFactor {
+    const fn of(r#type: &'static str) -> Self {
+        Self(EnrollFactorBody { r#type, phone_number: None, totp_issuer: None, totp_user: None, user_id: None })
+    }
+
     /// An authenticator app; issuer and user are what it shows.
     #[must_use]
     pub fn totp(issuer: impl Into<String>, user: impl Into<String>) -> Self {
-        Self(EnrollFactorBody {
-            r#type: "totp",
-            phone_number: None,
-            totp_issuer: Some(issuer.into()),
-            totp_user: Some(user.into()),
-            user_id: None,
-        })
+        let mut factor = Self::of("totp");
+        factor.0.totp_issuer = Some(issuer.into());
+        factor.0.totp_user = Some(user.into());
+        factor
     }
 
     /// A telephone number.
     #[must_use]
     pub fn sms(phone_number: PhoneNumber) -> Self {
-        Self(EnrollFactorBody {
-            r#type: "sms",
-            phone_number: Some(phone_number),
-            totp_issuer: None,
-            totp_user: None,
-            user_id: None,
-        })
+        let mut factor = Self::of("sms");
+        factor.0.phone_number = Some(phone_number);
+        factor
+    }
+
+    /// One-time codes that the application brings to the user by itself: each challenge has its code in
+    /// [`AuthenticationChallenge::code`].
+    #[must_use]
+    pub fn generic_otp() -> Self {
+        Self::of("generic_otp")
     }
 
     /// The user that the factor belongs to.

@@ -69,13 +69,13 @@ request! {
         /// The organization that the user is invited to.
         value organization_id: OrganizationId,
         /// The role that the user gets there.
-        text role_slug: String,
+        into role_slug: String,
         /// After how many days it expires, 1 to 30; 7 unless set.
         value expires_in_days: u8,
         /// The user who invites.
         value inviter_user_id: UserId,
         /// The locale of the e-mail, such as `en-US`.
-        text locale: String,
+        into locale: String,
     }
 }
 

@@ -1,10 +1,12 @@
 //! `/user_management/magic_auth`
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, MagicAuths, Written, request};
-use crate::authenticate::{RadarContext, RequestContext};
+use crate::authenticate::RadarContext;
 use crate::id::{EmailAddress, MagicAuthId, UserId};
 use crate::secret::{InvitationToken, MagicAuthCode};
 
@@ -26,8 +28,10 @@ request! {
     CreateMagicAuth(email: EmailAddress) {
         /// The invitation that the login redeems.
         secret invitation_token: InvitationToken,
-        /// Where the user's own request came from.
-        context context: RequestContext,
+        /// The address of the user's device.
+        into ip_address: IpAddr,
+        /// The `User-Agent` of the user's browser.
+        into user_agent: String,
         /// What Radar knows of this visit.
         radar radar: RadarContext,
     }

@@ -30,7 +30,7 @@ pub use magic_auth::{CreateMagicAuth, MagicAuth};
 pub use memberships::{Group, MembershipStatus, OrganizationMembership, Roles};
 pub use page::{Items, List, Order, Page};
 pub use password_reset::PasswordReset;
-pub use radar::{RadarChallenge, RadarChallengeType};
+pub use radar::{RadarChallenge, RadarChallengeType, SendRadarSms};
 pub use sessions::{SessionAuthMethod, SessionStatus, UserSession};
 pub use users::{
     CreateUser, CreatedUser, IdentityProvider, PasswordHashType, PasswordSaltPosition, UpdateUser, UserIdentity,
@@ -199,9 +199,9 @@ macro_rules! request {
             }
         }
     };
-    (@setter text $(#[$doc:meta])* $field:ident: $type:ty) => {
+    (@setter into $(#[$doc:meta])* $field:ident: $type:ty) => {
         $(#[$doc])*
-        pub fn $field(mut self, $field: impl Into<String>) -> Self {
+        pub fn $field(mut self, $field: impl Into<$type>) -> Self {
             self.$field = Some($field.into());
             self
         }
@@ -227,15 +227,6 @@ macro_rules! request {
     };
     (@entry own_secret $map:ident, $value:ident, $field:ident) => {
         $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
-    };
-    (@entry context $map:ident, $value:ident, $field:ident) => {
-        let context = $value.body();
-        if let Some(address) = &context.ip_address {
-            $map.serialize_entry("ip_address", address)?;
-        }
-        if let Some(user_agent) = &context.user_agent {
-            $map.serialize_entry("user_agent", user_agent)?;
-        }
     };
     (@entry radar $map:ident, $value:ident, $field:ident) => {
         let radar = $value.body();

@@ -1,10 +1,12 @@
 //! `/user_management/radar_challenges`
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, Radar};
-use crate::authenticate::{RadarSms, RequestContext};
+use crate::authenticate::RadarSms;
 use crate::id::{EmailAddress, PhoneNumber, RadarChallengeId, UserId};
 use crate::open_enum::open_enum;
 use crate::secret::{PendingAuthenticationToken, RadarCode};
@@ -13,19 +15,54 @@ use crate::wire::{self, RadarSmsSendBody};
 impl Radar<'_> {
     /// Sends a code to a telephone (`POST /user_management/radar_challenges`), for applications that kept the pending token
     /// themselves; a login in progress has [`RadarSmsSignUp::send`](crate::RadarSmsSignUp::send).
-    pub fn send_sms(
-        &self,
-        user_id: &UserId,
-        token: &PendingAuthenticationToken,
-        phone_number: &PhoneNumber,
-        context: &RequestContext,
-    ) -> ApiRequest<RadarSms> {
-        self.api.post(wire::RADAR_CHALLENGES, &RadarSmsSendBody::new(user_id, token, phone_number, &context.body()))
+    pub fn send_sms(&self, sms: &SendRadarSms) -> ApiRequest<RadarSms> {
+        self.api.post(wire::RADAR_CHALLENGES, &sms.body())
     }
 
     /// Gets a challenge by e-mail (`GET /user_management/radar_challenges/{id}`).
     pub fn get(&self, id: &RadarChallengeId) -> ApiRequest<RadarChallenge> {
         self.api.get(("/user_management/radar_challenges/{id}", id))
+    }
+}
+
+/// A code to be sent to a telephone.
+#[derive(Debug)]
+#[must_use = "nothing was sent yet: hand it to its endpoint"]
+#[non_exhaustive]
+pub struct SendRadarSms {
+    user_id: UserId,
+    token: PendingAuthenticationToken,
+    phone_number: PhoneNumber,
+    ip_address: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+impl SendRadarSms {
+    /// With what the API insists on, and nothing else.
+    pub fn new(user_id: UserId, token: PendingAuthenticationToken, phone_number: PhoneNumber) -> Self {
+        Self { user_id, token, phone_number, ip_address: None, user_agent: None }
+    }
+
+    /// The address of the user's device.
+    pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.ip_address = Some(address.into());
+        self
+    }
+
+    /// The `User-Agent` of the user's browser.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
+        self
+    }
+
+    fn body(&self) -> RadarSmsSendBody<'_> {
+        RadarSmsSendBody {
+            user_id: self.user_id.as_str(),
+            pending_authentication_token: wire::text(&self.token),
+            phone_number: self.phone_number.as_str(),
+            ip_address: self.ip_address,
+            user_agent: self.user_agent.as_deref(),
+        }
     }
 }
 

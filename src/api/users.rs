@@ -1,11 +1,11 @@
 //! `/user_management/users`
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use super::{ApiRequest, List, Users, Written, request};
-use crate::authenticate::RequestContext;
 use crate::id::{EmailAddress, FreeForm, OrganizationId, UserId};
 use crate::model::User;
 use crate::open_enum::open_enum;
@@ -75,26 +75,28 @@ request! {
     /// ```
     CreateUser(email: EmailAddress) {
         /// The first name.
-        text first_name: String,
+        into first_name: String,
         /// The last name.
-        text last_name: String,
+        into last_name: String,
         /// The full name.
-        text name: String,
+        into name: String,
         /// Whether the address is known to be the user's.
         value email_verified: bool,
         /// The application's own data on the user; the API says how much it takes.
         map metadata: BTreeMap<String, String>,
         /// The application's own ID for the user.
-        text external_id: String,
+        into external_id: String,
         own_secret password: Password,
         own_secret password_hash: PasswordHash,
         own password_hash_type: PasswordHashType,
         /// Where the salt goes, for hashes that don't say it themselves.
         value password_salt_position: PasswordSaltPosition,
-        /// Where the user's own request came from.
-        context context: RequestContext,
+        /// The address of the user's device.
+        into ip_address: IpAddr,
+        /// The `User-Agent` of the user's browser.
+        into user_agent: String,
         /// The ID that Radar's browser script gave to this visit.
-        text signals_id: String,
+        into signals_id: String,
     }
 }
 
@@ -104,15 +106,16 @@ request! {
         /// The e-mail address.
         value email: EmailAddress,
         /// The first name.
-        text first_name: String,
+        into first_name: String,
         /// The last name.
-        text last_name: String,
+        into last_name: String,
         /// The full name.
-        text name: String,
+        into name: String,
         /// Whether the address is known to be the user's.
         value email_verified: bool,
-        /// The application's own data on the user, or `None` to remove it; the API says how much it takes.
-        value metadata: Option<BTreeMap<String, String>>,
+        /// The application's own data on the user, or `None` to remove all of it; the API says how much it takes. A key whose
+        /// value is `None` is removed, and one that isn't named stays.
+        value metadata: Option<BTreeMap<String, Option<String>>>,
         /// The application's own ID for the user, or `None` to remove it.
         value external_id: Option<String>,
         /// The preferred locale, such as `en-US`, or `None` to remove it.

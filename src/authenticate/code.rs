@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::model::AuthenticationResponse;
 use crate::pkce::Callback;
 use crate::secret::{AuthorizationCode, CodeVerifier, InvitationToken};
-use crate::transport::{Failure, Fate, Repeat};
+use crate::transport::{Failure, Repeat};
 use crate::wire::{self, AuthorizationCodeBody};
 
 /// A code that is ready to be exchanged for tokens, once.
@@ -38,6 +38,12 @@ impl<K> CodeExchange<K> {
         self
     }
 
+    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    pub fn without_invitation(mut self) -> Self {
+        self.invitation_token = None;
+        self
+    }
+
     /// Where the user's own request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
@@ -53,15 +59,13 @@ impl<K> CodeExchange<K> {
     /// Exchanges the code.
     ///
     /// # Errors
-    /// The exchange comes back in [`Rejected`] when its code was not used up: nothing was sent, or the API turned
-    /// the request away unread (429). It doesn't when the outcome is unknown: a code must not arrive twice
-    /// (RFC 6749 §4.1.2).
+    /// The exchange comes back in [`Rejected`] when nothing was sent, when the API turned the request away unread (429),
+    /// and when it refused something else than the code, such as the invitation. It doesn't after a code that ends the
+    /// login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), nor when the outcome is unknown: a code must not
+    /// arrive twice (RFC 6749 §4.1.2).
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        match self.answer().await {
-            Ok(authentication) => Ok(authentication),
-            Err(Failure { error, fate: Fate::Unused }) => Err(Rejected::returning(error, self)),
-            Err(Failure { error, fate: Fate::Unknown }) => Err(Rejected::spent(error)),
-        }
+        let outcome = self.answer().await;
+        outcome.map_err(|failure| failure.rejecting_code(self))
     }
 
     async fn answer(&self) -> Result<Authentication<K>, Failure> {

@@ -41,6 +41,12 @@ impl<K> MagicAuthGrant<K> {
         self
     }
 
+    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    pub fn without_invitation(mut self) -> Self {
+        self.invitation_token = None;
+        self
+    }
+
     /// The code of an OAuth login whose identity is linked to this user.
     pub fn link_authorization_code(mut self, code: AuthorizationCode) -> Self {
         self.link_authorization_code = Some(code);
@@ -68,8 +74,10 @@ impl<K> MagicAuthGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// The grant comes back in [`Rejected`] unless the API refused it for good; after
-    /// [`InvalidOneTimeCode`](crate::ErrorCode::InvalidOneTimeCode) it takes another [`code`](Self::code).
+    /// The grant comes back in [`Rejected`] unless the API refused it for good. After
+    /// [`InvalidOneTimeCode`](crate::ErrorCode::InvalidOneTimeCode) or
+    /// [`OneTimeCodeExpired`](crate::ErrorCode::OneTimeCodeExpired) it takes another [`code`](Self::code), after
+    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
         let outcome = self.answer().await;
         outcome.map_err(|failure| failure.rejecting(self))

@@ -9,7 +9,7 @@ pub(crate) mod steps;
 
 use std::net::IpAddr;
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,8 +26,8 @@ pub use steps::{
 };
 
 use crate::client::Caller;
-use crate::error::{Error, ErrorCode, ErrorKind};
-use crate::transport::{Body, Call, Failure, Repeat, Reply, Route};
+use crate::error::{Error, ErrorCode};
+use crate::transport::{Body, Call, Failure, Fate, Repeat, Reply, Route};
 use crate::wire::{self, ContextBody, RadarBody, TokenRequest};
 use outcome::Answer;
 
@@ -154,28 +154,57 @@ async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, repeat
 }
 
 impl Failure {
-    /// Gives the flow value back where it may be used again.
+    /// Gives the flow value back where it may be used again, with the same answer or another.
     fn rejecting<F>(self, flow: F) -> Rejected<F> {
-        Rejected::new(self.error.clone(), may_try_again(&self.error).then_some(flow))
+        let again = self.fate == Fate::Unused || self.error.is_transient() || goes_on(&self.error);
+        Rejected::new(self.error, again.then_some(flow))
+    }
+
+    /// The same for an authorization code, which must not arrive twice: a failure that leaves open what became of it ends it.
+    pub(crate) fn rejecting_code<F>(self, flow: F) -> Rejected<F> {
+        let again = self.fate == Fate::Unused || goes_on(&self.error);
+        Rejected::new(self.error, again.then_some(flow))
     }
 }
 
-/// Whether a refused credential, or another in its place, may be sent again; an authorization code has a stricter rule.
-fn may_try_again(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Api(_) | ErrorKind::NotJson | ErrorKind::UnexpectedShape => {
-            error.is_transient()
-                || matches!(
-                    error.code(),
-                    Some(
-                        ErrorCode::InvalidCredentials
-                            | ErrorCode::InvalidOneTimeCode
-                            | ErrorCode::OneTimeCodePreviouslyUsed
-                    )
-                )
+/// Whether the login that a refusal belongs to goes on: the API named what was wrong with the request, and that can be put right.
+/// The table of it is [`ends`]. Any other status says nothing of the login, so that the code alone counts.
+fn goes_on(error: &Error) -> bool {
+    match error.status() {
+        Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY) => {
+            !error.code().is_some_and(ends)
         }
-        // Not one byte of it was sent.
-        ErrorKind::Certificate | ErrorKind::Tls => true,
-        _ => error.is_transient(),
+        _ => matches!(
+            error.code(),
+            Some(
+                ErrorCode::InvalidCredentials
+                    | ErrorCode::InvalidOneTimeCode
+                    | ErrorCode::OneTimeCodePreviouslyUsed
+                    | ErrorCode::OneTimeCodeExpired
+                    | ErrorCode::EmailVerificationCodeIncorrect
+            )
+        ),
     }
+}
+
+/// The codes that end a login: whatever is sent next with the same code or token is refused too.
+///
+/// All others are about the answer, which may be another next time (a wrong or expired one-time code, an organization, an
+/// invitation), or about the application (its secret, its settings).
+fn ends(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        // The authorization code or refresh token is unknown, expired or used, or its verifier is wrong (RFC 6749 §5.2).
+        ErrorCode::InvalidGrant
+            // The login began without a challenge, so that no verifier fits (RFC 7636 §4.6), or where none is known.
+            | ErrorCode::CodeChallengeNotFound
+            | ErrorCode::PkceNotSupported
+            // The token that continues the login is dead, or belongs to another user than the rest.
+            | ErrorCode::InvalidPendingAuthenticationToken
+            | ErrorCode::UserMismatch
+            | ErrorCode::OneTimeCodeTooManyAttempts
+            // RFC 8628 §3.5.
+            | ErrorCode::ExpiredToken
+            | ErrorCode::AccessDenied
+    )
 }

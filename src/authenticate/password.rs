@@ -39,6 +39,12 @@ impl<K> PasswordGrant<K> {
         self
     }
 
+    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    pub fn without_invitation(mut self) -> Self {
+        self.invitation_token = None;
+        self
+    }
+
     /// Where the user's own request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
@@ -60,8 +66,9 @@ impl<K> PasswordGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// The grant comes back in [`Rejected`] unless the API refused it for good; after
-    /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password).
+    /// The grant comes back in [`Rejected`] unless the API refused it for good. After
+    /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password), after
+    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
         let outcome = self.answer().await;
         outcome.map_err(|failure| failure.rejecting(self))

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::{Authentication, Rejected};
-use super::{RequestContext, authenticate, call, may_try_again};
+use super::{RequestContext, authenticate, call};
 use crate::authorize::{AuthorizationBuilder, SsoTarget};
 use crate::client::{Caller, Client};
 use crate::credentials::{HasApiKey, HasClientId};
@@ -82,7 +83,7 @@ pub struct OrganizationChoice {
 }
 
 mod sealed {
-    use super::{ContinuesLogin, Error, Pending};
+    use super::{ContinuesLogin, Pending};
     use crate::wire::StepBody;
 
     /// How a step is answered.
@@ -93,9 +94,6 @@ mod sealed {
 
         fn pending(&self) -> &Pending<Self::Credentials>;
         fn body<'a>(&'a self, token: &'a str, answer: &'a Self::Answer) -> StepBody<'a>;
-        fn may_try_again(error: &Error) -> bool {
-            super::may_try_again(error)
-        }
     }
 
     impl<T: Step> ContinuesLogin for T {}
@@ -128,18 +126,15 @@ impl<S: ContinuesLogin> StepAnswer<S> {
     /// Sends the answer.
     ///
     /// # Errors
-    /// The step comes back in [`Rejected`] when it can be tried again: nothing was sent, the outcome is unknown, too many
-    /// requests, or a wrong code ([`InvalidOneTimeCode`](ErrorCode::InvalidOneTimeCode),
-    /// [`OneTimeCodePreviouslyUsed`](ErrorCode::OneTimeCodePreviouslyUsed)). It doesn't after
-    /// [`OneTimeCodeTooManyAttempts`](ErrorCode::OneTimeCodeTooManyAttempts), nor, where no new code can be sent for it,
-    /// after [`OneTimeCodeExpired`](ErrorCode::OneTimeCodeExpired).
+    /// The step comes back in [`Rejected`] when it can be answered again: nothing was sent, the outcome is unknown, there were
+    /// too many requests, or the API refused the answer (400, 404, 422): a wrong, used or expired code, an organization that
+    /// the user is no member of. It doesn't after a code that ends the login:
+    /// [`InvalidPendingAuthenticationToken`](crate::ErrorCode::InvalidPendingAuthenticationToken),
+    /// [`UserMismatch`](crate::ErrorCode::UserMismatch),
+    /// [`OneTimeCodeTooManyAttempts`](crate::ErrorCode::OneTimeCodeTooManyAttempts).
     pub async fn send(self) -> Result<Authentication<S::Credentials>, Rejected<S>> {
         let Self { step, answer, context } = self;
-        match Self::answer(&step, &answer, &context).await {
-            Ok(authentication) => Ok(authentication),
-            Err(Failure { error, .. }) if S::may_try_again(&error) => Err(Rejected::returning(error, step)),
-            Err(Failure { error, .. }) => Err(Rejected::spent(error)),
-        }
+        Self::answer(&step, &answer, &context).await.map_err(|failure| failure.rejecting(step))
     }
 
     async fn answer(
@@ -364,6 +359,17 @@ impl<K> TotpChallenge<K> {
         self.expires_at
     }
 
+    /// Challenges a factor of the user again, since this challenge has expired, or another factor.
+    pub fn challenge(self, factor: &AuthenticationFactorId) -> ChallengeRequest<K>
+    where
+        K: HasApiKey,
+    {
+        ChallengeRequest {
+            step: MfaChallenge { pending: self.pending, user: None, factors: Vec::new() },
+            factor: factor.clone(),
+        }
+    }
+
     /// Answers with a code of the authenticator (RFC 6238).
     pub fn verify(self, code: TotpCode) -> StepAnswer<Self>
     where
@@ -440,11 +446,6 @@ impl<K> Step for EmailVerification<K> {
 
     fn body<'a>(&'a self, token: &'a str, code: &'a EmailVerificationCode) -> StepBody<'a> {
         StepBody::EmailVerification { pending_authentication_token: token, code: wire::text(code) }
-    }
-
-    /// A new e-mail can be sent for the same login.
-    fn may_try_again(error: &Error) -> bool {
-        may_try_again(error) || error.code() == Some(&ErrorCode::OneTimeCodeExpired)
     }
 }
 
@@ -679,7 +680,7 @@ impl<K> RadarSmsSignUp<K> {
     where
         K: HasApiKey,
     {
-        RadarSmsRequest { step: self, phone_number, context: RequestContext::new() }
+        RadarSmsRequest { step: self, phone_number, ip_address: None, user_agent: None }
     }
 }
 
@@ -688,7 +689,8 @@ impl<K> RadarSmsSignUp<K> {
 pub struct RadarSmsRequest<K> {
     step: RadarSmsSignUp<K>,
     phone_number: PhoneNumber,
-    context: RequestContext,
+    ip_address: Option<IpAddr>,
+    user_agent: Option<String>,
 }
 
 /// An SMS with a code that was sent.
@@ -702,9 +704,15 @@ pub struct RadarSms {
 }
 
 impl<K> RadarSmsRequest<K> {
-    /// Where the user's own request came from.
-    pub fn context(mut self, context: RequestContext) -> Self {
-        self.context = context;
+    /// The address of the user's device.
+    pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.ip_address = Some(address.into());
+        self
+    }
+
+    /// The `User-Agent` of the user's browser.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(user_agent.into());
         self
     }
 
@@ -713,8 +721,14 @@ impl<K> RadarSmsRequest<K> {
     /// # Errors
     /// The step comes back in [`Rejected`] unless the API refused it for good.
     pub async fn send(self) -> Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>> {
-        let Self { step, phone_number, context } = self;
-        let body = RadarSmsSendBody::new(&step.user.id, &step.pending.token, &phone_number, &context.body());
+        let Self { step, phone_number, ip_address, user_agent } = self;
+        let body = RadarSmsSendBody {
+            user_id: step.user.id.as_str(),
+            pending_authentication_token: wire::text(&step.pending.token),
+            phone_number: phone_number.as_str(),
+            ip_address,
+            user_agent: user_agent.as_deref(),
+        };
         match call::<RadarSms, _>(&step.pending.caller, Ok(wire::RADAR_CHALLENGES.into()), &body).await {
             Ok(sent) => {
                 Ok(RadarSmsCode { pending: step.pending, sent: Some((sent.verification_id, sent.phone_number)) })
@@ -865,7 +879,7 @@ redacted! {
     OrganizationMethodsRequired { sso_connection_ids, methods };
     RadarEmailChallenge { id };
     RadarSmsSignUp { user };
-    RadarSmsRequest { context };
+    RadarSmsRequest { phone_number };
     RadarSmsCode { };
     UnfinishedLogin { code };
     BlockedLogin { code };

@@ -58,7 +58,7 @@ impl SessionCookie {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password`.
     pub fn new(password: CookiePassword) -> Result<Self, Error> {
         Ok(Self {
-            passwords: vec![PreparedPassword::new(wire::text(&password))?],
+            passwords: vec![PreparedPassword::new(&password)?],
             name: Cow::Borrowed(NAME),
             secure: true,
             max_age: MAX_AGE,
@@ -66,12 +66,13 @@ impl SessionCookie {
         })
     }
 
-    /// Opens what an older password sealed, too; it seals nothing any more.
+    /// Opens what an older password sealed, too; it seals nothing any more. Where other applications read the cookie, each
+    /// password has an ID of its own: [`CookiePassword::with_id`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn retired_password(mut self, password: CookiePassword) -> Result<Self, Error> {
-        self.passwords.push(PreparedPassword::new(wire::text(&password))?);
+        self.passwords.push(PreparedPassword::new(&password)?);
         Ok(self)
     }
 

@@ -17,9 +17,10 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::base64url::BASE64URL;
 use crate::error::{Error, SealError};
 use crate::runtime::Random;
+use crate::secret::CookiePassword;
+use crate::wire;
 
 const PREFIX: &str = "Fe26.2";
-const PASSWORD_ID: &str = "1";
 const VERSION: &str = "~2";
 const BLOCK: usize = 16;
 /// What a cookie of 4096 bytes can hold.
@@ -29,20 +30,23 @@ const SKEW_MILLISECONDS: i64 = 60_000;
 
 /// A password that is ready to derive keys.
 #[derive(Clone)]
-pub(super) struct PreparedPassword(Hmac<Sha1>);
+pub(super) struct PreparedPassword {
+    id: String,
+    hmac: Hmac<Sha1>,
+}
 
 impl PreparedPassword {
-    pub(super) fn new(password: &str) -> Result<Self, Error> {
-        Hmac::new_from_slice(password.as_bytes())
-            .map(Self)
-            .map_err(|_| Error::invalid_value("cookie_password", "can't be used as a key"))
+    pub(super) fn new(password: &CookiePassword) -> Result<Self, Error> {
+        let hmac = Hmac::new_from_slice(wire::text(password).as_bytes())
+            .map_err(|_| Error::invalid_value("cookie_password", "can't be used as a key"))?;
+        Ok(Self { id: password.id().to_owned(), hmac })
     }
 
     /// PBKDF2 with one iteration (RFC 8018 §5.2): its blocks are HMACs of the salt and their number.
     fn derive(&self, salt: &str) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
         for (chunk, number) in key.chunks_mut(20).zip(1_u32..) {
-            let block = self.0.clone().chain_update(salt).chain_update(number.to_be_bytes()).finalize().into_bytes();
+            let block = self.hmac.clone().chain_update(salt).chain_update(number.to_be_bytes()).finalize().into_bytes();
             chunk.copy_from_slice(&block[..chunk.len()]);
         }
         key
@@ -82,7 +86,7 @@ fn seal_with(
     let mut buffer = Zeroizing::new(vec![0; text.len() + BLOCK - text.len() % BLOCK]);
     let ciphertext = cipher.encrypt_padded_b2b::<Pkcs7>(text, &mut buffer).map_err(|_| SealError::Malformed)?;
     let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(ciphertext));
-    let signed = format!("{PREFIX}*{PASSWORD_ID}*{encryption_salt}*{iv}*{ciphertext}*{expires}");
+    let signed = format!("{PREFIX}*{}*{encryption_salt}*{iv}*{ciphertext}*{expires}", password.id);
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
     Ok(format!("{signed}*{mac_salt}*{}{VERSION}", BASE64URL.encode(mac)))
 }
@@ -97,8 +101,9 @@ pub(super) fn open<R>(
 ) -> Result<R, SealError> {
     let parts = Parts::split(sealed)?;
     let Some(password) = passwords.iter().find(|password| parts.is_signed_with(password)) else {
-        // Every writer of today names its password `1`; another name is another password.
-        return Err(if parts.password_id == PASSWORD_ID { SealError::BadMac } else { SealError::WrongPassword });
+        // An ID that none of the passwords has is that of another password.
+        let known = passwords.iter().any(|password| password.id == parts.password_id);
+        return Err(if known { SealError::BadMac } else { SealError::WrongPassword });
     };
     if parts.has_expired(now)? {
         return Err(SealError::Expired);
@@ -210,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_seal_of_the_sdk_for_node_is_opened() {
-        let password = PreparedPassword::new(PASSWORD).unwrap();
+        let password = PreparedPassword::new(&CookiePassword::new(PASSWORD).unwrap()).unwrap();
         let (sealed, text) = NODE;
         let parts = Parts::split(sealed).unwrap();
         let keys = [parts.encryption_salt, parts.mac_salt].map(|salt| hex(password.derive(salt).as_ref()));
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_seal_that_the_sdk_for_node_opened_is_made() {
-        let password = PreparedPassword::new(PASSWORD).unwrap();
+        let password = PreparedPassword::new(&CookiePassword::new(PASSWORD).unwrap()).unwrap();
         let (sealed, text) = CHOSEN;
         let encryption_salt = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
         let mac_salt = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub(crate) use retry::Repeat;
+pub(crate) use retry::{RETRIES, Repeat};
 
 use crate::error::{Error, ErrorKind};
 use crate::id::{BaseUrl, Segment};
@@ -165,6 +165,7 @@ pub(crate) struct Core {
     transport: Box<dyn ErasedTransport>,
     user_agent: HeaderValue,
     timeout: Duration,
+    retries: u32,
 }
 
 /// Where a request goes.
@@ -205,8 +206,6 @@ pub(crate) struct Call {
 pub(crate) enum Body {
     None,
     Json(Bytes),
-    /// `application/x-www-form-urlencoded` (RFC 6749, appendix B).
-    Form(Bytes),
 }
 
 impl Body {
@@ -214,7 +213,6 @@ impl Body {
         match self {
             Self::None => (Bytes::new(), None),
             Self::Json(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/json"))),
-            Self::Form(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/x-www-form-urlencoded"))),
         }
     }
 }
@@ -265,9 +263,10 @@ impl Core {
         transport: impl Transport,
         user_agent: HeaderValue,
         timeout: Duration,
+        retries: u32,
         runtime: Runtime,
     ) -> Self {
-        Self { base_url, runtime, transport: Box::new(transport), user_agent, timeout }
+        Self { base_url, runtime, transport: Box::new(transport), user_agent, timeout, retries }
     }
 
     /// Sends a request as often as its row of the retry table allows, and brings back the last complete reply.
@@ -296,7 +295,7 @@ impl Core {
                 ambiguous: ambiguous_since.map(|(_, since)| now.saturating_sub(since)),
             };
             let wait = backoff(attempt, advised, self.runtime.random.as_ref());
-            if let Some(wait) = rule.next(verdict, &progress, wait) {
+            if let Some(wait) = rule.next(verdict, &progress, wait, self.retries) {
                 clock.sleep(wait).await;
                 attempt += 1;
                 continue;

@@ -56,8 +56,9 @@ pub(crate) struct Progress {
 /// Of servers and of the proxies before them: nobody knows whether the request was done. 520 to 525, 529 and 530 are those of
 /// Cloudflare, 598 and 599 those of other proxies that lost a connection.
 const AMBIGUOUS: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
-/// Tries after the first one, as long as the outcome is not ambiguous or the request has no window.
-const RETRIES: u32 = 3;
+/// Tries after the first one, as long as the outcome is not ambiguous or the request has no window, unless the application wants
+/// more or fewer.
+pub(crate) const RETRIES: u32 = 3;
 const BACKOFF_BASE: Duration = Duration::from_millis(250);
 const BACKOFF_CAP: Duration = Duration::from_secs(8);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
@@ -103,7 +104,13 @@ impl Repeat {
 
 impl Rule {
     /// How long to wait before the next attempt, if there is to be one. `wait` is what backoff or the API say.
-    pub(crate) fn next(&self, verdict: Verdict, progress: &Progress, wait: Duration) -> Option<Duration> {
+    pub(crate) fn next(
+        &self,
+        verdict: Verdict,
+        progress: &Progress,
+        wait: Duration,
+        retries: u32,
+    ) -> Option<Duration> {
         let repeatable = match verdict {
             Verdict::NotSent => self.not_sent,
             Verdict::Throttled => self.throttled,
@@ -111,14 +118,14 @@ impl Rule {
             Verdict::Insecure | Verdict::Answered | Verdict::Settled => false,
         };
         match (self.window, progress.ambiguous) {
-            _ if !repeatable => None,
+            _ if !repeatable || retries == 0 => None,
             // Its credential may be used up: only a replay brings back what it was exchanged for.
             (Some(window), Some(since)) => {
                 window.checked_sub(since).filter(|left| !left.is_zero()).map(|left| wait.min(left))
             }
             (Some(window), None) if progress.elapsed + wait > window => None,
             _ if self.budget.is_some_and(|budget| progress.elapsed + wait > budget) => None,
-            _ => (progress.attempt < RETRIES).then_some(wait),
+            _ => (progress.attempt < retries).then_some(wait),
         }
     }
 }
@@ -213,7 +220,7 @@ mod tests {
         let seconds = Duration::from_secs;
         let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
             let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };
-            rule.next(Verdict::Throttled, &progress, seconds(wait))
+            rule.next(Verdict::Throttled, &progress, seconds(wait), RETRIES)
         };
         assert_eq!(next(90, 20, Some(20), 1), Some(seconds(1)), "it does not matter how often");
         assert_eq!(next(90, 24, Some(20), 60), Some(seconds(5)), "no wait goes past the window");
