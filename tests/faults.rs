@@ -426,7 +426,8 @@ async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
         let token = RefreshToken::new("the-token");
         let rejected = refreshing.authenticate_with_refresh_token(token).send().await.unwrap_err();
         assert!(rejected.recover().is_ok());
-        assert_eq!(server.requests().len(), sent, "a refresh, {retries}");
+        // Its outcome is unknown: it is repeated until its window closes, or not at all.
+        assert_eq!(server.requests().len() == 1, retries == 0, "a refresh, {retries}");
         // What must not arrive twice doesn't, whatever the application wants.
         let (exchanging, server) = client().await?;
         exchanging.authenticate_with_code(AuthorizationCode::new("the-code")).send().await.unwrap_err();

@@ -407,7 +407,7 @@ mod tests {
         };
         let base_url = BaseUrl::parse("http://127.0.0.1:9").unwrap();
         let runtime = Runtime { clock: Arc::clone(&clock) as _, ..Runtime::default() };
-        let core = Core::new(base_url, transport, HeaderValue::from_static("test"), LONG, runtime);
+        let core = Core::new(base_url, transport, HeaderValue::from_static("test"), LONG, 3, runtime);
         let jwks = Jwks::new(Arc::new(core), ClientId::new("client_123").unwrap());
         (Arc::new(jwks), asked, clock)
     }

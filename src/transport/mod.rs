@@ -294,8 +294,8 @@ impl Core {
                 elapsed: now.saturating_sub(first_sent),
                 ambiguous: ambiguous_since.map(|(_, since)| now.saturating_sub(since)),
             };
-            let wait = backoff(attempt, advised, self.runtime.random.as_ref());
-            if let Some(wait) = rule.next(verdict, &progress, wait, self.retries) {
+            let wait = || backoff(attempt, advised, self.runtime.random.as_ref());
+            if let Some(wait) = rule.next(verdict, &progress, self.retries, wait) {
                 clock.sleep(wait).await;
                 attempt += 1;
                 continue;

@@ -103,13 +103,14 @@ impl Repeat {
 }
 
 impl Rule {
-    /// How long to wait before the next attempt, if there is to be one. `wait` is what backoff or the API say.
+    /// How long to wait before the next attempt, if there is to be one. `wait` is what backoff or the API say, and asked only
+    /// then: it draws a random number.
     pub(crate) fn next(
         &self,
         verdict: Verdict,
         progress: &Progress,
-        wait: Duration,
         retries: u32,
+        wait: impl FnOnce() -> Duration,
     ) -> Option<Duration> {
         let repeatable = match verdict {
             Verdict::NotSent => self.not_sent,
@@ -117,8 +118,11 @@ impl Rule {
             Verdict::Ambiguous => self.ambiguous,
             Verdict::Insecure | Verdict::Answered | Verdict::Settled => false,
         };
+        if !repeatable || retries == 0 {
+            return None;
+        }
+        let wait = wait();
         match (self.window, progress.ambiguous) {
-            _ if !repeatable || retries == 0 => None,
             // Its credential may be used up: only a replay brings back what it was exchanged for.
             (Some(window), Some(since)) => {
                 window.checked_sub(since).filter(|left| !left.is_zero()).map(|left| wait.min(left))
@@ -220,7 +224,7 @@ mod tests {
         let seconds = Duration::from_secs;
         let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
             let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };
-            rule.next(Verdict::Throttled, &progress, seconds(wait), RETRIES)
+            rule.next(Verdict::Throttled, &progress, RETRIES, || seconds(wait))
         };
         assert_eq!(next(90, 20, Some(20), 1), Some(seconds(1)), "it does not matter how often");
         assert_eq!(next(90, 24, Some(20), 60), Some(seconds(5)), "no wait goes past the window");
