@@ -23,7 +23,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedirectUri,
-    RedisSessionStore, RefreshToken, Rejected, SessionStore, TransportError,
+    RedisSessionStore, RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -347,4 +347,23 @@ async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
     let error = RedisSessionStore::connect("rediss://user:canary@localhost/#insecure").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redis_url", .. }), "{error:?}");
     assert!(!format!("{error:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_session_is_kept_while_the_certificate_is_not_trusted() -> Outcome {
+    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+    let good = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
+    let grant = good.client(&authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let response = grant.send().await?.complete()?;
+
+    let bad = Running::start(Server::tls(&stranger.certify("localhost", Period::Now)?)?).await?;
+    match bad.client(&authority)?.session(response).refresh().await {
+        Err(RefreshError::Kept(kept)) => {
+            assert!(matches!(kept.error().kind(), ErrorKind::Certificate), "{:?}", kept.error());
+            assert_eq!(kept.error().replay_before(), None);
+        }
+        other => panic!("not kept: {other:?}"),
+    }
+    assert_eq!((bad.seen().connections, bad.seen().bytes.as_slice()), (1, b"".as_slice()));
+    Ok(())
 }
