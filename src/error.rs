@@ -80,7 +80,7 @@ pub enum ErrorKind {
     HttpClient,
     /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent. On Linux and the BSDs
     /// they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR` says.
-    #[error("no certificate authorities were found: install the package ca-certificates, or set SSL_CERT_FILE")]
+    #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
     /// The user did not finish the device login in time; nothing more was sent.
     #[error("the device login has expired")]

@@ -14,8 +14,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use authority::{Authority, Certificate, Period, self_signed};
@@ -60,7 +60,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// The warnings that were traced, as text.
+struct Warnings;
+
+static WARNINGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+impl Write for Warnings {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        WARNINGS.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn warnings() -> String {
+    String::from_utf8_lossy(&WARNINGS.lock().unwrap()).into_owned()
+}
+
 async fn run() -> Outcome {
+    let warnings = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(|| Warnings);
+    tracing::subscriber::set_global_default(warnings.finish())?;
     let authkit = AuthKit::builder().user(TestUser::new("ada@example.com").password("correct horse")).start().await?;
     let redis = Redis::start()?;
     check_session_store(RedisSessionStore::connect(&redis.url())?).await?;
@@ -343,8 +364,16 @@ async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
         sleep(Duration::from_millis(5)).await;
     }
     redis.set_memory(1)?;
+    if warnings().contains("tombstone") {
+        return Err("a warning without a reason".into());
+    }
     for handle in [&idle, &renewed] {
         manager.sign_out(handle, None).await.map_err(|error| format!("{error}: {:?}", error.source()))?;
+    }
+    // It says so.
+    let said = warnings();
+    if said.matches("deleted without a tombstone").count() != 2 || !said.contains("Redis has no memory left") {
+        return Err(format!("the warnings are {said}").into());
     }
     let error = manager.sign_in(login(&door).await?).await.err().ok_or("a full Redis took a session")?;
     let source = error.error().source().map(ToString::to_string).unwrap_or_default();
