@@ -31,19 +31,14 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            complain(error.as_ref());
+            eprintln!("{error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because {cause}");
+                source = cause.source();
+            }
             ExitCode::FAILURE
         }
-    }
-}
-
-/// What went wrong and why: the cause says how to mend it.
-fn complain(error: &dyn Error) {
-    eprintln!("{error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        eprintln!("  because {cause}");
-        source = cause.source();
     }
 }
 
@@ -84,8 +79,7 @@ async fn who_am_i(session: &TokenSession<FileTokenStore>) -> ExitCode {
             SIGNED_OUT.into()
         }
         SessionState::TemporarilyUnknown(error) => {
-            eprint!("Please try again: ");
-            complain(&error);
+            eprintln!("Please try again: {error}");
             TRY_AGAIN.into()
         }
     }

@@ -1,9 +1,10 @@
 //! Cookies: read by the exact bytes of their names, written in one type.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::Duration;
 
+use cookie::{Cookie, SameSite, time};
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -17,8 +18,6 @@ use crate::{secret, wire};
 pub(crate) const HOST_PREFIX: &str = "__Host-";
 /// A browser drops a cookie whose name and value have more bytes, without a word (RFC 6265bis §5.6).
 pub(crate) const LIMIT: usize = 4096;
-/// Room for what follows the value.
-const ATTRIBUTES: usize = 100;
 
 /// The cookies of a request. Nothing is copied: what is read here stays in the request's header.
 ///
@@ -153,17 +152,15 @@ impl SetCookie {
 
     /// The same as a cookie of the `cookie` crate, for frameworks that keep a jar of these. Its `Debug` shows the value, and
     /// its attributes can be changed.
-    #[cfg(feature = "cookie")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "cookie")))]
     #[must_use]
-    pub fn into_cookie(self) -> cookie::Cookie<'static> {
+    pub fn into_cookie(self) -> Cookie<'static> {
         let value = wire::text(&self.value).to_owned();
-        cookie::Cookie::build((self.name, value))
+        Cookie::build((self.name, value))
             .path("/")
             .http_only(true)
             .secure(self.secure)
-            .same_site(cookie::SameSite::Lax)
-            .max_age(self.max_age.try_into().unwrap_or(cookie::time::Duration::MAX))
+            .same_site(SameSite::Lax)
+            .max_age(time::Duration::try_from(self.max_age).unwrap_or(time::Duration::MAX))
             .build()
     }
 
@@ -200,12 +197,9 @@ impl fmt::Debug for SetCookie {
 
 impl From<&SetCookie> for HeaderValue {
     fn from(cookie: &SetCookie) -> Self {
-        // Of its whole size at once: a text that grows leaves copies behind that nobody wipes.
-        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTES));
-        let written = write!(text, "{cookie}");
+        let text = Zeroizing::new(cookie.to_string());
         // Never empty: what a cookie is made of is ASCII without control characters.
-        let value = written.ok().and_then(|()| Self::from_str(&text).ok());
-        let mut value = value.unwrap_or_else(|| Self::from_static(""));
+        let mut value = Self::from_str(&text).unwrap_or_else(|_| Self::from_static(""));
         value.set_sensitive(true);
         value
     }

@@ -78,9 +78,9 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
-    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent. On Linux and the BSDs
+    /// This machine has no certificate authorities, so that no server could be trusted; nothing was sent. On Linux and the BSDs
     /// they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR` says.
-    #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
+    #[error("no certificate authorities were found: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
     /// The user did not finish the device login in time; nothing more was sent.
     #[error("the device login has expired")]
@@ -475,6 +475,16 @@ impl Error {
     /// Whoever sent a request for others is gone.
     pub(crate) fn abandoned() -> Self {
         Self::local(ErrorKind::Interrupted)
+    }
+
+    /// There is no answer in the time that the caller has.
+    pub(crate) fn too_late() -> Self {
+        Self::local(ErrorKind::Timeout)
+    }
+
+    /// A switch brought another organization.
+    pub(crate) fn another_organization() -> Self {
+        Self::local(ErrorKind::UnexpectedShape)
     }
 
     pub(crate) fn unfinished(code: ErrorCode) -> Self {

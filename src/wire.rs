@@ -10,6 +10,7 @@ use http::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -236,6 +237,11 @@ pub(crate) fn text(secret: &impl ExposeSecret<str>) -> &str {
 /// The same refresh token once more, for one of several who hold the same session.
 pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())
+}
+
+/// Whether two secrets are the same, in constant time.
+pub(crate) fn same(one: &impl ExposeSecret<str>, other: &impl ExposeSecret<str>) -> bool {
+    one.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
 }
 
 /// A body in one allocation of its exact size, wiped when the last handle on it is dropped.

@@ -268,11 +268,11 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let keys = json!({ "keys": [signer.jwk()] }).to_string();
     let answers = [
         Answer::json(200, &keys),
-        // A refresh makes four attempts.
-        Answer::json(503, r#"{"message":"canary"}"#),
-        Answer::json(503, r#"{"message":"canary"}"#),
-        Answer::json(503, r#"{"message":"canary"}"#),
-        Answer::json(503, r#"{"message":"canary"}"#),
+        // A refresh that is throttled makes four attempts.
+        Answer::json(429, r#"{"message":"canary"}"#),
+        Answer::json(429, r#"{"message":"canary"}"#),
+        Answer::json(429, r#"{"message":"canary"}"#),
+        Answer::json(429, r#"{"message":"canary"}"#),
         Answer::json(400, r#"{"error":"invalid_grant","error_description":"The token canary is dead."}"#),
         Answer::json(400, r#"{"code":"forbidden","message":"canary"}"#),
     ];
@@ -339,7 +339,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
 
     let refused = opened.refresh().await.unwrap_err();
     cage.debug("refresh error", &refused);
-    let RefreshError::Kept(kept) = refused else { panic!("a 503 ended the session") };
+    let RefreshError::Kept(kept) = refused else { panic!("a 429 ended the session") };
     cage.debug("kept", &kept);
     cage.error(kept.error());
     let refused = kept.into_session().refresh().await.unwrap_err();

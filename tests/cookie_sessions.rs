@@ -186,10 +186,10 @@ async fn what_is_over_is_cleared() -> Outcome {
     let foreign = CookieSessions::new(app.client.clone(), other).authenticate(&sealed).await;
     assert!(matches!(foreign.0, SessionState::SignedOut(SignedOut::Unreadable(_))) && is_cleared(foreign.1));
 
-    // WorkOS has ended it.
+    // WorkOS has ended it. Its access token is good until it expires, for the old cookie as for the new one.
     let session = app.sessions.authenticate(&sealed).await.0.active()?;
     assert_eq!(app.sessions.sign_out_everywhere(&session.user().id).await?, 1);
-    app.clock.advance(Duration::from_secs(31));
+    app.clock.advance(Duration::from_secs(301));
     let (state, cookie) = app.sessions.authenticate(&sealed).await;
     assert!(matches!(state, SessionState::SignedOut(SignedOut::Ended(_))) && is_cleared(cookie));
     Ok(())
@@ -209,5 +209,159 @@ async fn a_switch_sets_the_cookie_of_the_new_organization() -> Outcome {
     assert_eq!(state.active()?.organization_id(), Some(&one));
     let (gone, cleared) = app.sessions.switch_organization("", one).await;
     assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::NotFound))) && is_cleared(cleared));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_refresh_ahead_of_expiry_sets_its_cookie() -> Outcome {
+    let app = Application::start().await?;
+    let cookie = app.sessions.sign_in(app.login().await?)?;
+    app.clock.advance(Duration::from_secs(271));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(1_500)), 1);
+    let begun = tokio::spawn({
+        let (sessions, sealed) = (app.sessions.clone(), cookie.expose_secret().to_owned());
+        async move { sessions.authenticate(&sealed).await }
+    });
+    while app.authkit.requests_to(AUTHENTICATE) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Its token is good still, and somebody else waits for the next one.
+    let started = std::time::Instant::now();
+    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let old = access_token(state);
+    assert!(nothing.is_none() && started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+
+    let (state, renewed) = begun.await?;
+    let renewed = renewed.ok_or("the new pair is in no cookie")?;
+    assert_ne!(access_token(state), old);
+    // Whoever comes back when WorkOS replays nothing any more is still signed in.
+    app.clock.advance(Duration::from_secs(300));
+    access_token(app.sessions.authenticate(renewed.expose_secret()).await.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pair_that_nobody_got_is_kept_for_who_comes_with_the_old_cookie() -> Outcome {
+    for (away, refreshes) in [(32, 1), (299, 1), (330, 2), (570, 2)] {
+        let app = Application::start().await?;
+        let sealed = app.expired().await?;
+        app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
+        // The browser hangs up before the reply of WorkOS comes.
+        let hung_up = tokio::time::timeout(Duration::from_millis(100), app.sessions.authenticate(&sealed)).await;
+        assert!(hung_up.is_err());
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        app.clock.advance(Duration::from_secs(away));
+        let (state, cookie) = app.sessions.authenticate(&sealed).await;
+        access_token(state);
+        let cookie = cookie.ok_or("no cookie")?;
+        assert_eq!(app.authkit.refreshes(), refreshes, "away for {away} s");
+        // What it got is the newest.
+        app.clock.advance(Duration::from_secs(301));
+        access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_straggler_after_a_switch_gets_the_newest_pair() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let renewed = app.sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
+    let one = OrganizationId::new("org_one")?;
+    let (switched, _) = app.sessions.switch_organization(renewed.expose_secret(), one.clone()).await;
+    switched?;
+    // It was sent before either of them was answered.
+    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    assert_eq!(state.active()?.organization_id(), Some(&one));
+    let cookie = cookie.ok_or("no cookie")?;
+    assert_eq!(app.authkit.refreshes(), 2);
+    app.clock.advance(Duration::from_secs(330));
+    let (state, _) = app.sessions.authenticate(cookie.expose_secret()).await;
+    assert_eq!(state.active()?.organization_id(), Some(&one));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let client = Client::builder()
+        .client_id(app.authkit.client_id())
+        .api_key(app.authkit.api_key())
+        .base_url(app.authkit.base_url())
+        .clock(app.clock.clone())
+        .build()?;
+    let other = CookieSessions::new(client, SessionCookie::new(CookiePassword::new(PASSWORD)?)?);
+    access_token(other.authenticate(&sealed).await.0);
+    let one = OrganizationId::new("org_one")?;
+    let (switched, cookie) = app.sessions.switch_organization(&sealed, one.clone()).await;
+    assert_eq!(switched?.token().organization_id(), Some(&one));
+    assert!(cookie.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let sessions = app.sessions.clone().answer_within(Duration::from_millis(200));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
+    let started = std::time::Instant::now();
+    let (state, nothing) = sessions.authenticate(&sealed).await;
+    assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
+    let SessionState::TemporarilyUnknown(error) = state else { panic!("{state:?}") };
+    assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient() && nothing.is_none());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let (state, cookie) = sessions.authenticate(&sealed).await;
+    access_token(state);
+    assert!(cookie.is_some());
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
+    let app = Application::start().await?;
+    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    let mut sealed = app.sessions.sign_in(app.login().await?)?;
+    for _ in 0..20 {
+        app.clock.advance(Duration::from_secs(10));
+        let (state, cookie) = app.sessions.authenticate(sealed.expose_secret()).await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+        sealed = cookie.unwrap_or(sealed);
+    }
+    assert_eq!(app.authkit.refreshes(), 1);
+    // The clock is right again.
+    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.clock.advance(Duration::from_secs(120));
+    access_token(app.sessions.authenticate(sealed.expose_secret()).await.0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cookie_that_grew_leaves_out_what_is_needed_least() -> Outcome {
+    let app = Application::start().await?;
+    let mut response = app.login().await?;
+    response.user.metadata = (0..10).map(|field| (format!("key{field}"), "x".repeat(400))).collect();
+    response.user.profile_picture_url = Some(format!("https://example.com/{}", "x".repeat(100)));
+    let user = response.user.id.clone();
+    let cookie = app.sessions.sign_in(response)?;
+    assert!(cookie.name().len() + cookie.expose_secret().len() <= 4096);
+    let session = app.sessions.authenticate(cookie.expose_secret()).await.0.active()?;
+    assert!(session.user().id == user && session.user().metadata.is_empty());
+    assert!(session.user().profile_picture_url.is_some(), "there is room for it");
+    app.clock.advance(Duration::from_secs(301));
+    access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
+
+    // There is no room whatever comes: that is known before the token is spent.
+    let name = "n".repeat(3_000);
+    let narrow = SessionCookie::new(CookiePassword::new(PASSWORD)?)?.name(name)?;
+    let narrow = CookieSessions::new(app.client.clone(), narrow);
+    let refreshes = app.authkit.refreshes();
+    let sealed = app.expired().await?;
+    let (state, nothing) = narrow.authenticate(&sealed).await;
+    let SessionState::TemporarilyUnknown(error) = state else { panic!("{state:?}") };
+    assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::TooLarge { .. })) && nothing.is_none());
+    assert_eq!(app.authkit.refreshes(), refreshes);
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -324,6 +324,72 @@ fn a_runtime_that_ends_leaves_nothing_stuck() -> Outcome {
     api.requests.lock().unwrap().clear();
     api.answer(1);
     assert_eq!(token(runtime()?.block_on(api.session("t0").refresh())?), "t1");
+    Ok(())
+}
+
+#[test]
+fn a_runtime_that_stands_still_holds_nobody_up() -> Outcome {
+    let api = Api::rotating()?;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let first = runtime()?;
+    first.block_on(async {
+        cancel(api.session("t0").refresh());
+        api.until_asked(1).await;
+    });
+    // WorkOS answers the same token with the same pair.
+    api.requests.lock().unwrap().clear();
+    api.answer(1);
+    let started = Instant::now();
+    let others = async {
+        let waiting: Vec<_> = (0..20).map(|_| tokio::spawn(api.session("t0").refresh())).collect();
+        for session in waiting {
+            assert_eq!(token(session.await??), "t1");
+        }
+        Outcome::Ok(())
+    };
+    runtime()?.block_on(others)?;
+    assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+    assert_eq!(api.requests(), 1, "one of them has asked again");
+    // When it goes on, what it brings changes nothing.
+    api.requests.lock().unwrap().clear();
+    api.answer(1);
+    first.block_on(tokio::time::sleep(Duration::from_millis(100)));
+    assert_eq!(token(runtime()?.block_on(api.session("t0").refresh())?), "t1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_straggler_gets_no_pair_that_is_spent() -> Outcome {
+    let api = Api::rotating()?;
+    api.answer(100);
+    let second = api.session("t0").refresh().await?;
+    assert_eq!(token(second.refresh().await?), "t2");
+    assert_eq!(token(api.session("t0").refresh().await?), "t2");
+    // Neither one that is about to be.
+    let third = tokio::spawn(api.session("t2").refresh());
+    api.until_asked(3).await;
+    assert_eq!(token(api.session("t0").refresh().await?), "t3");
+    assert_eq!(token(third.await??), "t3");
+    assert_eq!(api.requests(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_that_brings_another_organization_is_none() -> Outcome {
+    let api = Api::answering(|_, count| {
+        let mut body = response(&format!("t{}", count + 1));
+        body["organization_id"] = json!("org_old");
+        (200, body)
+    })?;
+    api.answer(100);
+    let refused = api.session("t0").switch_organization(organization("org_new")).await;
+    let RefreshError::Kept(kept) = refused.unwrap_err() else { panic!("it is not over") };
+    assert!(!kept.error().is_transient());
+    // The pair that came all the same is not lost.
+    let session = kept.into_session();
+    assert_eq!(session.organization_id(), Some(&organization("org_old")));
+    assert_eq!(token(session), format!("t{}", api.requests()));
+    assert!(api.requests() <= 3);
     Ok(())
 }
 

@@ -47,8 +47,8 @@ impl<K> RefreshGrant<K> {
     ///
     /// # Errors
     /// The grant comes back in [`Rejected`] unless the API said that the token is dead (`invalid_grant`).
-    /// Once an attempt's outcome is unknown, the same token is sent again and again for up to 25 s, since the API answers that
-    /// with the same pair. What [`Error::replay_before`](crate::Error::replay_before) then says is how long that could help.
+    /// Once an attempt's outcome is unknown, the same token is sent again and again for 25 s, since the API answers that with the
+    /// same pair. What [`Error::replay_before`](crate::Error::replay_before) then says is how long that could help.
     ///
     /// A further step as the answer ends the session: WorkOS wants a new login. Dropping the future drops the token; where
     /// callers may be cancelled, spawn the refresh as a task of its own.

@@ -4,43 +4,44 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
-use tokio::time::timeout;
 use url::Url;
 
-use super::manager::{AHEAD, HASTE, sign_out_everywhere};
+use super::manager::sign_out_everywhere;
+use super::refresh::{UNTIL_DELIVERED, Want};
 use super::state::{
-    ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
+    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
+    goodbye, left, need,
 };
 use super::{RefreshError, Session, SessionCookie, SessionParts};
 use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
 use crate::cookies::SetCookie;
 use crate::credentials::Confidential;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
+use crate::model::User;
 use crate::token::TokenVerifier;
+use crate::wire;
 
 /// Keeps each session in the sealed [`SessionCookie`] of its user's browser, and nowhere else.
 ///
 /// It needs no store, and pays for that. Copies of a cookie can't be revoked: whoever has one has the session until WorkOS
-/// ends it, and signing out clears this browser's alone. Refreshes are single-flight within a process only; between processes
-/// there is nothing but the 30 seconds in which WorkOS answers a replayed refresh with the same tokens, so a browser that
-/// misses the answer to a refresh for longer must sign in again. Where that matters, take a
-/// [`SessionManager`](super::SessionManager).
+/// ends it, and signing out clears this browser's alone. Refreshes are single-flight within a process only. A process keeps
+/// what it got for 10 minutes; between processes there is nothing but the 30 seconds in which WorkOS answers a replayed refresh
+/// with the same tokens, so a browser that misses the answer to a refresh for longer, and comes to another process, must sign
+/// in again. Where that matters, take a [`SessionManager`](super::SessionManager).
 ///
 /// Each call gives a cookie to set, if there is one, in every outcome: the old one's refresh token is used up.
 ///
 /// ```
 /// use workos_auth::{ConfidentialClient, CookiePassword, CookieSessions, SessionCookie, SessionState};
 ///
-/// # async fn run(request: http::request::Parts) -> Result<(), workos_auth::Error> {
+/// # async fn run(cookie_of_the_request: &str) -> Result<(), workos_auth::Error> {
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?.host_prefix();
 /// let sessions = CookieSessions::new(client, cookie);
 ///
-/// let cookie = sessions.cookie_value(&request.headers).unwrap_or_default();
-/// let (state, set_cookie) = sessions.authenticate(cookie).await;
+/// let (state, set_cookie) = sessions.authenticate(cookie_of_the_request).await;
 /// if let SessionState::Active(session) = state {
 ///     println!("hello, {}", session.user().email);
 /// }
@@ -55,6 +56,7 @@ pub struct CookieSessions {
     verifier: TokenVerifier,
     cookie: Arc<SessionCookie>,
     refresh_ahead: Duration,
+    answer_within: Duration,
 }
 
 impl CookieSessions {
@@ -62,7 +64,7 @@ impl CookieSessions {
     #[must_use]
     pub fn new(client: ConfidentialClient, cookie: SessionCookie) -> Self {
         let verifier = client.verifier();
-        Self { client, verifier, cookie: Arc::new(cookie), refresh_ahead: AHEAD }
+        Self { client, verifier, cookie: Arc::new(cookie), refresh_ahead: AHEAD, answer_within: ANSWER_WITHIN }
     }
 
     /// Another verifier, such as one with an issuer of the application's own, or one that
@@ -80,6 +82,15 @@ impl CookieSessions {
         self
     }
 
+    /// How long [`authenticate`](Self::authenticate) and [`switch_organization`](Self::switch_organization) take at most; 10
+    /// seconds unless given. Then the answer is the old session, while its token is good, or
+    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown); what was begun goes on, and the next call has its result.
+    #[must_use]
+    pub fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
+        self
+    }
+
     /// The same sessions, in a cookie that suits where the application is served.
     pub(super) fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
         self.cookie = Arc::new(Arc::unwrap_or_clone(self.cookie).served_at(redirect_uri));
@@ -92,43 +103,56 @@ impl CookieSessions {
         self.cookie.cookie_name()
     }
 
-    /// The value of the cookie in a request; as [`SessionCookie::value`].
-    #[must_use]
-    pub fn cookie_value<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        self.cookie.value(headers)
-    }
-
     /// The cookie of a new session.
+    ///
+    /// What has no room in it is left out of it: the user's metadata, and then the address of the picture.
     ///
     /// # Errors
     /// As [`SessionCookie::set`]; the session comes back.
     pub fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<SetCookie, Rejected<SessionParts>> {
         let session = self.client.session(parts);
-        self.cookie.set(&session).map_err(|error| Rejected::returning(error, session.into_parts()))
+        self.fit(&session).map_err(|error| Rejected::returning(error, session.into_parts()))
     }
 
     /// Says whether a cookie's user is signed in, and refreshes the session when its access token is at its end. The cookie, if
     /// there is one, is to be set whatever the state is.
+    ///
+    /// Whoever begins a refresh waits for it, so that its pair gets into the browser; others whose token is still good don't. A
+    /// pair that comes too late, or whose reply gets lost, is kept for whoever comes with the old cookie, for 10 minutes in this
+    /// process: the newest 4,096 of them.
     pub async fn authenticate(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
-        let session = match self.open(sealed) {
+        let deadline = Deadline::after(self.answer_within);
+        let mut session = match self.open(sealed) {
             Ok(session) => session,
             Err(stop) => return self.finish(Err(stop), None),
         };
-        let now = self.client.core.runtime.clock.now();
-        match need(&session, &self.verifier, now, self.refresh_ahead).await {
-            Ok(Need::Nothing(token)) => self.finish(Ok(active(session, token)), None),
-            Ok(Need::RefreshSoon(token)) => {
-                // Its token is good still, and nobody waits for another for longer than it is.
-                match timeout(HASTE.min(left(&token, now)), session.copy().refresh()).await {
-                    Err(_) | Ok(Err(RefreshError::Kept(_))) => self.finish(Ok(active(session, token)), None),
-                    Ok(refreshed) => self.renewed(refreshed).await,
+        let mut cookie = None;
+        loop {
+            let age = session.age();
+            let need =
+                deadline.limit(need(&session, age, &self.verifier, self.refresh_ahead)).await.and_then(|need| need);
+            let (renewed, newer) = match need {
+                Ok(Need::Nothing(token)) => return self.finish(Ok(active(session, token)), cookie),
+                // A new pair came a moment ago, or is about to come: its cookie goes to whoever asked for it.
+                Ok(Need::RefreshSoon(token)) if cookie.is_some() || session.is_being_refreshed() => {
+                    return self.finish(Ok(active(session, token)), cookie);
                 }
-            }
-            Ok(Need::Refresh) => {
-                let refreshed = session.refresh().await;
-                self.renewed(refreshed).await
-            }
-            Err(stop) => self.finish(Err(stop), None),
+                Ok(Need::RefreshSoon(token)) => {
+                    let now = self.client.core.runtime.clock.now();
+                    let deadline = deadline.or_after(left(&token, now));
+                    match self.renew(session.copy(), Want::Newest, deadline).await {
+                        (Err(Stop::Unknown(_)), newer) => return self.finish(Ok(active(session, token)), newer),
+                        renewed => renewed,
+                    }
+                }
+                Ok(Need::Refresh) => self.renew(session, Want::Newest, deadline).await,
+                Err(stop) => return self.finish(Err(stop), cookie),
+            };
+            cookie = newer.or(cookie);
+            session = match renewed {
+                Ok(session) => session,
+                Err(stop) => return self.finish(Err(stop), cookie),
+            };
         }
     }
 
@@ -139,13 +163,18 @@ impl CookieSessions {
         sealed: &str,
         id: OrganizationId,
     ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
-        let (state, cookie) = match self.open(sealed) {
-            Ok(session) => {
-                let switched = session.switch_organization(id).await;
-                self.renewed(switched).await
-            }
-            Err(stop) => self.finish(Err(stop), None),
+        let deadline = Deadline::after(self.answer_within);
+        let (outcome, cookie) = match self.open(sealed) {
+            Ok(session) => match self.renew(session, Want::Switch(id), deadline).await {
+                (Ok(session), cookie) => {
+                    let outcome = deadline.limit(fresh(session, &self.verifier)).await.and_then(|outcome| outcome);
+                    (outcome, cookie)
+                }
+                (Err(stop), cookie) => (Err(stop), cookie),
+            },
+            Err(stop) => (Err(stop), None),
         };
+        let (state, cookie) = self.finish(outcome, cookie);
         let outcome = match state {
             SessionState::Active(session) => Ok(session),
             SessionState::SignedOut(why) => Err(SwitchError::SignedOut(why)),
@@ -158,8 +187,10 @@ impl CookieSessions {
     /// `return_to`. The URL is absent when there is no session, or nobody can tell its name at WorkOS at the moment.
     pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, SetCookie) {
         let url = match self.open(sealed) {
-            // The cookie is cleared whether or not the keys can be had.
-            Ok(session) => timeout(HASTE, goodbye(session, &self.verifier, return_to)).await.ok().flatten(),
+            Ok(session) => {
+                session.end();
+                goodbye(&session, &self.verifier, return_to).await
+            }
             Err(_) => None,
         };
         (url, self.cookie.clear())
@@ -180,18 +211,51 @@ impl CookieSessions {
         self.cookie.open(&self.client, sealed).map_err(|error| Stop::SignedOut(SignedOut::Unreadable(error)))
     }
 
-    /// A new pair goes into a cookie before anything else is asked of it.
-    async fn renewed(
+    /// The newest pair, in its cookie: also one that came on the way to something else.
+    async fn renew(
         &self,
-        refreshed: Result<Session<Confidential>, RefreshError<Confidential>>,
-    ) -> (SessionState, Option<SetCookie>) {
-        match refreshed {
-            Ok(session) => match self.cookie.set(&session) {
-                Ok(cookie) => self.finish(fresh(session, &self.verifier).await, Some(cookie)),
-                Err(error) => self.finish(Err(Stop::Unknown(error)), None),
-            },
-            Err(error) => self.finish(Err(error.into()), None),
+        session: Session<Confidential>,
+        want: Want,
+        deadline: Deadline,
+    ) -> (Result<Session<Confidential>, Stop>, Option<SetCookie>) {
+        // Where there is no room for the old pair, there is none for the new one: better to know it before it is spent.
+        if let Err(error) = self.fit(&session) {
+            return (Err(Stop::Unknown(error)), None);
         }
+        let old = wire::copy(&session.parts.refresh_token);
+        let (session, problem) = match deadline.limit(session.renew(want, UNTIL_DELIVERED)).await {
+            Ok(Ok(session)) => (session, None),
+            Ok(Err(RefreshError::Kept(kept))) => {
+                let error = kept.error().clone();
+                (kept.into_session(), Some(Stop::Unknown(error)))
+            }
+            Ok(Err(RefreshError::Ended(error))) => return (Err(Stop::SignedOut(SignedOut::Ended(error))), None),
+            Err(stop) => return (Err(stop), None),
+        };
+        match (self.fit(&session), problem) {
+            (Ok(cookie), None) => (Ok(session), Some(cookie)),
+            (Ok(cookie), Some(stop)) => {
+                let is_newer = !wire::same(&old, &session.parts.refresh_token);
+                (Err(stop), is_newer.then_some(cookie))
+            }
+            (Err(error), _) => (Err(Stop::Unknown(error)), None),
+        }
+    }
+
+    /// A cookie of a size that browsers take: what is needed least is left out.
+    fn fit(&self, session: &Session<Confidential>) -> Result<SetCookie, Error> {
+        let leave_out: [fn(&mut User); 2] = [|user| user.metadata.clear(), |user| user.profile_picture_url = None];
+        let mut cookie = self.cookie.set(session);
+        let mut smaller = session.copy();
+        for leave_out in leave_out {
+            match &cookie {
+                Err(error) if matches!(error.kind(), ErrorKind::Sealed(SealError::TooLarge { .. })) => {}
+                _ => break,
+            }
+            leave_out(&mut smaller.parts.user);
+            cookie = self.cookie.set(&smaller);
+        }
+        cookie
     }
 
     fn finish(

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::state::{
-    ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
+    AHEAD, ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
 };
 use super::store::{SessionStore, StoredSession};
 use super::{RefreshError, Session, SessionParts, cookie};
@@ -26,8 +26,6 @@ use crate::wire;
 
 /// How long a session is kept after its last refresh.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
-/// How long before its expiry a token is replaced.
-pub(super) const AHEAD: Duration = Duration::from_secs(30);
 /// Well below the 30 s in which WorkOS replays a refresh: whoever takes over from a process that died still gets its pair.
 const LEASE: Duration = Duration::from_secs(10);
 /// Longer than any refresh that is under way when a session is removed, and than a new pair is kept at hand.
@@ -35,7 +33,7 @@ const TOMBSTONE: Duration = Duration::from_secs(3_600);
 /// How long to wait for another process: its lease, and as long again.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a caller whose token is good still is held up by its replacement.
-pub(super) const HASTE: Duration = Duration::from_secs(1);
+const HASTE: Duration = Duration::from_secs(1);
 /// Between two looks at what another process does.
 const POLL: Duration = Duration::from_millis(25);
 /// How long a new pair is kept at hand for a store that is away. Then it is lost.
@@ -224,7 +222,10 @@ impl<S: SessionStore> SessionManager<S> {
         };
         self.store.remove(&key(handle), TOMBSTONE).await.map_err(Error::session_store)?;
         match session {
-            Some(session) => Ok(goodbye(session, &self.verifier, return_to).await),
+            Some(session) => {
+                session.end();
+                Ok(goodbye(&session, &self.verifier, return_to).await)
+            }
             None => Ok(None),
         }
     }
@@ -254,7 +255,7 @@ impl<S: SessionStore> SessionManager<S> {
     async fn current(&self, handle: &SessionHandle) -> Result<ActiveSession, Stop> {
         let Loaded { version, session } = self.load(handle).await?;
         let now = self.client.core.runtime.clock.now();
-        match need(&session, &self.verifier, now, self.refresh_ahead).await? {
+        match need(&session, session.age(), &self.verifier, self.refresh_ahead).await? {
             Need::Nothing(token) => Ok(active(session, token)),
             Need::Refresh => self.renewed(handle, version).await,
             Need::RefreshSoon(token) => {
@@ -370,8 +371,7 @@ impl<S: SessionStore> SessionManager<S> {
     async fn got_by_another(&self, loaded: &Loaded, goal: &Goal) -> Result<Option<VerifiedToken>, Stop> {
         match goal {
             Goal::Refresh { seen } if *seen != loaded.version => {
-                let now = self.client.core.runtime.clock.now();
-                match need(&loaded.session, &self.verifier, now, Duration::ZERO).await? {
+                match need(&loaded.session, loaded.session.age(), &self.verifier, Duration::ZERO).await? {
                     Need::Nothing(token) | Need::RefreshSoon(token) => Ok(Some(token)),
                     Need::Refresh => Ok(None),
                 }

@@ -6,6 +6,7 @@ mod layer;
 mod manager;
 mod refresh;
 mod seal;
+mod single_flight;
 mod state;
 mod store;
 mod tokens;
@@ -21,6 +22,7 @@ pub use layer::SessionLayer;
 pub use manager::SessionManager;
 pub(crate) use refresh::Flights;
 pub use refresh::{KeptSession, RefreshError};
+use refresh::{REPLAYED, Want};
 pub use state::{ActiveSession, SessionState, SignedOut, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
@@ -205,6 +207,11 @@ impl<K> Session<K> {
         Self { caller: self.caller.clone(), parts }
     }
 
+    /// Whatever this process still brings for it is thrown away.
+    fn end(&self) {
+        self.caller.client.flights.end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+    }
+
     /// Takes the session apart, to keep it in a place of the application's own.
     #[must_use]
     pub fn into_parts(self) -> SessionParts {
@@ -237,7 +244,7 @@ impl<K> Session<K> {
     where
         K: HasClientId,
     {
-        self.renew(None).await
+        self.renew(Want::Same, REPLAYED).await
     }
 
     /// Exchanges the refresh token for a pair of tokens in another organization of the user.
@@ -249,7 +256,7 @@ impl<K> Session<K> {
     where
         K: HasClientId,
     {
-        self.renew(Some(id)).await
+        self.renew(Want::Switch(id), REPLAYED).await
     }
 
     /// Ends the session here, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -257,7 +264,7 @@ impl<K> Session<K> {
     /// A refresh that is under way comes to nothing. Clear the cookie, and send the browser to the URL.
     #[must_use = "the session at WorkOS ends when the browser goes to this URL"]
     pub fn sign_out(self, token: &impl NamesSession, return_to: Option<&RedirectUri>) -> Url {
-        self.caller.client.flights.end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+        self.end();
         wire::logout_url(&self.caller.client.core.base_url, token.session_id(), return_to)
     }
 
@@ -266,7 +273,7 @@ impl<K> Session<K> {
     where
         K: HasApiKey,
     {
-        self.caller.client.flights.end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+        self.end();
         self.caller.client.sessions().revoke(token.session_id())
     }
 }

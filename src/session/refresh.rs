@@ -3,30 +3,45 @@
 //! A refresh token is good for one exchange. So each token has at most one request under way, whose result is kept for a
 //! while; whoever wants something else of a token that was exchanged goes on with its successor.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
+use super::single_flight::{Listener, Teller, channel};
 use super::{Session, SessionParts};
 use crate::authenticate::{Authentication, RefreshGrant, Rejected};
 use crate::client::Caller;
 use crate::credentials::HasClientId;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::id::OrganizationId;
 use crate::model::AuthenticationResponse;
-use crate::secret::RefreshToken;
+use crate::runtime::Clock;
+use crate::secret::{AccessToken, RefreshToken};
 use crate::wire;
 
 /// How long a result is kept, from when it came: as long as WorkOS replays it.
-const KEPT: Duration = Duration::from_secs(30);
-/// Results kept at once; with more, the oldest go.
-const MOST: usize = 4096;
+pub(super) const REPLAYED: Duration = Duration::from_secs(30);
+/// The same for a pair whose keeper is a browser or a store: it may have been handed to somebody who hung up, in a reply that
+/// was lost, or to a store that has forgotten it. There is no other copy.
+pub(super) const UNTIL_DELIVERED: Duration = Duration::from_secs(600);
+/// Results kept at once; with more, those go that are kept for the shortest time from now on.
+const MOST_RESULTS: usize = 4096;
+/// How long it is known when a pair came. It is for access tokens that live no longer than this.
+const AGE_KNOWN: Duration = Duration::from_secs(3_600);
+const MOST_AGES: usize = 16_384;
+/// A sweep follows the one before no sooner.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How many others a caller waits for, at most.
+const MOST_TURNS: usize = 10_000;
+/// How often a switch is tried again that brought another organization.
+const DETOURS: usize = 2;
 
 /// A refresh that brought no new session.
 ///
@@ -117,38 +132,73 @@ impl<K> fmt::Debug for KeptSession<K> {
     }
 }
 
+/// What a renewal is for.
+#[derive(Clone)]
+pub(super) enum Want {
+    /// A pair of the session's own organization, as far as its holder knows it.
+    Same,
+    /// The newest pair, in whatever organization the session is now.
+    Newest,
+    /// A pair of this organization.
+    Switch(OrganizationId),
+}
+
 impl<K: HasClientId> Session<K> {
-    pub(super) async fn renew(self, switch_to: Option<OrganizationId>) -> Result<Self, RefreshError<K>> {
-        let wanted = Wanted {
-            organization: switch_to.as_ref().or(self.parts.organization_id.as_ref()),
-            switch_to: switch_to.as_ref(),
+    /// The result is kept for `keep`.
+    pub(super) async fn renew(self, want: Want, keep: Duration) -> Result<Self, RefreshError<K>> {
+        let wanted = match want {
+            Want::Same => Wanted { organization: self.parts.organization_id.clone(), switch: false, any: false, keep },
+            Want::Newest => Wanted { organization: self.parts.organization_id.clone(), switch: false, any: true, keep },
+            Want::Switch(id) => Wanted { organization: Some(id), switch: true, any: false, keep },
         };
-        match self.caller.client.flights.refresh(&self.caller, &self.parts.refresh_token, wanted).await {
-            Ok(response) if response.user.id != self.parts.user.id => Err(RefreshError::Ended(Error::another_user())),
-            Ok(response) => {
-                let parts = SessionParts {
-                    user: response.user.clone(),
-                    access_token: response.access_token.clone(),
-                    refresh_token: wire::copy(&response.refresh_token),
-                    organization_id: response.organization_id.clone(),
-                    authentication_method: response.authentication_method.clone().or(self.parts.authentication_method),
-                    impersonator: response.impersonator.clone(),
-                };
-                Ok(Self { caller: self.caller, parts })
-            }
-            Err(Failure::Kept(error)) => Err(RefreshError::Kept(KeptSession(Box::new((self, error))))),
+        let flights = Arc::clone(&self.caller.client.flights);
+        let Refreshed { outcome, newest } = flights.refresh(&self.caller, &self.parts, wanted).await;
+        let newest = newest.map(|exchanged| exchanged.parts(self.parts.authentication_method.clone()));
+        if newest.as_ref().is_some_and(|newest| newest.user.id != self.parts.user.id) {
+            return Err(RefreshError::Ended(Error::another_user()));
+        }
+        // A pair that came on the way to something else is the newest all the same.
+        let session = match newest {
+            Some(parts) => Self { caller: self.caller, parts },
+            None => self,
+        };
+        match outcome {
+            Ok(()) => Ok(session),
+            Err(Failure::Kept(error)) => Err(RefreshError::Kept(KeptSession(Box::new((session, error))))),
             Err(Failure::Ended(error)) => Err(RefreshError::Ended(error)),
         }
+    }
+
+    /// Whether somebody in this process is at it.
+    pub(super) fn is_being_refreshed(&self) -> bool {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        matches!(self.caller.client.flights.table().entries.get(&key), Some(Entry::Asking { .. }))
+    }
+
+    /// How long ago this process got the pair, if it is known.
+    pub(super) fn age(&self) -> Option<Duration> {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        let since = *self.caller.client.flights.table().births.get(&key)?;
+        Some(self.caller.client.core.runtime.clock.elapsed().saturating_sub(since))
     }
 }
 
 /// What a caller wants of a token.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
+#[derive(Clone)]
+struct Wanted {
     /// The organization of the new tokens.
-    organization: Option<&'a OrganizationId>,
-    /// The same, where the token is of another one.
-    switch_to: Option<&'a OrganizationId>,
+    organization: Option<OrganizationId>,
+    /// The token is of another one, as far as is known.
+    switch: bool,
+    /// Any other one is as good.
+    any: bool,
+    keep: Duration,
+}
+
+impl Wanted {
+    fn fits(&self, exchanged: &Exchanged) -> bool {
+        self.any || exchanged.organization == self.organization
+    }
 }
 
 /// Why there is no new pair.
@@ -160,7 +210,35 @@ enum Failure {
     Ended(Error),
 }
 
-type Outcome = Result<Arc<AuthenticationResponse>, Failure>;
+/// A token that was exchanged.
+struct Exchanged {
+    /// The organization that was asked for. Of a switch, the one that it brought: where another process has exchanged the
+    /// token, WorkOS answers with what that one wanted.
+    organization: Option<OrganizationId>,
+    response: AuthenticationResponse,
+}
+
+impl Exchanged {
+    fn parts(&self, authentication_method: Option<crate::model::AuthenticationMethod>) -> SessionParts {
+        let response = &self.response;
+        SessionParts {
+            user: response.user.clone(),
+            access_token: response.access_token.clone(),
+            refresh_token: wire::copy(&response.refresh_token),
+            organization_id: response.organization_id.clone(),
+            authentication_method: response.authentication_method.clone().or(authentication_method),
+            impersonator: response.impersonator.clone(),
+        }
+    }
+}
+
+type Outcome = Result<Arc<Exchanged>, Failure>;
+
+/// What became of a refresh, and the newest pair that was seen on the way.
+struct Refreshed {
+    outcome: Result<(), Failure>,
+    newest: Option<Arc<Exchanged>>,
+}
 
 /// Client ID and token; each client has a table of its own, so the base URL needs no place in it.
 type Key = [u8; 32];
@@ -176,24 +254,33 @@ pub(crate) struct Flights(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     entries: HashMap<Key, Entry>,
-    /// What is kept, oldest first, and since when.
-    kept: VecDeque<(Duration, Key)>,
-    /// Counts the requests, so that none is taken for another.
-    requests: u64,
+    /// When entries are forgotten, the soonest first.
+    forgotten: BTreeSet<(Duration, Key)>,
+    /// When the pair with this refresh token came.
+    births: HashMap<Key, Duration>,
+    born: VecDeque<(Duration, Key)>,
+    /// Somebody forgets on time.
+    swept: bool,
 }
 
 enum Entry {
     /// A request is under way.
-    Asking { organization: Option<OrganizationId>, request: u64, outcome: watch::Receiver<Option<Outcome>> },
-    /// The token was exchanged.
-    Exchanged {
+    Asking {
         organization: Option<OrganizationId>,
-        response: Arc<AuthenticationResponse>,
-        successor: Key,
-        since: Duration,
+        keep: Duration,
+        teller: Arc<Teller<Outcome>>,
+        listener: Listener<Outcome>,
     },
+    /// The token was exchanged.
+    Exchanged { exchanged: Arc<Exchanged>, successor: Key, until: Duration },
     /// The session is over.
-    Ended { error: Error, since: Duration },
+    Ended { error: Error, until: Duration },
+}
+
+impl Entry {
+    fn is_of(&self, other: &Arc<Teller<Outcome>>) -> bool {
+        matches!(self, Self::Asking { teller, .. } if Arc::ptr_eq(teller, other))
+    }
 }
 
 /// A request that nobody has sent yet.
@@ -202,72 +289,101 @@ type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What there is to do for a caller.
 enum Next {
     Take(Outcome),
-    GoOnWith(RefreshToken),
-    Wait { outcome: watch::Receiver<Option<Outcome>>, shared: bool },
+    GoOnWith(Arc<Exchanged>),
+    /// `shared`: it asks for what this caller wants.
+    Wait {
+        teller: Arc<Teller<Outcome>>,
+        listener: Listener<Outcome>,
+        shared: bool,
+    },
 }
 
 impl Flights {
     async fn refresh<K: HasClientId>(
         self: &Arc<Self>,
         caller: &Caller<K>,
-        token: &RefreshToken,
-        wanted: Wanted<'_>,
-    ) -> Outcome {
-        let mut token = wire::copy(token);
-        let mut wanted = wanted;
-        loop {
-            let (next, request) = self.next(caller, &token, wanted);
+        parts: &SessionParts,
+        mut wanted: Wanted,
+    ) -> Refreshed {
+        let mut token = wire::copy(&parts.refresh_token);
+        let mut newest: Option<Arc<Exchanged>> = None;
+        let mut detours = 0;
+        for _ in 0..MOST_TURNS {
+            let held = newest.as_ref().map_or(&parts.access_token, |newest| &newest.response.access_token);
+            let (next, request) = self.next(caller, &token, held, &wanted);
             // The table is free again: a runtime that shuts down drops the task at once, and its turn with it.
             if let Some(request) = request {
                 tokio::spawn(request);
             }
-            let (mut outcome, shared) = match next {
-                Next::Take(outcome) => return outcome,
-                Next::GoOnWith(successor) => {
-                    token = successor;
-                    // The successor is of another organization.
-                    wanted.switch_to = wanted.organization;
-                    continue;
-                }
-                Next::Wait { outcome, shared } => (outcome, shared),
+            let (exchanged, shared) = match next {
+                Next::Take(Ok(exchanged)) => return Refreshed { outcome: Ok(()), newest: Some(exchanged) },
+                Next::Take(Err(failure)) => return Refreshed { outcome: Err(failure), newest },
+                Next::GoOnWith(exchanged) => (exchanged, false),
+                Next::Wait { teller, listener, shared } => match listener.wait().await {
+                    Some(Ok(exchanged)) if wanted.fits(&exchanged) => {
+                        return Refreshed { outcome: Ok(()), newest: Some(exchanged) };
+                    }
+                    Some(Ok(exchanged)) => (exchanged, shared),
+                    Some(Err(failure)) if shared => return Refreshed { outcome: Err(failure), newest },
+                    // It was for another organization; now it is this caller's turn.
+                    Some(Err(_)) => continue,
+                    // Nobody runs the task that asks. WorkOS answers the same request with the same pair.
+                    None => {
+                        self.table().give_up(&key(caller.identity().client_id.as_str(), &token), &teller);
+                        continue;
+                    }
+                },
             };
-            let settled = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-            match settled {
-                Ok(Some(outcome)) if shared => return outcome,
-                Err(_) if shared => return Err(Failure::Kept(Error::abandoned())),
-                // It was for another organization; now it is this caller's turn.
-                _ => {}
+            if shared && detours == DETOURS {
+                return Refreshed {
+                    outcome: Err(Failure::Kept(Error::another_organization())),
+                    newest: Some(exchanged),
+                };
             }
+            detours += usize::from(shared);
+            // The successor is of another organization.
+            wanted.switch = wanted.organization.is_some();
+            token = wire::copy(&exchanged.response.refresh_token);
+            newest = Some(exchanged);
         }
+        Refreshed { outcome: Err(Failure::Kept(Error::abandoned())), newest }
     }
 
     fn next<K: HasClientId>(
         self: &Arc<Self>,
         caller: &Caller<K>,
         token: &RefreshToken,
-        wanted: Wanted<'_>,
+        held: &AccessToken,
+        wanted: &Wanted,
     ) -> (Next, Option<Request>) {
         let key = key(caller.identity().client_id.as_str(), token);
         let mut table = self.table();
         table.forget(caller.client.core.runtime.clock.elapsed());
-        let next = match table.entries.get(&key) {
-            Some(Entry::Ended { error, .. }) => Next::Take(Err(Failure::Ended(error.clone()))),
-            Some(Entry::Exchanged { organization, response, .. }) if organization.as_ref() == wanted.organization => {
-                Next::Take(Ok(Arc::clone(response)))
+        let known = match table.entries.get_mut(&key) {
+            Some(Entry::Ended { error, .. }) => return (Next::Take(Err(Failure::Ended(error.clone()))), None),
+            Some(Entry::Asking { organization, keep, teller, listener }) => {
+                *keep = wanted.keep.max(*keep);
+                let shared = *organization == wanted.organization;
+                return (Next::Wait { teller: Arc::clone(teller), listener: listener.clone(), shared }, None);
             }
-            // A token that was not rotated is its own successor: it may be exchanged again.
-            Some(Entry::Exchanged { response, successor, .. }) if *successor != key => {
-                Next::GoOnWith(wire::copy(&response.refresh_token))
-            }
-            Some(Entry::Asking { organization, outcome, .. }) => {
-                Next::Wait { outcome: outcome.clone(), shared: organization.as_ref() == wanted.organization }
-            }
-            Some(Entry::Exchanged { .. }) | None => {
-                let (outcome, request) = self.ask(&mut table, key, caller, token, wanted);
-                return (Next::Wait { outcome, shared: true }, Some(request));
-            }
+            Some(Entry::Exchanged { exchanged, successor, .. }) => Some((Arc::clone(exchanged), *successor)),
+            None => None,
         };
-        (next, None)
+        if let Some((exchanged, successor)) = known {
+            // A token that was not rotated is its own successor: it may be exchanged again.
+            let is_rotated = successor != key;
+            // A pair that is spent, or about to be, is of no use, and neither is the one that the caller has.
+            let is_spent = is_rotated && table.entries.contains_key(&successor);
+            let is_held = wire::same(&exchanged.response.access_token, held);
+            if wanted.fits(&exchanged) && !is_spent && !is_held {
+                return (Next::Take(Ok(exchanged)), None);
+            }
+            if is_rotated {
+                return (Next::GoOnWith(exchanged), None);
+            }
+        }
+        let (next, request) = self.ask(&mut table, key, caller, token, wanted);
+        (next, Some(request))
     }
 
     /// The request, for a task of its own, so that it goes on when the caller is cancelled.
@@ -277,42 +393,47 @@ impl Flights {
         key: Key,
         caller: &Caller<K>,
         token: &RefreshToken,
-        wanted: Wanted<'_>,
-    ) -> (watch::Receiver<Option<Outcome>>, Request) {
-        let (sender, outcome) = watch::channel(None);
-        table.requests += 1;
-        let number = table.requests;
-        let organization = wanted.organization.cloned();
-        let entry = Entry::Asking { organization: organization.clone(), request: number, outcome: outcome.clone() };
+        wanted: &Wanted,
+    ) -> (Next, Request) {
+        let (teller, listener) = channel();
+        let teller = Arc::new(teller);
+        let (caller, token, wanted) = (caller.clone(), wire::copy(token), wanted.clone());
+        let entry = Entry::Asking {
+            organization: wanted.organization.clone(),
+            keep: wanted.keep,
+            teller: Arc::clone(&teller),
+            listener: listener.clone(),
+        };
         table.entries.insert(key, entry);
-        let mut grant = RefreshGrant::new(caller.clone(), wire::copy(token));
-        if let Some(id) = wanted.switch_to {
-            grant = grant.organization(id.clone());
-        }
-        let turn = Turn { flights: Arc::clone(self), key, request: number, organization, sender: Some(sender) };
-        let caller = caller.clone();
+        let turn = Turn { flights: Arc::clone(self), key, keep: wanted.keep, teller: Arc::clone(&teller) };
         let request = Box::pin(async move {
-            let outcome = match grant.send().await.map_err(Rejected::into_parts) {
-                Ok(Authentication::Complete(response)) => Ok(Arc::from(response)),
-                Ok(step) => Err(Failure::Ended(match step.complete() {
-                    Ok(_) => Error::abandoned(),
-                    Err(error) => error,
-                })),
-                Err((error, Some(_))) => Err(Failure::Kept(error)),
-                Err((error, None)) => Err(Failure::Ended(error)),
-            };
+            let outcome = turn.teller.alive(exchange(&caller, &token, wanted)).await;
             turn.settle(&caller, outcome);
         });
-        (outcome, request)
+        (Next::Wait { teller, listener, shared: true }, request)
     }
 
     /// Ends a session: whatever is known of its tokens, and whatever comes of a request that is under way, is thrown away.
-    pub(super) fn end<K>(&self, caller: &Caller<K>, token: &RefreshToken, error: &Error) {
+    pub(super) fn end<K>(self: &Arc<Self>, caller: &Caller<K>, token: &RefreshToken, error: &Error) {
         let key = key(caller.identity().client_id.as_str(), token);
+        let clock = &caller.client.core.runtime.clock;
         let mut table = self.table();
-        let now = caller.client.core.runtime.clock.elapsed();
-        table.forget(now);
-        table.end(key, error, now);
+        table.forget(clock.elapsed());
+        table.end(key, error, clock.elapsed());
+        self.sweep(&mut table, clock);
+    }
+
+    /// Forgets on time when nobody comes. Needs a runtime, and keeps neither it nor the table alive.
+    fn sweep(self: &Arc<Self>, table: &mut Table, clock: &Arc<dyn Clock>) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if !std::mem::replace(&mut table.swept, true) {
+            let (sweeper, clock) = (Sweeper(Arc::downgrade(self)), Arc::clone(clock));
+            runtime.spawn(async move {
+                while let Some(pause) = sweeper.sweep(clock.elapsed()) {
+                    sleep(pause.max(SWEEP)).await;
+                }
+            });
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -320,39 +441,98 @@ impl Flights {
     }
 }
 
+/// Exchanges a token, for as long as its outcome is not known.
+async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, wanted: Wanted) -> Outcome {
+    let plain = || RefreshGrant::new(caller.clone(), wire::copy(token));
+    let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
+        let response = send(plain()).await?;
+        return Ok(Arc::new(Exchanged { organization: wanted.organization, response }));
+    };
+    let response = match send(plain().organization(id)).await {
+        // Another process may have exchanged the token for something else. It is over when that can't be had either.
+        Err(Failure::Ended(error)) if error.code() == Some(&ErrorCode::InvalidGrant) => send(plain()).await?,
+        outcome => outcome?,
+    };
+    Ok(Arc::new(Exchanged { organization: response.organization_id.clone(), response }))
+}
+
+async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failure> {
+    match grant.send().await.map_err(Rejected::into_parts) {
+        Ok(Authentication::Complete(response)) => Ok(*response),
+        Ok(step) => Err(Failure::Ended(match step.complete() {
+            Ok(_) => Error::abandoned(),
+            Err(error) => error,
+        })),
+        Err((error, Some(_))) => Err(Failure::Kept(error)),
+        Err((error, None)) => Err(Failure::Ended(error)),
+    }
+}
+
 impl Table {
     /// Forgets what is too old, or too much.
     fn forget(&mut self, now: Duration) {
-        while let Some((since, key)) = self.kept.front().copied() {
-            if now.saturating_sub(since) < KEPT && self.kept.len() <= MOST {
+        while let Some((until, key)) = self.forgotten.first().copied() {
+            if until > now && self.forgotten.len() <= MOST_RESULTS {
                 break;
             }
-            self.kept.pop_front();
-            let same = |entry: &Entry| match entry {
-                Entry::Exchanged { since: other, .. } | Entry::Ended { since: other, .. } => *other == since,
+            self.forgotten.pop_first();
+            let of_then = |entry: &Entry| match entry {
+                Entry::Exchanged { until: other, .. } | Entry::Ended { until: other, .. } => *other == until,
                 Entry::Asking { .. } => false,
             };
-            if self.entries.get(&key).is_some_and(same) {
+            if self.entries.get(&key).is_some_and(of_then) {
                 self.entries.remove(&key);
+            }
+        }
+        while let Some((since, key)) = self.born.front().copied() {
+            if now.saturating_sub(since) < AGE_KNOWN && self.born.len() <= MOST_AGES {
+                break;
+            }
+            self.born.pop_front();
+            if self.births.get(&key) == Some(&since) {
+                self.births.remove(&key);
             }
         }
     }
 
+    /// How long until there is something to forget.
+    fn pause(&self, now: Duration) -> Option<Duration> {
+        let forgotten = self.forgotten.first().map(|(until, _)| *until);
+        let born = self.born.front().map(|(since, _)| *since + AGE_KNOWN);
+        forgotten.into_iter().chain(born).min().map(|next| next.saturating_sub(now))
+    }
+
+    fn keep(&mut self, key: Key, successor: Key, exchanged: &Arc<Exchanged>, now: Duration, keep: Duration) {
+        let until = now + keep;
+        self.entries.insert(key, Entry::Exchanged { exchanged: Arc::clone(exchanged), successor, until });
+        self.forgotten.insert((until, key));
+        self.births.insert(successor, now);
+        self.born.push_back((now, successor));
+    }
+
     /// Ends a token, those it came from and those that came of it.
     fn end(&mut self, key: Key, error: &Error, now: Duration) {
+        let until = now + REPLAYED;
         let mut ending = vec![key];
         while let Some(key) = ending.pop() {
-            if let Some(Entry::Exchanged { successor, .. }) = self.entries.get(&key)
-                && *successor != key
-            {
-                ending.push(*successor);
+            match self.entries.get(&key) {
+                Some(Entry::Exchanged { successor, .. }) if *successor != key => ending.push(*successor),
+                Some(Entry::Asking { teller, .. }) => teller.tell(Err(Failure::Ended(error.clone()))),
+                _ => {}
             }
             ending.extend(self.entries.iter().filter_map(|(other, entry)| match entry {
                 Entry::Exchanged { successor, .. } if *successor == key && *other != key => Some(*other),
                 _ => None,
             }));
-            self.entries.insert(key, Entry::Ended { error: error.clone(), since: now });
-            self.kept.push_back((now, key));
+            self.entries.insert(key, Entry::Ended { error: error.clone(), until });
+            self.forgotten.insert((until, key));
+        }
+    }
+
+    /// Makes room for another request, if this one is still thought to be under way.
+    fn give_up(&mut self, key: &Key, teller: &Arc<Teller<Outcome>>) {
+        if self.entries.get(key).is_some_and(|entry| entry.is_of(teller)) {
+            self.entries.remove(key);
         }
     }
 }
@@ -361,54 +541,113 @@ impl Table {
 struct Turn {
     flights: Arc<Flights>,
     key: Key,
-    request: u64,
-    organization: Option<OrganizationId>,
-    sender: Option<watch::Sender<Option<Outcome>>>,
+    keep: Duration,
+    teller: Arc<Teller<Outcome>>,
 }
 
 impl Turn {
-    fn settle<K>(mut self, caller: &Caller<K>, outcome: Outcome) {
-        let Some(sender) = self.sender.take() else { return };
+    fn settle<K>(self, caller: &Caller<K>, outcome: Outcome) {
+        let clock = &caller.client.core.runtime.clock;
+        let now = clock.elapsed();
         let mut table = self.flights.table();
-        let now = caller.client.core.runtime.clock.elapsed();
-        let outcome = match table.entries.get(&self.key) {
-            Some(Entry::Asking { request, .. }) if *request == self.request => {
-                match &outcome {
-                    Ok(response) => {
-                        let successor = key(caller.identity().client_id.as_str(), &response.refresh_token);
-                        let entry = Entry::Exchanged {
-                            organization: self.organization.take(),
-                            response: Arc::clone(response),
-                            successor,
-                            since: now,
-                        };
-                        table.entries.insert(self.key, entry);
-                        table.kept.push_back((now, self.key));
-                    }
-                    Err(Failure::Kept(_)) => {
-                        table.entries.remove(&self.key);
-                    }
-                    Err(Failure::Ended(error)) => table.end(self.key, error, now),
-                }
-                outcome
-            }
-            // The session ended meanwhile: what came of it is thrown away.
-            Some(Entry::Ended { error, .. }) => Err(Failure::Ended(error.clone())),
-            _ => Err(Failure::Ended(Error::signed_out())),
+        // The session ended meanwhile: what came of it is thrown away.
+        if self.teller.has_told() {
+            return;
+        }
+        let entry = table.entries.get(&self.key);
+        let kept = match entry {
+            Some(Entry::Asking { keep, .. }) => self.keep.max(*keep),
+            _ => self.keep,
         };
-        drop(table);
-        sender.send_replace(Some(outcome));
+        let is_ours = entry.is_some_and(|entry| entry.is_of(&self.teller));
+        let outcome = match (outcome, entry) {
+            // Somebody gave this request up for dead, and asked again with the same token.
+            (Ok(_) | Err(Failure::Ended(_)), Some(Entry::Exchanged { exchanged, .. })) => Ok(Arc::clone(exchanged)),
+            (Ok(exchanged), _) => {
+                let successor = key(caller.identity().client_id.as_str(), &exchanged.response.refresh_token);
+                table.keep(self.key, successor, &exchanged, now, kept);
+                Ok(exchanged)
+            }
+            (Err(Failure::Ended(error)), _) if is_ours => {
+                table.end(self.key, &error, now);
+                Err(Failure::Ended(error))
+            }
+            (Err(Failure::Ended(error) | Failure::Kept(error)), _) => {
+                table.give_up(&self.key, &self.teller);
+                Err(Failure::Kept(error))
+            }
+        };
+        self.flights.sweep(&mut table, clock);
+        self.teller.tell(outcome);
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.sender.is_none() {
-            return;
+        self.flights.table().give_up(&self.key, &self.teller);
+        self.teller.tell(Err(Failure::Kept(Error::abandoned())));
+    }
+}
+
+/// Forgets for a table that nobody asks for anything.
+struct Sweeper(Weak<Flights>);
+
+impl Sweeper {
+    /// How long to wait for the next sweep, if there is to be one.
+    fn sweep(&self, now: Duration) -> Option<Duration> {
+        let flights = self.0.upgrade()?;
+        let mut table = flights.table();
+        table.forget(now);
+        let pause = table.pause(now);
+        table.swept = pause.is_some();
+        pause
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(flights) = self.0.upgrade() {
+            flights.table().swept = false;
         }
-        let mut table = self.flights.table();
-        if matches!(table.entries.get(&self.key), Some(Entry::Asking { request, .. }) if *request == self.request) {
-            table.entries.remove(&self.key);
-        }
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::client::Client;
+    use crate::testing::ManualClock;
+    use crate::transport::TransportError;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_is_forgotten_on_time_when_nobody_comes() {
+        const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
+            "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
+        let answer = |_: http::Request<Bytes>| async {
+            let body = format!(r#"{{"user":{USER},"access_token":"a1","refresh_token":"t1"}}"#);
+            Ok::<_, TransportError>(http::Response::new(Bytes::from(body)))
+        };
+        let client = builder.build_with(answer).unwrap();
+        let user = serde_json::from_str(USER).unwrap();
+        let session = client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new("t0")));
+        drop(session.refresh().await.unwrap());
+        let known = || client.flights.table().entries.len();
+        let later = async |seconds| {
+            clock.advance(Duration::from_secs(seconds));
+            sleep(Duration::from_secs(seconds)).await;
+        };
+        later(29).await;
+        assert_eq!(known(), 1);
+        later(2).await;
+        assert_eq!(known(), 0);
+        // Nothing but the time of its coming is known of a pair, for as long as it may be asked for.
+        assert_eq!(client.flights.table().births.len(), 1);
+        later(3_600).await;
+        assert_eq!(client.flights.table().births.len(), 0);
+        assert!(!client.flights.table().swept, "the one who forgets has gone, too");
     }
 }

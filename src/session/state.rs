@@ -1,18 +1,30 @@
 //! What becomes of a session on its way through a manager.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::{RefreshError, Session, SessionParts};
+use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorKind, TokenError};
 use crate::id::{OrganizationId, RedirectUri};
 use crate::model::{AuthenticationMethod, Impersonator, User};
 use crate::secret::AccessToken;
 use crate::token::{TokenCheck, TokenVerifier, VerifiedToken};
+
+/// How long before its expiry a token is replaced, unless the application says otherwise.
+pub(super) const AHEAD: Duration = Duration::from_secs(30);
+/// How long an answer may take, unless the application says otherwise.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long a sign-out waits for the session's name at WorkOS.
+pub(super) const NAMING: Duration = Duration::from_secs(1);
+/// How long an access token lives of which nothing else is known: WorkOS's default.
+const LIFETIME: Duration = Duration::from_secs(300);
 
 /// What is known of a user's session at this moment.
 ///
@@ -217,22 +229,65 @@ pub(super) enum Need {
     Refresh,
 }
 
+/// A pair is replaced for what has become of it, and not for what was wrong with it when it came: the next one would be no
+/// better, where the keys are missing or this clock is ahead. `age` says how long ago this process got it, if it did.
+///
 /// # Errors
 /// Nobody can tell. What is known against a token is never held against the session that it came with: a new one is had, or
 /// the application's own configuration is wrong.
 pub(super) async fn need<K>(
     session: &Session<K>,
+    age: Option<Duration>,
     verifier: &TokenVerifier,
-    now: Timestamp,
     ahead: Duration,
 ) -> Result<Need, Stop> {
-    match session.check(verifier).await {
-        Ok(TokenCheck::Active(token)) if is_short(&token, now, ahead) => Ok(Need::RefreshSoon(token)),
+    let check = session.check(verifier).await;
+    let now = session.caller.client.core.runtime.clock.now();
+    let came = age.and_then(|age| now.checked_sub(age).ok());
+    let is_younger = |lifetime: Duration| age.is_some_and(|age| age < lifetime);
+    match check {
+        Ok(TokenCheck::Active(token)) if is_short(&token, now, ahead) => {
+            let was_short = came.is_some_and(|came| is_short(&token, came, ahead));
+            Ok(if was_short { Need::Nothing(token) } else { Need::RefreshSoon(token) })
+        }
         Ok(TokenCheck::Active(token)) => Ok(Need::Nothing(token)),
-        Ok(TokenCheck::Expired(_)) => Ok(Need::Refresh),
+        Ok(TokenCheck::Expired(token)) => {
+            let had_expired = came.is_some_and(|came| verifier.has_expired(token.expired_at(), came));
+            if had_expired && is_younger(token.lifetime().unwrap_or(LIFETIME)) {
+                return Err(Stop::Unknown(Error::token(TokenError::Expired)));
+            }
+            Ok(Need::Refresh)
+        }
         // Its key was retired before its time.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => Ok(Need::Refresh),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => {
+            if is_younger(LIFETIME) { Err(Stop::Unknown(error)) } else { Ok(Need::Refresh) }
+        }
         Err(error) => Err(Stop::Unknown(error)),
+    }
+}
+
+/// Until when somebody waits.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// What is too far away never comes.
+    pub(super) fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    pub(super) fn or_after(self, time: Duration) -> Self {
+        let Self(other) = Self::after(time);
+        Self(self.0.into_iter().chain(other).min())
+    }
+
+    /// # Errors
+    /// Nobody can tell in time.
+    pub(super) async fn limit<T>(self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        match self.0 {
+            Some(deadline) => timeout_at(deadline, work).await.map_err(|_| Stop::Unknown(Error::too_late())),
+            None => Ok(work.await),
+        }
     }
 }
 
@@ -260,15 +315,14 @@ pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> ActiveSess
     ActiveSession { parts: Arc::new(session.into_parts()), token }
 }
 
-/// Ends a session here, and gives the URL that ends it at WorkOS where its name is known for certain.
-pub(super) async fn goodbye<K>(
-    session: Session<K>,
+/// The URL that ends a session at WorkOS, where its name is known for certain within a moment.
+pub(super) async fn goodbye<K: HasClientId>(
+    session: &Session<K>,
     verifier: &TokenVerifier,
     return_to: Option<&RedirectUri>,
 ) -> Option<Url> {
-    match session.check(verifier).await {
-        Ok(TokenCheck::Active(token)) => Some(session.sign_out(&token, return_to)),
-        Ok(TokenCheck::Expired(token)) => Some(session.sign_out(&token, return_to)),
-        Err(_) => None,
+    match timeout(NAMING, session.check(verifier)).await.ok()?.ok()? {
+        TokenCheck::Active(token) => Some(session.caller.client.logout_url(&token, return_to)),
+        TokenCheck::Expired(token) => Some(session.caller.client.logout_url(&token, return_to)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -149,6 +150,7 @@ pub struct ExpiredToken {
     pub(super) user_id: UserId,
     pub(super) session_id: SessionId,
     pub(super) expires_at: Timestamp,
+    pub(super) issued_at: Option<Timestamp>,
 }
 
 impl<C> VerifiedToken<C> {
@@ -162,6 +164,7 @@ impl<C> VerifiedToken<C> {
             user_id: self.verified.user_id.clone(),
             session_id: self.verified.session_id.clone(),
             expires_at: self.verified.expires_at,
+            issued_at: self.verified.issued_at,
         }
     }
 
@@ -271,6 +274,11 @@ impl<C> VerifiedToken<C> {
 }
 
 impl ExpiredToken {
+    /// How long it was good for, where it says when it was issued.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        Duration::try_from(self.expires_at.duration_since(self.issued_at?)).ok()
+    }
+
     /// The user (`sub`) whose session it was.
     #[must_use]
     pub fn user_id(&self) -> &UserId {

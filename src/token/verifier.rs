@@ -306,7 +306,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(TokenError::NotYetValid);
         }
         if self.has_expired(expires_at, now) {
-            return Ok(TokenCheck::Expired(ExpiredToken { user_id, session_id, expires_at }));
+            return Ok(TokenCheck::Expired(ExpiredToken { user_id, session_id, expires_at, issued_at: claims.iat }));
         }
         // All of it was read above, so what follows the object needs no second look.
         let custom = C::deserialize(&mut serde_json::Deserializer::from_str(payload))
@@ -329,7 +329,8 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         })))
     }
 
-    fn has_expired(&self, expires_at: Timestamp, now: Timestamp) -> bool {
+    /// Whether a token with this expiry counts as expired at a moment.
+    pub(crate) fn has_expired(&self, expires_at: Timestamp, now: Timestamp) -> bool {
         let later = |time: Timestamp, by: Duration| time.checked_add(by).unwrap_or(Timestamp::MAX);
         later(expires_at, self.policy.leeway) <= later(now, self.policy.min_ttl)
     }

@@ -274,15 +274,17 @@ impl Core {
         let rule = call.repeat.rule();
         let clock = &self.runtime.clock;
         let first_sent = clock.elapsed();
-        // The moment from which the API may have used the credential up, by both clocks.
-        let mut ambiguous_since: Option<(Timestamp, Duration)> = None;
+        // The first and the last moment at which the API may have used the credential up.
+        let mut ambiguous_since: Option<Duration> = None;
+        let mut maybe_done: Option<Timestamp> = None;
         let mut attempt = 0;
         loop {
             let started = (clock.now(), clock.elapsed());
             let outcome = self.attempt(&call, attempt).await;
             let verdict = Verdict::of(&outcome);
             if matches!(verdict, Verdict::Ambiguous | Verdict::Answered) {
-                ambiguous_since.get_or_insert(started);
+                ambiguous_since.get_or_insert(started.1);
+                maybe_done = Some(started.0);
             }
             let advised = match &outcome {
                 Ok(reply) => retry_after(reply.headers(), clock.now()),
@@ -292,7 +294,7 @@ impl Core {
             let progress = Progress {
                 attempt,
                 elapsed: now.saturating_sub(first_sent),
-                ambiguous: ambiguous_since.map(|(_, since)| now.saturating_sub(since)),
+                ambiguous: ambiguous_since.map(|since| now.saturating_sub(since)),
             };
             let wait = || backoff(attempt, advised, self.runtime.random.as_ref());
             if let Some(wait) = rule.next(verdict, &progress, self.retries, wait) {
@@ -300,7 +302,7 @@ impl Core {
                 attempt += 1;
                 continue;
             }
-            let replay_before = ambiguous_since.and_then(|(since, _)| call.repeat.replay_before(since));
+            let replay_before = maybe_done.and_then(|then| call.repeat.replay_before(then));
             return match outcome {
                 Ok(response) => Ok(Reply {
                     status: response.status(),

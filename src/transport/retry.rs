@@ -93,7 +93,7 @@ impl Repeat {
         }
     }
 
-    /// Until when the caller may send the same credential again after an ambiguous outcome.
+    /// Until when the caller may send the same credential again after an attempt whose outcome is ambiguous.
     pub(crate) fn replay_before(self, ambiguous_since: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Refresh => ambiguous_since.checked_add(REPLAY_WINDOW).ok(),

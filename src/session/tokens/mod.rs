@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
@@ -26,8 +25,7 @@ pub use file::FileTokenStore;
 pub use keyring::KeyringTokenStore;
 
 use super::SessionParts;
-use super::manager::AHEAD;
-use super::state::{ActiveSession, SessionState, SignedOut, Stop, SwitchError, fresh, is_short};
+use super::state::{AHEAD, ActiveSession, SessionState, SignedOut, Stop, SwitchError, fresh, is_short};
 use crate::authenticate::Rejected;
 use crate::client::PublicClient;
 use crate::error::{Error, SealError};
@@ -299,7 +297,7 @@ impl<S: TokenStore> TokenSession<S> {
         };
         sleep(GRACE).await;
         let newer = self.read(SignedOut::Removed).await?;
-        if same(&held.refresh_token, &newer.refresh_token) {
+        if wire::same(&held.refresh_token, &newer.refresh_token) {
             self.store.remove().await.map_err(unknown)?;
             return Err(Stop::SignedOut(SignedOut::Ended(error)));
         }
@@ -353,7 +351,7 @@ impl<S: TokenStore> TokenSession<S> {
         switched_to: Option<OrganizationId>,
         response: AuthenticationResponse,
     ) -> Result<ActiveSession, Stop> {
-        if !same(&held.refresh_token, &response.refresh_token) {
+        if !wire::same(&held.refresh_token, &response.refresh_token) {
             // Replaying a switch is not the same as asking for the pair that it brought.
             let at = self.client.core.runtime.clock.now();
             let replaced = switched_to.is_none().then_some((&held.refresh_token, at));
@@ -421,10 +419,6 @@ impl Held {
         let unreadable = |_| Stop::SignedOut(SignedOut::Unreadable(Error::seal(SealError::NotASession)));
         serde_json::from_str(wire::text(token)).map_err(unreadable)
     }
-}
-
-fn same(one: &RefreshToken, other: &RefreshToken) -> bool {
-    wire::text(one).as_bytes().ct_eq(wire::text(other).as_bytes()).into()
 }
 
 fn unknown(error: io::Error) -> Stop {
