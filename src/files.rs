@@ -30,8 +30,9 @@ impl PrivateDirectory {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let made = builder.create(&path).and_then(|()| fs::metadata(&path)).map_err(|error| at(&path, error))?;
-        match rules::wrong_with_directory(&made, &path) {
+        let look = || Ok((fs::symlink_metadata(&path)?, fs::metadata(&path)?));
+        let (link, made) = builder.create(&path).and_then(|()| look()).map_err(|error| at(&path, error))?;
+        match rules::wrong_with_directory(&link, &made, &path) {
             Some(wrong) => Err(refused(&path, &wrong)),
             None => Ok(Self(path)),
         }
@@ -198,11 +199,13 @@ mod rules {
         }
     }
 
-    pub(super) fn wrong_with_directory(metadata: &Metadata, path: &Path) -> Option<String> {
-        let (owner, user, mode) = (metadata.uid(), geteuid().as_raw(), metadata.mode() & 0o7777);
+    /// The same of a directory, and of a link that leads to it.
+    pub(super) fn wrong_with_directory(link: &Metadata, metadata: &Metadata, path: &Path) -> Option<String> {
+        let (user, mode) = (geteuid().as_raw(), metadata.mode() & 0o7777);
+        let foreign = [link, metadata].map(MetadataExt::uid).into_iter().find(|owner| *owner != user && *owner != ROOT);
         if !metadata.is_dir() {
             Some("is no directory".to_owned())
-        } else if owner != user && owner != ROOT {
+        } else if let Some(owner) = foreign {
             Some(format!(
                 "belongs to user {owner}, not to user {user}: take another directory, or, if it is yours, `chown {user} {path:?}`"
             ))
@@ -230,7 +233,7 @@ mod rules {
         (!metadata.is_file()).then(|| "is no regular file: remove it".to_owned())
     }
 
-    pub(super) fn wrong_with_directory(metadata: &Metadata, _: &Path) -> Option<String> {
+    pub(super) fn wrong_with_directory(_: &Metadata, metadata: &Metadata, _: &Path) -> Option<String> {
         (!metadata.is_dir()).then(|| "is no directory".to_owned())
     }
 }

@@ -414,6 +414,53 @@ async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
+    let keyed = |url| Client::builder().client_id("client_123").api_key("sk_example").base_url(url);
+    for endless in ["18446744073709551615", "18446744073709551616", "99999999999999999999999999", "1.8e19"] {
+        let integer = endless.bytes().all(|byte| byte.is_ascii_digit());
+        for status in [429, 503] {
+            let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
+            let (server, clock) = (RawServer::start([later]).await?, clock());
+            clock.advance(Duration::from_secs(3_600));
+            let client = keyed(server.base_url()).clock(clock).build()?;
+            for error in [
+                client
+                    .authenticate_with_code(AuthorizationCode::new("the-code"))
+                    .send()
+                    .await
+                    .unwrap_err()
+                    .error()
+                    .clone(),
+                client
+                    .authenticate_with_refresh_token(RefreshToken::new("the-token"))
+                    .send()
+                    .await
+                    .unwrap_err()
+                    .error()
+                    .clone(),
+                client.users().get(&"user_1".parse()?).send().await.unwrap_err(),
+            ] {
+                let advised = error.retry_after().filter(|pause| *pause > Duration::from_secs(1_000_000_000));
+                assert_eq!(advised.is_some(), integer, "{endless}: {error:?}");
+                // As an application would.
+                let _ = Instant::now() + advised.unwrap_or_default();
+            }
+        }
+
+        let login = format!(
+            r#"{{"access_token":"access","expires_in":{endless},"profile":{{"id":"prof_1","organization_id":null,
+                "connection_id":"conn_1","connection_type":"NewSAML","idp_id":"00u1","email":"ada@example.com",
+                "first_name":null,"last_name":null,"raw_attributes":{{}}}}}}"#
+        );
+        let server = RawServer::start([Answer::json(200, &login)]).await?;
+        let client = keyed(server.base_url()).build()?;
+        let login = client.exchange_sso_code(AuthorizationCode::new("the-code")).send().await?;
+        let _ = Instant::now() + login.expires_in.ok_or("no lifetime")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
     let broken = Answer::json(503, "{}");
     for (retries, sent) in [(0, 1), (1, 2), (5, 6)] {

@@ -155,7 +155,7 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
 #[cfg(unix)]
 #[allow(clippy::unnecessary_debug_formatting, reason = "the errors quote paths so")]
 mod shared_machines {
-    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+    use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
     use std::path::Path;
 
     use workos_auth::Error;
@@ -309,7 +309,19 @@ mod shared_machines {
         if is_superuser() {
             chown(&directory, Some(NOBODY), None)?;
             refused("belongs to user 65534, not to user 0");
+            chown(&directory, Some(0), None)?;
         }
+        // A link to it is as good as its owner.
+        let aside = directory.with_extension("aside");
+        fs::rename(&directory, &aside)?;
+        symlink(&aside, &directory)?;
+        FileTokenStore::open(directory.join("file"))?;
+        if is_superuser() {
+            lchown(&directory, Some(NOBODY), None)?;
+            refused("belongs to user 65534, not to user 0");
+        }
+        fs::remove_file(&directory)?;
+        fs::rename(&aside, &directory)?;
         Ok(fs::remove_dir_all(directory)?)
     }
 
