@@ -130,6 +130,24 @@ async fn an_expired_challenge_is_sent_again() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_challenge_that_the_login_sent_is_answered_or_sent_again() -> Outcome {
+    let (authkit, client) = start(ada().totp_challenged()).await?;
+    let challenge = expect_step!(password(&client).await?, TotpChallenge);
+    let code = authkit.totp_code(ADA).ok_or("no factor")?;
+    let response = challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+
+    authkit.advance(Duration::from_secs(30));
+    let challenge = expect_step!(password(&client).await?, TotpChallenge);
+    let first = challenge.id().clone();
+    let factor = client.mfa().list(&response.user.id).send().await?.data.remove(0).id;
+    let challenge = challenge.challenge(&factor).send().await?;
+    assert_ne!(*challenge.id(), first);
+    let code = authkit.totp_code(ADA).ok_or("no factor")?;
+    challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_second_factor_is_enrolled_in_the_middle_of_a_login() -> Outcome {
     let (authkit, client) = start(ada().must_enroll_mfa()).await?;
     let step = expect_step!(password(&client).await?, MfaEnrollment);

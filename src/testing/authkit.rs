@@ -323,6 +323,8 @@ pub enum RadarDemand {
 pub(super) enum Mfa {
     Off,
     Enrolled,
+    /// Enrolled, and challenged by the login itself.
+    Challenged,
     MustEnroll,
 }
 
@@ -397,6 +399,13 @@ impl TestUser {
     #[must_use]
     pub fn totp(mut self) -> Self {
         self.mfa = Mfa::Enrolled;
+        self
+    }
+
+    /// As [`totp`](Self::totp), and the login sends the challenge by itself, as some servers do.
+    #[must_use]
+    pub fn totp_challenged(mut self) -> Self {
+        self.mfa = Mfa::Challenged;
         self
     }
 

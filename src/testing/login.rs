@@ -65,8 +65,15 @@ struct Factor {
 }
 
 enum Kind {
-    Totp { issuer: String, account: String },
-    Sms { number: String },
+    Totp {
+        issuer: String,
+        account: String,
+    },
+    Sms {
+        number: String,
+    },
+    /// The application brings the code to the user.
+    GenericOtp,
 }
 
 struct Challenge {
@@ -156,6 +163,7 @@ impl Factor {
                 factor["type"] = json!("totp");
                 factor["totp"] = json!({"issuer": issuer, "user": account});
             }
+            Kind::GenericOtp => factor["type"] = json!("generic_otp"),
             Kind::Sms { number } => {
                 factor["type"] = json!("sms");
                 factor["sms"] = json!({"phone_number": number});
@@ -350,10 +358,13 @@ impl Service {
             })
         } else if !attempt.mfa && Self::needs_factor(state, &user)? {
             let factors = state.logins.factors_of(&user.id);
-            if factors.is_empty() {
-                json!({"code": "mfa_enrollment", "user": summary})
-            } else {
-                json!({"code": "mfa_challenge", "user": summary, "authentication_factors": factors})
+            match factors.first().and_then(|factor| factor["id"].as_str()) {
+                None => json!({"code": "mfa_enrollment", "user": summary}),
+                Some(factor) if user.mfa == Mfa::Challenged => {
+                    let challenge = Self::challenge_factor(state, factor)?;
+                    json!({"code": "mfa_challenge", "user": summary, "authentication_challenge": challenge})
+                }
+                Some(_) => json!({"code": "mfa_challenge", "user": summary, "authentication_factors": factors}),
             }
         } else if user.organizations.len() > 1 && attempt.organization_id.is_none() {
             let organizations: Vec<Value> =
@@ -385,7 +396,7 @@ impl Service {
     /// A user who is said to have a factor has one from the first login on.
     fn needs_factor(state: &mut State, user: &TestUser) -> Result<bool, Refusal> {
         let enrolled = !state.logins.factors_of(&user.id).is_empty();
-        if user.mfa == Mfa::Enrolled && !enrolled {
+        if matches!(user.mfa, Mfa::Enrolled | Mfa::Challenged) && !enrolled {
             Self::new_totp(state, Some(&user.id), &json!({}), &user.email)?;
         }
         Ok(enrolled || user.mfa != Mfa::Off)
@@ -418,7 +429,7 @@ impl Service {
         let (id, now) = (random("auth_challenge_")?, state.now());
         let factor = state.logins.factors.get(factor_id).ok_or(Refusal::NotFound)?;
         let code = match factor.kind {
-            Kind::Sms { .. } => Some(OneTimeCode::new(now)?.code),
+            Kind::Sms { .. } | Kind::GenericOtp => Some(OneTimeCode::new(now)?.code),
             Kind::Totp { .. } => None,
         };
         let expires = after(now, CODE_LIFETIME);
@@ -478,18 +489,17 @@ impl Service {
     /// `POST /auth/factors/enroll`
     pub(super) fn enroll_own_factor(state: &mut State, body: &Value) -> Result<Value, Refusal> {
         let user_id = body["user_id"].as_str();
-        match (body["type"].as_str(), body["phone_number"].as_str()) {
-            (Some("totp"), _) => Self::new_totp(state, user_id, body, "user"),
-            (Some("sms"), Some(number)) => {
-                let (id, kind) = (random("auth_factor_")?, Kind::Sms { number: number.to_owned() });
-                let user_id = user_id.map(str::to_owned);
-                let factor = Factor { user_id, kind, enrolled: state.now(), secret: Vec::new(), last_used: None };
-                let shown = factor.json(&id);
-                state.logins.factors.insert(id, factor);
-                Ok(shown)
-            }
-            _ => Err(Refusal::OAuth("invalid_request", "The factor is neither a TOTP nor an SMS factor.")),
-        }
+        let kind = match (body["type"].as_str(), body["phone_number"].as_str()) {
+            (Some("totp"), _) => return Self::new_totp(state, user_id, body, "user"),
+            (Some("sms"), Some(number)) => Kind::Sms { number: number.to_owned() },
+            (Some("generic_otp"), _) => Kind::GenericOtp,
+            _ => return Err(Refusal::OAuth("invalid_request", "The factor is of no known kind, or lacks its number.")),
+        };
+        let (id, user_id) = (random("auth_factor_")?, user_id.map(str::to_owned));
+        let factor = Factor { user_id, kind, enrolled: state.now(), secret: Vec::new(), last_used: None };
+        let shown = factor.json(&id);
+        state.logins.factors.insert(id, factor);
+        Ok(shown)
     }
 
     /// `POST /user_management/radar_challenges`

@@ -21,7 +21,7 @@ use workos_auth::{
     ConfidentialClient, ConnectionId, CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode,
     EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, HasClientId, InvitationState,
     MembershipStatus, OrganizationId, Password, PasswordResetToken, PhoneNumber, PublicClient, RedirectUri,
-    RefreshToken, Rejected, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UpdateUser, User,
+    RefreshToken, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UpdateUser, User,
 };
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
@@ -360,27 +360,42 @@ async fn email_verification(peer: &Peer) -> Outcome<Verdict> {
 }
 
 async fn totp(peer: &Peer) -> Outcome<Verdict> {
-    match peer.password("totp@example.com", PASSWORD).await? {
+    if peer.authkit.is_some() {
+        let verdict = second_factor(peer, "challenged@example.com").await?;
+        if !matches!(verdict, Verdict::Pass) {
+            return Ok(verdict);
+        }
+    }
+    second_factor(peer, "totp@example.com").await
+}
+
+async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
+    match peer.password(email, PASSWORD).await? {
         Authentication::MfaChallenge(step) => {
             let Some(authkit) = &peer.authkit else {
                 return Ok(Verdict::NotServed("the authenticator can't be read here".to_owned()));
             };
             let factor = step.factors().first().ok_or("no factors")?.id.clone();
             let challenge = step.challenge(&factor).send().await?;
-            let code = authkit.totp_code("totp@example.com").ok_or("no factor")?;
+            let code = authkit.totp_code(email).ok_or("no factor")?;
             let response = challenge.verify(TotpCode::new(code)).send().await?.complete()?;
-            Ok(expect(response.user.email == "totp@example.com", "another user"))
+            Ok(expect(response.user.email == email, "another user"))
         }
-        // Some servers send the challenge by themselves, and keep its code to themselves.
+        // Some servers send the challenge by themselves.
         Authentication::TotpChallenge(step) => {
-            Ok(match step.verify(TotpCode::new("wrong")).send().await.map_err(Rejected::into_parts) {
-                Ok(_) => Verdict::Differs("a wrong code was taken".to_owned()),
-                Err((error, None)) => Verdict::Differs(format!("{} ends the login", refusal(&error))),
-                Err((error, Some(_))) if error.code() == Some(&ErrorCode::InvalidOneTimeCode) => {
-                    Verdict::NotServed("the code of the challenge can't be read here".to_owned())
-                }
-                Err((error, Some(_))) => Verdict::Differs(refusal(&error)),
-            })
+            let (error, step) = match step.verify(TotpCode::new("wrong")).send().await {
+                Ok(_) => return Ok(Verdict::Differs("a wrong code was taken".to_owned())),
+                Err(rejected) => rejected.into_parts(),
+            };
+            let Some(step) = step.filter(|_| error.code() == Some(&ErrorCode::InvalidOneTimeCode)) else {
+                return Ok(Verdict::Differs(refusal(&error)));
+            };
+            let Some(authkit) = &peer.authkit else {
+                return Ok(Verdict::NotServed("the code of the challenge can't be read here".to_owned()));
+            };
+            let code = authkit.totp_code(email).ok_or("no factor")?;
+            let response = step.verify(TotpCode::new(code)).send().await?.complete()?;
+            Ok(expect(response.user.email == email, "another user"))
         }
         other => not_issued(&other),
     }
@@ -490,6 +505,15 @@ async fn factors(peer: &Peer) -> Outcome<Verdict> {
 async fn factors_of_the_application(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let mfa = client.mfa();
+    if peer.authkit.is_some() {
+        let factor = mfa.enroll(&EnrollFactor::generic_otp()).send().await?;
+        let challenge = mfa.challenge(&factor.id, None).send().await?;
+        let code = challenge.code.ok_or("no code")?;
+        if factor.kind != AuthenticationFactorType::GenericOtp || !mfa.verify(&challenge.id, &code).send().await?.valid
+        {
+            return Ok(Verdict::Differs("a generic one-time code was not taken".to_owned()));
+        }
+    }
     let factor = mfa.enroll(&EnrollFactor::sms(PhoneNumber::new("+15005550006")?)).send().await?;
     let challenge = mfa.challenge(&factor.id, None).send().await?;
     let wrong = mfa.verify(&challenge.id, &TotpCode::new("wrong")).send().await?.valid;
@@ -654,6 +678,7 @@ async fn in_process() -> Outcome<Peer> {
         .user(user("several@example.com").organization("org_1").organization("org_2"))
         .user(user("unverified@example.com").unverified())
         .user(user("totp@example.com").totp())
+        .user(user("challenged@example.com").totp_challenged())
         .start()
         .await?;
     Ok(Peer {

@@ -72,7 +72,45 @@ fn run() -> Outcome {
         "{SESSIONS} sessions sealed by the SDK for Node and by iron-session were opened here, and the other way round;"
     );
     println!("the largest was {largest} bytes");
+    passwords_with_ids(&mut node, &client)?;
     live(&mut node)
+}
+
+/// iron-session's `{1: old, 2: new}`: the ID of the password stands in the seal.
+fn passwords_with_ids(node: &mut Node, client: &ConfidentialClient) -> Outcome {
+    const NEW: &str = "another-random-password-of-over-32-characters";
+    let passwords = json!({"1": PASSWORD, "2": NEW});
+    let old = || CookiePassword::new(PASSWORD).and_then(|password| password.with_id("1"));
+    let new = || CookiePassword::new(NEW).and_then(|password| password.with_id("2"));
+    let before = SessionCookie::new(old()?)?;
+    let both = SessionCookie::new(new()?)?.retired_password(old()?)?;
+    let response = Dice(SESSIONS).response();
+    let plain = node.ask(&json!({"op": "seal", "response": response, "password": PASSWORD}))?;
+
+    let theirs = node.ask(&json!({"op": "sealWithIds", "session": plain["session"], "passwords": passwords}))?;
+    let sealed = theirs["sealed"].as_str().ok_or("nothing was sealed")?;
+    if !sealed.starts_with("Fe26.2*2*") {
+        return Err("iron-session names its passwords in another way".into());
+    }
+    same(&both.open(client, sealed)?, &response).map_err(|what| format!("with an ID, {what} differs"))?;
+    if before.open(client, sealed).is_ok() {
+        return Err("the older password opens what the newer one sealed".into());
+    }
+    for cookie in [&before, &both] {
+        let ours = cookie.seal(&session(client, &response)?)?;
+        let opened = node.ask(&json!({"op": "openWithIds", "sealed": ours, "passwords": passwords}))?;
+        if present(&opened["session"]) != present(&plain["session"]) {
+            return Err(format!("with IDs: {} is not {}", opened["session"], plain["session"]).into());
+        }
+    }
+    // Without its ID, the newer password is not found.
+    let nameless = SessionCookie::new(CookiePassword::new(NEW)?)?.seal(&session(client, &response)?)?;
+    let opened = node.ask(&json!({"op": "openWithIds", "sealed": nameless, "passwords": passwords}))?;
+    if opened["session"] != json!({}) {
+        return Err("the ID makes no difference to iron-session".into());
+    }
+    println!("passwords with IDs open what iron-session sealed with them, and the other way round");
+    Ok(())
 }
 
 /// A cookie of ours that the SDK for Node verifies and refreshes, and the one it makes then.

@@ -42,6 +42,13 @@ const commands = {
       iron: await unsealData(sealed, { password }),
     };
   },
+  // Sealed, and opened, with passwords that have IDs; the highest one seals.
+  async sealWithIds({ session, passwords }) {
+    return { sealed: await sealData(session, { password: passwords }) };
+  },
+  async openWithIds({ sealed, passwords }) {
+    return { session: await unsealData(sealed, { password: passwords }) };
+  },
   // A sealed session verified and refreshed by the SDK.
   async live({ sealed, password, baseUrl, clientId, apiKey }) {
     const workos = sdk(baseUrl, clientId, apiKey);
