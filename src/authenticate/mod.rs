@@ -31,7 +31,8 @@ use crate::transport::{Body, Call, Failure, Fate, Repeat, Reply, Route};
 use crate::wire::{self, ContextBody, RadarBody, TokenRequest};
 use outcome::Answer;
 
-/// Where the user's own request came from, for WorkOS's fraud detection and audit log.
+/// Where the user's own request came from, for WorkOS's fraud detection and audit log. It goes along with a login; calls of the API
+/// that take an address and a browser, but no device, have setters of their own.
 ///
 /// ```
 /// use workos_auth::RequestContext;

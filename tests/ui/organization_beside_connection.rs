@@ -1,0 +1,9 @@
+// A connection belongs to an organization already.
+use workos_auth::{ConnectionId, OrganizationId, PublicClient, RedirectUri};
+
+fn main() {
+    let client = PublicClient::new("client_123").unwrap();
+    let redirect = RedirectUri::new("https://example.com/callback").unwrap();
+    let login = client.authorize(redirect).connection(ConnectionId::new("conn_1").unwrap());
+    let _ = login.in_organization(OrganizationId::new("org_1").unwrap()).begin();
+}
