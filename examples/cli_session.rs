@@ -89,7 +89,7 @@ async fn who_am_i(session: &TokenSession<FileTokenStore>) -> ExitCode {
 async fn in_the_browser(client: &PublicClient) -> Result<AuthenticationResponse> {
     let listener = LoopbackListener::bind("/callback").await?;
     let login = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
-    println!("Open {}", login.url());
+    println!("Open {}", login.url().as_str());
     if io::stdout().is_terminal() && has_display() {
         // Whoever has no browser reads the address.
         drop(open::that_detached(login.url().as_str()));

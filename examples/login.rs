@@ -58,7 +58,7 @@ async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: V
     let listener = LoopbackListener::bind_to(([127, 0, 0, 1], options.port), "/callback").await?;
     let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
 
-    println!("Open       {}", session.url());
+    println!("Open       {}", session.url().as_str());
     visitor.go(session.url().as_str().to_owned());
 
     let response = listener.wait(session).await?.send().await?.complete()?;

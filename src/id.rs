@@ -1,11 +1,10 @@
 //! Identifiers and addresses: parsed once, never swapped by mistake.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 use url::{Host, Url};
@@ -72,16 +71,16 @@ macro_rules! identifiers {
         parsed! { $($(#[$attribute])* $name = $field, identifier;)* }
 
         $(impl Segment for &$name {
-            fn segment(&self) -> Result<Cow<'_, str>, Error> {
-                Ok(Cow::Borrowed(self.as_str()))
+            fn segment(&self) -> Result<PercentEncode<'_>, Error> {
+                Ok(utf8_percent_encode(self.as_str(), UNRESERVED))
             }
         })*
     };
 }
 
-/// What fills the place in a path.
+/// What fills the place in a path, piece by piece: it may be a secret, which leaves no copy behind.
 pub(crate) trait Segment {
-    fn segment(&self) -> Result<Cow<'_, str>, Error>;
+    fn segment(&self) -> Result<PercentEncode<'_>, Error>;
 }
 
 /// A text of somebody else's making, encoded.
@@ -94,12 +93,12 @@ pub(crate) struct FreeForm<'a> {
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Segment for FreeForm<'_> {
-    fn segment(&self) -> Result<Cow<'_, str>, Error> {
+    fn segment(&self) -> Result<PercentEncode<'_>, Error> {
         // Encoded or not, a URL library takes dots for a step upwards (RFC 3986 §5.2.4).
         if matches!(self.text, "" | "." | "..") {
             return Err(Error::invalid_value(self.field, "must not be empty, `.` or `..`"));
         }
-        Ok(utf8_percent_encode(self.text, UNRESERVED).into())
+        Ok(utf8_percent_encode(self.text, UNRESERVED))
     }
 }
 
@@ -248,7 +247,7 @@ impl BaseUrl {
         &self.text
     }
 
-    /// The URL of a path, for a browser.
+    /// The URL of a path, for a browser. A [`Url`] is not wiped: what follows the path must not be a secret.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
@@ -277,33 +276,19 @@ impl BaseUrl {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RedirectUri(String);
 
-/// Schemes that run or show what they carry, or that never lead to an application.
+/// Schemes that run or show what they carry, that start a program of the system with it, or that never lead to an application.
+#[rustfmt::skip]
 const REFUSED_SCHEMES: &[&str] = &[
-    "about",
-    "blob",
-    "cid",
-    "content",
-    "data",
-    "dns",
-    "file",
-    "filesystem",
-    "ftp",
-    "gopher",
-    "intent",
-    "jar",
-    "javascript",
-    "mailto",
-    "mid",
-    "resource",
-    "sms",
-    "ssh",
-    "tel",
-    "urn",
-    "vbscript",
-    "view-source",
-    "ws",
-    "wss",
+    "about", "afp", "android-app", "applescript", "blob", "callto", "chrome", "cid", "cifs", "content", "data", "dns", "edge",
+    "facetime", "facetime-audio", "feed", "file", "filesystem", "ftp", "ftps", "gopher", "hcp", "help", "intent", "its", "jar",
+    "javascript", "ldap", "ldaps", "livescript", "mailto", "market", "mhtml", "mid", "mk", "mocha", "nfs", "rdp", "res",
+    "resource", "rlogin", "search", "search-ms", "sftp", "shell", "shortcuts", "sip", "sips", "sms", "smb", "ssh", "steam",
+    "tel", "telnet", "tn3270", "urn", "vbs", "vbscript", "view-source", "vnc", "ws", "wss", "wyciwyg",
+    "x-man-page",
 ];
+
+/// How the schemes of an operating system or a browser begin, which are too many to name.
+const REFUSED_FAMILIES: &[&str] = &["chrome-", "itms", "microsoft-", "moz-", "ms-", "safari-", "x-apple"];
 
 impl RedirectUri {
     /// Parses a redirect URI.
@@ -321,11 +306,14 @@ impl RedirectUri {
         if url.fragment().is_some() {
             return Err(refuse("must not have a fragment"));
         }
-        if has_userinfo(&url) {
+        // As it is sent: a parser drops an empty user name, and slashes of which there are too many.
+        let authority = value[url.scheme().len()..].strip_prefix("://");
+        let authority = authority.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+        if authority.is_some_and(|authority| authority.contains('@')) {
             return Err(refuse("must not carry a user name or password"));
         }
-        if matches!(url.scheme(), "http" | "https") && !value[url.scheme().len()..].starts_with("://") {
-            return Err(refuse("must have `://` after its scheme"));
+        if matches!(url.scheme(), "http" | "https") && authority.is_none_or(str::is_empty) {
+            return Err(refuse("must have `://` and a host after its scheme"));
         }
         match url.scheme() {
             "https" => {}
@@ -340,7 +328,10 @@ impl RedirectUri {
                     return Err(refuse("must be https unless its host is 127.0.0.1, [::1] or localhost"));
                 }
             }
-            scheme if REFUSED_SCHEMES.contains(&scheme) => {
+            scheme
+                if REFUSED_SCHEMES.contains(&scheme)
+                    || REFUSED_FAMILIES.iter().any(|family| scheme.starts_with(family)) =>
+            {
                 return Err(refuse("has a scheme that can't lead back to an application"));
             }
             _ => {}

@@ -196,10 +196,11 @@ pub use parking::{
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use secrecy::ExposeSecret;
 pub use secret::{
-    AccessToken, ApiKey, AuthorizationCode, CodeVerifier, CookiePassword, DeviceCode, EmailChangeCode,
-    EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash, PasswordResetToken,
-    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, RefreshToken,
-    ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpCode, TotpQrCode, TotpSecret, TotpUri,
+    AccessToken, ApiKey, AuthorizationCode, AuthorizationUrl, CodeVerifier, CookiePassword, DeviceCode,
+    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash,
+    PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
+    RadarCode, RefreshToken, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpCode, TotpQrCode,
+    TotpSecret, TotpUri,
 };
 #[cfg(feature = "token-file")]
 pub use session::FileTokenStore;

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use crate::authenticate::{CodeExchange, Rejected};
 use crate::authorize::Parameters;
 use crate::client::Caller;
 use crate::error::{AuthorizationErrorCode, CallbackError, Error, plain_code};
 use crate::id::{RedirectUri, ReturnPath};
-use crate::secret::{AuthorizationCode, CodeVerifier, State};
+use crate::secret::{AuthorizationCode, AuthorizationUrl, CodeVerifier, State};
 use crate::wire;
 
 /// A login that waits for its callback, with PKCE (RFC 7636) and a state (RFC 6749 §10.12).
@@ -30,7 +31,7 @@ pub struct PlainSession<K> {
 
 pub(crate) struct Login<K> {
     pub(crate) caller: Caller<K>,
-    pub(crate) url: Url,
+    pub(crate) url: AuthorizationUrl,
     pub(crate) state: State,
     pub(crate) redirect_uri: RedirectUri,
     pub(crate) return_path: Option<ReturnPath>,
@@ -59,7 +60,7 @@ impl<K> PkceSession<K> {
 
     /// Where to send the browser.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub fn url(&self) -> &AuthorizationUrl {
         &self.login.url
     }
 
@@ -89,7 +90,7 @@ impl<K> PlainSession<K> {
 
     /// Where to send the browser.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub fn url(&self) -> &AuthorizationUrl {
         &self.login.url
     }
 
@@ -172,19 +173,19 @@ impl Callback {
                 "state" => ("state", &mut state),
                 _ => continue,
             };
-            if slot.replace(value.into_owned()).is_some() {
+            if slot.replace(Zeroizing::new(value.into_owned())).is_some() {
                 return Err(Error::callback(CallbackError::DuplicateParameter(name)));
             }
         }
         let answer = match (code, error) {
             (Some(_), Some(_)) => return Err(Error::callback(CallbackError::CodeAndError)),
-            (Some(code), None) if !code.is_empty() => Answer::Code(AuthorizationCode::new(code)),
+            (Some(code), None) if !code.is_empty() => Answer::Code(AuthorizationCode::new(code.as_str())),
             (None, Some(error)) => {
                 Answer::Error(AuthorizationErrorCode::from(plain_code(&error).unwrap_or("unreadable")))
             }
             _ => return Err(Error::callback(CallbackError::MissingCode)),
         };
-        Ok(Self { answer, state: state.filter(|state| !state.is_empty()).map(State::new) })
+        Ok(Self { answer, state: state.filter(|state| !state.is_empty()).map(|state| State::new(state.as_str())) })
     }
 
     /// Puts a callback together from what a web framework has already parsed.

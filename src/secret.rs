@@ -63,7 +63,9 @@ macro_rules! secrets {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_string(SecretVisitor).map(Self)
+                let secret = deserializer.deserialize_string(SecretVisitor);
+                // Of anything else than a string, the format's own message shows the value.
+                secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
             }
         }
     };
@@ -201,6 +203,31 @@ impl ApiKey {
         } else {
             Ok(key)
         }
+    }
+}
+
+/// Where the browser goes to sign in: the authorization URL of one login (RFC 6749 §4.1.1).
+///
+/// It carries the login's state, and perhaps an invitation token. So its memory is wiped when it is dropped, its `Debug` is
+/// redacted, and it has no `Display`; [`as_str`](Self::as_str) is for the redirect.
+#[derive(Clone)]
+pub struct AuthorizationUrl(SecretString);
+
+impl AuthorizationUrl {
+    pub(crate) fn new(value: impl Into<String>) -> Self {
+        Self(seal(value.into()))
+    }
+
+    /// The URL, for a `Location` header, a link or a browser. Keep it out of logs.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for AuthorizationUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AuthorizationUrl([REDACTED])")
     }
 }
 

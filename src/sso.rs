@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::Method;
 use serde::{Deserialize, Deserializer};
-use url::Url;
 
 use crate::api::ApiRequest;
 use crate::authenticate::{Rejected, outcome};
@@ -20,7 +19,7 @@ use crate::error::Error;
 use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
 use crate::model::{OAuthTokens, Profile};
 use crate::pkce::{Callback, PkceSession};
-use crate::secret::{AuthorizationCode, CodeVerifier, SsoAccessToken};
+use crate::secret::{AuthorizationCode, AuthorizationUrl, CodeVerifier, SsoAccessToken};
 use crate::transport::{Body, Call, Core, Failure, Repeat};
 use crate::wire::{self, SsoTokenBody};
 
@@ -182,7 +181,7 @@ pub struct SsoSession<K>(pub(crate) PkceSession<K>);
 impl<K> SsoSession<K> {
     /// Where to send the browser.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub fn url(&self) -> &AuthorizationUrl {
         self.0.url()
     }
 

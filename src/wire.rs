@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use url::Url;
+use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::authorize::Parameters;
@@ -20,7 +20,7 @@ use crate::credentials::Identity;
 use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, CodeVerifier, RefreshToken, SessionHandle, State};
+use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, RefreshToken, SessionHandle, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
@@ -267,6 +267,16 @@ impl io::Write for Length {
     }
 }
 
+/// A URL: its beginning, and the fields as its query. The text never grows, so that nothing of it is left behind.
+fn with_query(before: &[&str], fields: &[(&str, &str)]) -> String {
+    let length = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+    let fields_length = fields.iter().map(|(name, value)| length(name) + length(value) + 2).sum::<usize>();
+    let start = before.iter().map(|part| part.len()).sum::<usize>();
+    let mut text = String::with_capacity(start + fields_length);
+    text.extend(before.iter().copied());
+    form_urlencoded::Serializer::for_suffix(text, start).extend_pairs(fields).finish()
+}
+
 /// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. An API key always fits.
 pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Error> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
@@ -322,7 +332,7 @@ pub(crate) fn authorization_url(
     state: &State,
     verifier: Option<&CodeVerifier>,
     parameters: &Parameters,
-) -> Url {
+) -> AuthorizationUrl {
     let challenge = verifier.map(code_challenge);
     let mut pairs: Vec<(&str, &str)> = vec![
         ("client_id", client_id.as_str()),
@@ -336,9 +346,8 @@ pub(crate) fn authorization_url(
     pairs.extend(parameters.invitation_token.as_ref().map(|token| ("invitation_token", token.expose_secret())));
     pairs.extend(parameters.pairs.iter().map(|(name, value)| (Cow::as_ref(name), value.as_str())));
     pairs.sort_unstable();
-    let mut url = base_url.join(if parameters.sso { SSO_AUTHORIZE } else { AUTHORIZE });
-    url.query_pairs_mut().extend_pairs(pairs);
-    url
+    let path = if parameters.sso { SSO_AUTHORIZE } else { AUTHORIZE };
+    AuthorizationUrl::new(with_query(&[base_url.as_str(), path, "?"], &pairs))
 }
 
 /// Where the keys of access tokens are (`GET /sso/jwks/{client_id}`, RFC 7517 §5).

@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 use workos_auth::{
-    AuthenticationFactorType, AuthorizationCode, Callback, Client, ConfidentialClient, ConnectionId, CreateMagicAuth,
-    CreateUser, EmailAddress, EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind, ExposeSecret,
-    InvitationToken, MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType,
+    AuthenticationFactorType, AuthorizationCode, AuthorizationUrl, Callback, Client, ConfidentialClient, ConnectionId,
+    CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind,
+    ExposeSecret, InvitationToken, MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType,
     PasswordResetToken, PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext,
     RedirectUri, Roles, SendInvitation, SendRadarSms, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser,
     UserId,
@@ -577,14 +577,19 @@ fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/sso").unwrap()
 }
 
-fn parameter(url: &Url, name: &str) -> String {
-    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap()
+fn parameter(url: &AuthorizationUrl, name: &str) -> String {
+    Url::parse(url.as_str())
+        .unwrap()
+        .query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap()
 }
 
 #[test]
 fn sso_authorization_urls() -> Outcome {
     let client = client("http://127.0.0.1:9")?;
-    let pin = |name: &str, url: &Url| assert_bytes(name, url.as_str().as_bytes().to_vec());
+    let pin = |name: &str, url: &AuthorizationUrl| assert_bytes(name, url.as_str().as_bytes().to_vec());
     let session = client.authorize_sso(redirect(), ConnectionId::new("conn_1")?).begin()?;
     pin("sso_authorize_connection.url", session.url());
     let session = client.authorize_sso(redirect(), OrganizationId::new("org_1")?).begin()?;
@@ -740,12 +745,38 @@ fn paths_can_not_escape() -> Outcome {
         "/users/%zz",
         "/users/\n",
         "/users/%2E%2e/organizations",
+        // One of the servers on the way may decode first, or cut off what follows after a semicolon.
+        "/a%2Fb",
+        "/organizations/..%2fusers",
+        "/organizations/%2e%2e%2Fusers",
+        "/organizations/..%5cusers",
+        "/organizations/%252e%252e%252fusers",
+        "/organizations/%25252e%25252e/users",
+        "/a/..;/b",
+        "/a/.;x=1/b",
+        "/a/..;x=1",
+        "/a/%2e%2e;/b",
+        "/a/..%3b/b",
+        "/a/;/b",
+        "/a/;x=1/b",
+        "/a%00/b",
+        "/a%0ab",
     ];
     for path in refused {
         let error = client.request(Method::GET, path).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "path", .. }), "{path}: {error:?}");
     }
-    for path in ["/users", "/users/user_1", "/a/..b/c.", "/a/%20", "/.well-known/x", "/a%2Fb"] {
+    for path in [
+        "/users",
+        "/users/user_1",
+        "/a/..b/c.",
+        "/a/%20",
+        "/.well-known/x",
+        "/a;x=1/b",
+        "/a/b..;x",
+        "/a%25/b",
+        "/a/%C3%A9",
+    ] {
         assert!(client.request(Method::GET, path).is_ok(), "{path}");
     }
     for id in ["", ".", "..", "a/b", "a%2fb", "a b", "user?1", "user#1", "us\u{e9}r", "a\\b"] {

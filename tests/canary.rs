@@ -1,5 +1,8 @@
 //! No secret in any `Debug`, `Display` or trace: every value that holds one is formatted and searched.
 
+#[cfg(target_os = "linux")]
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/raw.rs"]
 mod raw;
 #[path = "support/signer.rs"]
@@ -88,8 +91,8 @@ impl<'a> MakeWriter<'a> for Cage {
     }
 }
 
-fn state(url: &url::Url) -> String {
-    url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+fn state(url: &str) -> String {
+    url::Url::parse(url).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
 }
 
 fn confidential(base_url: String) -> Result<ConfidentialClient, Error> {
@@ -215,7 +218,8 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
     let builder = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary"));
     cage.debug("authorization builder", &builder);
     let session = builder.begin()?;
-    let state = state(session.url());
+    let state = state(session.url().as_str());
+    cage.debug("authorization URL", session.url());
     cage.debug("session", &session);
     let forged = Callback::from_url("/callback?code=canary&state=canary")?;
     cage.debug("callback", &forged);
@@ -388,7 +392,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let begun = handlers.begin_login(&request("/login", "")?)?;
     cage.debug("begun", &begun);
     let url = begun.headers()["location"].to_str()?.to_owned();
-    secrets.push(state(&url.parse()?));
+    secrets.push(state(&url));
     let login_cookie = cookie_of(&begun);
     secrets.push(login_cookie.split_once('=').ok_or("no cookie")?.1.to_owned());
     let callback = Browser::new()?.sign_in(&url, "ada@example.com").await?;
@@ -595,5 +599,40 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
     let client = confidential(format!("http://{}", free_address().await?))?;
     cage.error(&client.authenticate_with_code(AuthorizationCode::new("canary")).send().await.unwrap_err());
     cage.assert_clean(&[CANARY]);
+    Ok(())
+}
+
+/// The memory of this process, and not only what it shows.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcome {
+    use memory::{copies, inverted};
+
+    // Made of what it looks like inverted, so that the test itself holds no copy.
+    let secret: Vec<u8> = (0..40).map(|n: u8| !(b'a' + (n * 5 + n / 5) % 26)).collect();
+    let token = || InvitationToken::new(secret.iter().map(|byte| char::from(!*byte)).collect::<String>());
+    let held = token();
+    assert_eq!(copies(&secret)?, 1, "the search finds what is there");
+    drop(held);
+
+    let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(|_| async {
+        let mut reply = http::Response::new(bytes::Bytes::new());
+        *reply.status_mut() = http::StatusCode::NOT_FOUND;
+        Ok::<_, workos_auth::TransportError>(reply)
+    })?;
+    let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
+    let session = client.authorize(redirect()).authkit().invitation_token(token()).begin()?;
+    let state = session.url().as_str().split("state=").nth(1).map(|rest| inverted(&rest[..43])).ok_or("no state")?;
+    assert!(copies(&state)? > 0 && copies(&secret)? > 0);
+    let sealed = parking.park(session)?;
+    let resumed = parking.resume_login(&client, &redirect(), &sealed)?;
+    assert!(copies(&state)? > 0 && copies(&secret)? > 0);
+    drop(resumed);
+    assert_eq!((copies(&state)?, copies(&secret)?), (0, 0), "after a login");
+
+    let plain = client.authorize(redirect()).authkit().invitation_token(token()).begin_without_pkce()?;
+    drop((plain.url().clone(), plain));
+    assert!(client.invitations().get_by_token(&token()).send().await.is_err());
+    assert_eq!(copies(&secret)?, 0, "after a look-up");
     Ok(())
 }

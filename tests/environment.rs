@@ -190,7 +190,12 @@ async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
     }
     let client = builder.base_url(server.base_url()).build()?;
     let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    let state = session.url().query_pairs().find(|(name, _)| name == "state").ok_or("no state")?.1.into_owned();
+    let state = url::Url::parse(session.url().as_str())?
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .ok_or("no state")?
+        .1
+        .into_owned();
     let callback = Callback::from_url(&format!("/callback?code=the-code&state={state}"))?;
     let response = session.exchange(callback)?.send().await?.complete()?;
     client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;

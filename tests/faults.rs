@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use raw::{Answer, RawServer, free_address};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, AuthorizationCode, Callback, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient,
-    CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind,
-    ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient,
-    RadarCode, RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected, TotpChallenge, TotpCode,
+    Authentication, AuthorizationCode, AuthorizationUrl, Callback, Client, ClientBuilder, CodeExchange, Confidential,
+    ConfidentialClient, CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error,
+    ErrorCode, ErrorKind, ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken,
+    Public, PublicClient, RadarCode, RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected,
+    TotpChallenge, TotpCode,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -36,8 +37,8 @@ fn builder(base_url: impl Into<String>) -> ClientBuilder<Public> {
     Client::builder().client_id("client_123").base_url(base_url).timeout(TIMEOUT)
 }
 
-fn state_of(url: &url::Url) -> String {
-    url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+fn state_of(url: &AuthorizationUrl) -> String {
+    url::Url::parse(url.as_str()).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
 }
 
 fn exchange(client: &PublicClient) -> CodeExchange<Public> {

@@ -43,6 +43,7 @@ async fn child(base_url: &str, directory: &str) -> Outcome {
                 let sealed_url = sealed.url().clone();
                 let sealed = parking().park(sealed)?;
                 let (stored_url, handle) = client.authorize(redirect()).authkit().begin()?.store(&store).await?;
+                let (sealed_url, stored_url) = (sealed_url.as_str(), stored_url.as_str());
                 format!("{sealed_url} {sealed} {stored_url} {}", handle.expose_secret())
             }
             ["finish-sealed", sealed, callback] => {

@@ -24,7 +24,13 @@ fn begin(listener: &LoopbackListener) -> PkceSession<Public> {
 }
 
 fn state(session: &PkceSession<Public>) -> String {
-    session.url().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+    url::Url::parse(session.url().as_str())
+        .unwrap()
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .unwrap()
+        .1
+        .into_owned()
 }
 
 fn address(listener: &LoopbackListener) -> SocketAddr {
@@ -301,7 +307,13 @@ async fn a_confidential_client_waits_as_well() -> Outcome {
     let listener = listener().await;
     let client = Client::builder().client_id("client_123").api_key("sk_example").build()?;
     let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
-    let state = session.url().query_pairs().find(|(name, _)| name == "state").ok_or("no state")?.1.into_owned();
+    let state = url::Url::parse(session.url().as_str())
+        .unwrap()
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .ok_or("no state")?
+        .1
+        .into_owned();
     let address = address(&listener);
     let waiting = tokio::spawn(listener.wait(session));
     get(address, &format!("/callback?code=the-code&state={state}")).await;

@@ -148,7 +148,12 @@ async fn requests(client: &ConfidentialClient) -> Outcome<Vec<(&'static str, Err
         Ok((error, flow.is_some()))
     }
     let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    let state = session.url().query_pairs().find(|(name, _)| name == "state").ok_or("no state")?.1.into_owned();
+    let state = url::Url::parse(session.url().as_str())?
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .ok_or("no state")?
+        .1
+        .into_owned();
     let code = session.exchange(Callback::from_url(&format!("/callback?code=code-canary&state={state}"))?)?;
     let refresh = client.authenticate_with_refresh_token(RefreshToken::new("token-canary"));
     let email = EmailAddress::new("ada@example.com")?;

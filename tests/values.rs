@@ -27,6 +27,9 @@ fn redirect_uris() {
         "myapp://callback",
         "com.example.app:/callback",
         "com.example.app:/callback?kept=1",
+        "com.example.app:///callback",
+        "https://example.com/@ada/callback?to=a@b",
+        "searchapp://callback",
     ] {
         assert_eq!(RedirectUri::new(accepted).map(|uri| uri.to_string()).unwrap(), accepted);
     }
@@ -59,6 +62,29 @@ fn redirect_uris() {
         "file:///etc/passwd",
         "blob:https://example.com/1",
         "vbscript:x",
+        "VBS:x",
+        "http://@localhost/",
+        "http://:@127.0.0.1/callback",
+        "https://@example.com/callback",
+        "myapp://@callback",
+        "http:///localhost/callback",
+        "http:////localhost/callback",
+        "https:///example.com/callback",
+        "ms-msdt:/id",
+        "MS-Settings:network",
+        "ms-word:ofe|u|https://example.com",
+        "search-ms:query=x",
+        "search:query=x",
+        "shell:startup",
+        "jar:file:///x!/y",
+        "microsoft-edge:https://example.com",
+        "x-apple.systempreferences:com.apple.preference",
+        "x-man-page://1/ls",
+        "applescript://com.apple.scripteditor",
+        "chrome-extension://id/page",
+        "smb://server/share",
+        "ldap://server",
+        "telnet://server",
         "about:blank",
         "view-source:https://example.com/",
         "filesystem:https://example.com/x",
@@ -175,7 +201,13 @@ fn callbacks() {
 fn each_callback_that_a_login_refuses_has_its_own_outcome() -> Result<(), Error> {
     let client = PublicClient::new("client_123")?;
     let mut session = client.authorize(RedirectUri::new("https://example.com/callback")?).authkit().begin()?;
-    let state = session.url().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let state = url::Url::parse(session.url().as_str())
+        .unwrap()
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .unwrap()
+        .1
+        .into_owned();
     let almost = format!("{}{}", &state[..state.len() - 1], if state.ends_with('A') { "B" } else { "A" });
     for (query, expected) in [
         ("code=a".to_owned(), CallbackError::MissingState),
@@ -197,5 +229,47 @@ fn each_callback_that_a_login_refuses_has_its_own_outcome() -> Result<(), Error>
     }
     let fragment = format!("https://example.com/callback?code=a%2Bb&state={state}#fragment?state=x");
     assert!(session.exchange(Callback::from_url(&fragment)?).is_ok());
+    Ok(())
+}
+
+#[test]
+fn a_secret_that_is_no_string_is_refused_without_its_value() {
+    fn refused<T: serde::de::DeserializeOwned>(what: &str) {
+        for json in [
+            "4242424242",
+            "-4242424242",
+            "4242.5",
+            "18446744073709551615",
+            "true",
+            "null",
+            "[\"canary\"]",
+            "{\"canary\":1}",
+        ] {
+            let value = serde_json::from_str::<serde_json::Value>(json).unwrap();
+            let errors = [serde_json::from_str::<T>(json).err(), serde_json::from_value::<T>(value).err()];
+            for error in errors {
+                let error = error.unwrap_or_else(|| panic!("{what} of {json}"));
+                let text = format!("{error} {error:?}");
+                assert!(text.contains("a secret must be a string"), "{text}");
+                for value in ["4242", "18446744073709551615", "true", "canary"] {
+                    assert!(!text.contains(value), "{text}");
+                }
+            }
+        }
+        assert!(serde_json::from_str::<T>("\"a \\\"secret\\\"\"").is_ok());
+    }
+    refused::<workos_auth::AccessToken>("an access token");
+    refused::<workos_auth::RefreshToken>("a refresh token");
+    refused::<workos_auth::Password>("a password");
+    refused::<workos_auth::TotpCode>("a code");
+}
+
+#[test]
+fn an_authorization_url_shows_itself_to_the_redirect_only() -> Result<(), Error> {
+    let client = PublicClient::new("client_123")?;
+    let session = client.authorize(RedirectUri::new("https://example.com/callback")?).authkit().begin()?;
+    let url = session.url().clone();
+    assert!(url.as_str().starts_with("https://api.workos.com/user_management/authorize?client_id=client_123&"));
+    assert_eq!(format!("{url:?}"), "AuthorizationUrl([REDACTED])");
     Ok(())
 }

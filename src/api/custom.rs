@@ -1,11 +1,14 @@
 //! The way out to endpoints that aren't modelled.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use super::{Api, ApiRequest, json};
 use crate::authenticate::outcome;
@@ -28,7 +31,8 @@ impl<K> Client<K> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path in plain ASCII whose
-    /// segments are neither empty nor `.` or `..`, encoded or not, without a query and a fragment.
+    /// segments are neither empty nor `.` or `..`, encoded or not and whatever follows after a `;`, without encoded slashes,
+    /// backslashes and control characters, a query and a fragment.
     pub fn request(&self, method: Method, path: impl Into<String>) -> Result<CustomRequest<'_>, Error>
     where
         K: HasApiKey,
@@ -51,11 +55,18 @@ fn check(path: &str) -> Result<(), &'static str> {
     if !path.split('%').skip(1).all(encoded) {
         return Err("must have two hexadecimal digits after each `%`");
     }
-    let dots = |segment: &str| {
-        let plain = segment.to_ascii_lowercase().replace("%2e", ".");
-        plain.is_empty() || plain == "." || plain == ".."
-    };
-    if path.split('/').skip(1).any(dots) {
+    // Decoded to the end: a URL library, a proxy and the server may each do so once.
+    let mut plain = path.to_owned();
+    while let Cow::Owned(decoded) = percent_decode_str(&plain).decode_utf8_lossy() {
+        plain = decoded;
+    }
+    if plain.matches('/').count() != path.matches('/').count() || plain.contains(|c: char| c == '\\' || c.is_control())
+    {
+        return Err("must not have encoded slashes, backslashes and control characters");
+    }
+    // With the parameters that somebody may cut off (RFC 3986 §3.3).
+    let elsewhere = |segment: &str| matches!(segment.split(';').next(), None | Some("" | "." | ".."));
+    if plain.split('/').skip(1).any(elsewhere) {
         return Err("must not have empty segments, `.` and `..`");
     }
     Ok(())
@@ -95,7 +106,7 @@ impl CustomRequest<'_> {
         }
         let mut call = api.call(method, "(custom)", body);
         if let Ok(call) = &mut call {
-            call.route = Route { template: call.route.template, path: path.into() };
+            call.route = Route { template: call.route.template, path: Zeroizing::new(path) };
         }
         ApiRequest::new(api.core, call, outcome::read_or_null).send().await
     }

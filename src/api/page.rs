@@ -11,6 +11,7 @@ use futures_core::Stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
+use zeroize::Zeroizing;
 
 use crate::authenticate::outcome;
 use crate::error::Error;
@@ -113,7 +114,7 @@ impl<T> List<T> {
         let mut call = self.call.clone()?;
         if !self.query.is_empty() {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
-            call.route.path = format!("{}?{query}", call.route.path).into();
+            call.route.path = Zeroizing::new(format!("{}?{query}", call.route.path.as_str()));
         }
         let reply = self.core.send(call).await;
         let Received { data, list_metadata } =

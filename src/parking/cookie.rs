@@ -37,6 +37,7 @@ const TOTAL: usize = 6_000;
 /// let set_cookie = LoginCookies::from_header("").begin(&parking, session)?;
 ///
 /// // The callback:
+/// # let location = url::Url::parse(location.as_str()).unwrap();
 /// # let state = location.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
 /// # let cookie_header = format!("{}={}", set_cookie[0].name(), set_cookie[0].expose_secret());
 /// let callback = Callback::from_query(&format!("code=01E2&state={state}"))?;

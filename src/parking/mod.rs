@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use url::Url;
 use zeroize::Zeroizing;
 
 pub use cookie::LoginCookies;
@@ -29,7 +28,7 @@ use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError};
 use crate::id::{RedirectUri, ReturnPath};
 use crate::pkce::{Login, PkceSession};
-use crate::secret::{CodeVerifier, CookiePassword, PendingAuthenticationToken, State};
+use crate::secret::{AuthorizationUrl, CodeVerifier, CookiePassword, PendingAuthenticationToken, State};
 use crate::sso::SsoSession;
 use crate::wire;
 
@@ -289,7 +288,7 @@ impl<K> Park for PkceSession<K> {
             verifier: CodeVerifier::new(*verifier),
             login: Login {
                 caller,
-                url: Url::parse(url).ok()?,
+                url: AuthorizationUrl::new(*url),
                 state: State::new(*state),
                 redirect_uri: RedirectUri::new(details.get("redirect_uri")?.as_str()?).ok()?,
                 return_path: field::<Option<ReturnPath>>(&details, "return_path")?,

@@ -14,7 +14,6 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use url::Url;
 
 use super::LIFETIME;
 use crate::authenticate::Rejected;
@@ -24,7 +23,7 @@ use crate::error::{CallbackError, Error, ParkedError};
 use crate::files::{PrivateDirectory, new_of};
 use crate::id::RedirectUri;
 use crate::pkce::{Callback, PkceSession};
-use crate::secret::State;
+use crate::secret::{AuthorizationUrl, State};
 use crate::wire;
 
 /// Ends the name of a login's file.
@@ -113,7 +112,7 @@ impl<K> PkceSession<K> {
     ///
     /// # Errors
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::Store`]; the session comes back.
-    pub async fn store(self, store: &impl PkceStore) -> Result<(Url, LoginHandle), Rejected<Self>> {
+    pub async fn store(self, store: &impl PkceStore) -> Result<(AuthorizationUrl, LoginHandle), Rejected<Self>> {
         match self.put(store).await {
             Ok(handle) => Ok((self.login.url, handle)),
             Err(error) => Err(Rejected::returning(error, self)),

@@ -6,18 +6,19 @@ mod retry;
 #[cfg(any(feature = "reqwest", feature = "redis-tls"))]
 pub(crate) mod tls;
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::future::Future;
+use std::iter;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 use jiff::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
+use zeroize::Zeroizing;
 
 pub(crate) use retry::{RETRIES, Repeat};
 
@@ -173,12 +174,13 @@ pub(crate) struct Core {
 pub(crate) struct Route {
     /// The only form of the path that is traced.
     pub(crate) template: &'static str,
-    pub(crate) path: Cow<'static, str>,
+    /// Its last part may be a secret.
+    pub(crate) path: Zeroizing<String>,
 }
 
 impl From<&'static str> for Route {
     fn from(path: &'static str) -> Self {
-        Self { template: path, path: Cow::Borrowed(path) }
+        Self { template: path, path: Zeroizing::new(path.to_owned()) }
     }
 }
 
@@ -187,7 +189,11 @@ impl Route {
     pub(crate) fn of(template: &'static str, value: impl Segment) -> Result<Self, Error> {
         let (before, rest) = template.split_once('{').unwrap_or((template, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
-        Ok(Self { template, path: Cow::Owned(format!("{before}{}{after}", value.segment()?)) })
+        let value = value.segment()?;
+        let length = before.len() + value.clone().map(str::len).sum::<usize>() + after.len();
+        let mut path = Zeroizing::new(String::with_capacity(length));
+        path.extend(iter::once(before).chain(value).chain(iter::once(after)));
+        Ok(Self { template, path })
     }
 }
 
@@ -345,11 +351,10 @@ impl Core {
 
     fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
         let (body, content_type) = call.body.parts();
-        let mut request = Request::builder()
-            .method(&call.method)
-            .uri(format!("{}{}", self.base_url.as_str(), call.route.path))
-            .body(body)
-            .map_err(TransportError::not_sent)?;
+        let uri = Zeroizing::new([self.base_url.as_str(), call.route.path.as_str()].concat().into_bytes());
+        let uri = Uri::from_maybe_shared(Bytes::from_owner(uri)).map_err(TransportError::not_sent)?;
+        let mut request =
+            Request::builder().method(&call.method).uri(uri).body(body).map_err(TransportError::not_sent)?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
