@@ -31,14 +31,19 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{error}");
-            let mut source = error.source();
-            while let Some(cause) = source {
-                eprintln!("  because {cause}");
-                source = cause.source();
-            }
+            complain(error.as_ref());
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What went wrong and why: the cause says how to mend it.
+fn complain(error: &dyn Error) {
+    eprintln!("{error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because {cause}");
+        source = cause.source();
     }
 }
 
@@ -79,7 +84,8 @@ async fn who_am_i(session: &TokenSession<FileTokenStore>) -> ExitCode {
             SIGNED_OUT.into()
         }
         SessionState::TemporarilyUnknown(error) => {
-            eprintln!("Please try again: {error}");
+            eprint!("Please try again: ");
+            complain(&error);
             TRY_AGAIN.into()
         }
     }

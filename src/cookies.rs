@@ -1,10 +1,9 @@
 //! Cookies: read by the exact bytes of their names, written in one type.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
-use cookie::{Cookie, SameSite, time};
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -18,6 +17,8 @@ use crate::{secret, wire};
 pub(crate) const HOST_PREFIX: &str = "__Host-";
 /// A browser drops a cookie whose name and value have more bytes, without a word (RFC 6265bis §5.6).
 pub(crate) const LIMIT: usize = 4096;
+/// Room for what follows the value.
+const ATTRIBUTES: usize = 100;
 
 /// The cookies of a request. Nothing is copied: what is read here stays in the request's header.
 ///
@@ -152,15 +153,17 @@ impl SetCookie {
 
     /// The same as a cookie of the `cookie` crate, for frameworks that keep a jar of these. Its `Debug` shows the value, and
     /// its attributes can be changed.
+    #[cfg(feature = "cookie")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cookie")))]
     #[must_use]
-    pub fn into_cookie(self) -> Cookie<'static> {
+    pub fn into_cookie(self) -> cookie::Cookie<'static> {
         let value = wire::text(&self.value).to_owned();
-        Cookie::build((self.name, value))
+        cookie::Cookie::build((self.name, value))
             .path("/")
             .http_only(true)
             .secure(self.secure)
-            .same_site(SameSite::Lax)
-            .max_age(time::Duration::try_from(self.max_age).unwrap_or(time::Duration::MAX))
+            .same_site(cookie::SameSite::Lax)
+            .max_age(self.max_age.try_into().unwrap_or(cookie::time::Duration::MAX))
             .build()
     }
 
@@ -197,9 +200,12 @@ impl fmt::Debug for SetCookie {
 
 impl From<&SetCookie> for HeaderValue {
     fn from(cookie: &SetCookie) -> Self {
-        let text = Zeroizing::new(cookie.to_string());
+        // Of its whole size at once: a text that grows leaves copies behind that nobody wipes.
+        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTES));
+        let written = write!(text, "{cookie}");
         // Never empty: what a cookie is made of is ASCII without control characters.
-        let mut value = Self::from_str(&text).unwrap_or_else(|_| Self::from_static(""));
+        let value = written.ok().and_then(|()| Self::from_str(&text).ok());
+        let mut value = value.unwrap_or_else(|| Self::from_static(""));
         value.set_sensitive(true);
         value
     }

@@ -78,9 +78,9 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
-    /// This machine has no certificate authorities, so that no server could be trusted; nothing was sent. On Linux and the BSDs
+    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent. On Linux and the BSDs
     /// they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR` says.
-    #[error("no certificate authorities were found: install the package ca-certificates, or set SSL_CERT_FILE")]
+    #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
     /// The user did not finish the device login in time; nothing more was sent.
     #[error("the device login has expired")]

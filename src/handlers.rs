@@ -37,6 +37,9 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// `L` is what keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::CookieSessions).
 /// Every answer carries `Cache-Control: no-store` and `Vary: Cookie` itself.
 ///
+/// Where the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set. Names are
+/// compared byte by byte, and one that comes with two different values counts as no cookie.
+///
 /// ```
 /// use workos_auth::testing::AuthKit;
 /// use workos_auth::{
@@ -104,8 +107,8 @@ pub struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    /// Adds them to an answer that is sent now. A session cookie that it sets itself stays the only one; its `Cache-Control` becomes `no-store`
-    /// unless it says so already; `Cookie` is added to its `Vary`.
+    /// Adds them to an answer that is sent now. A session cookie that the answer sets itself stays the only one. Its
+    /// `Cache-Control` becomes `no-store` unless it says so already, and `Cookie` is added to its `Vary`.
     pub fn add_to(self, headers: &mut HeaderMap) {
         let late = self.asked.elapsed() > PROMPT;
         if let Some(cookie) = self.cookie.filter(|cookie| !(late && cookie.is_clearing())) {
@@ -255,7 +258,7 @@ impl<L> LoginHandlers<L> {
         }
         let session = login.begin()?;
         let response = redirect(StatusCode::FOUND, session.url().as_str())?;
-        let cookies = LoginCookies::of(Cookies::of(&request.headers)).begin(&self.parking, session)?;
+        let cookies = LoginCookies::from_headers(&request.headers).begin(&self.parking, session)?;
         Ok(with_cookies(response, cookies))
     }
 
@@ -271,7 +274,7 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let callback = Callback::from_query(request.uri.query().unwrap_or_default())?;
-        let (login, cleared) = LoginCookies::of(Cookies::of(&request.headers)).resume(
+        let (login, cleared) = LoginCookies::from_headers(&request.headers).resume(
             &self.parking,
             &self.client,
             &self.redirect_uri,
@@ -367,7 +370,7 @@ impl<L> LoginHandlers<L> {
     }
 
     fn headers(&self, request: &Parts, value: &str, asked: Instant, cookie: Option<SetCookie>) -> ResponseHeaders {
-        let logins = LoginCookies::of(Cookies::of(&request.headers));
+        let logins = LoginCookies::from_headers(&request.headers);
         let login = logins.is_any_under_way(self.redirect_uri.is_secure());
         ResponseHeaders {
             cookie: cookie.filter(|cookie| !(login && cookie.is_clearing())),

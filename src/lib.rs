@@ -114,8 +114,9 @@
 //! # Features
 //!
 //! `reqwest` (default) is the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`]. `loopback` is
-//! the redirect listener, `keyring` has stores in the operating system's keyring, `redis` the store for sessions in Redis,
-//! `token-file` the file of a command line's token, and `testing` an AuthKit inside the process for the tests of applications.
+//! the redirect listener, `cookie` makes cookies of that crate, `keyring` has stores in the operating system's keyring, `redis` the
+//! store for sessions in Redis, `redis-tls` the same over TLS, `token-file` the file of a command line's token, and `testing` an
+//! AuthKit inside the process for the tests of applications.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -188,6 +188,29 @@ async fn a_login_in_the_browser() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_token_that_others_can_read_is_told_of() -> Outcome {
+    let device = Device::new().await?;
+    let mut terminal = Terminal::start(device.command(&["login"])?)?;
+    let url = terminal.line_after("Open ").await?;
+    let browser = Browser::new()?;
+    browser.visit(&browser.sign_in(url.trim(), "ada@example.com").await?).await?;
+    terminal.line_after("Signed in as ").await?;
+    terminal.end().await?;
+
+    let requests = device.authkit.requests_to(AUTHENTICATE);
+    assert!(Command::new("chmod").arg("644").arg(device.file()).status()?.success());
+    let refused = device.run(&["whoami"]).await?;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(75), "{said}");
+    assert_eq!(device.authkit.requests_to(AUTHENTICATE), requests);
+    // The advice, as it stands, in a shell.
+    let advice = said.split('`').nth(1).ok_or_else(|| said.clone())?;
+    assert!(Command::new("sh").args(["-c", advice]).status()?.success(), "{advice}");
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
+    Ok(())
+}
+
 impl Terminal {
     /// The line of progress is written over and over, and never ends.
     async fn line_after_progress(&mut self, text: &str) -> Outcome {

@@ -111,22 +111,31 @@ enum Hold {
     NoBody,
     /// A whole request, and its answer is never read.
     Deaf,
+    /// A whole request, and its body never ends.
+    Endless,
 }
 
 async fn hold(address: SocketAddr, how: Hold) {
     let head = format!("POST /callback?code=evil HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1000\r\n\r\n");
+    let endless = head.replace("Content-Length: 1000", "Transfer-Encoding: chunked");
     loop {
         let Ok(mut stream) = TcpStream::connect(address).await else { return };
         let begun = match how {
             Hold::Silent => "",
             Hold::HalfALine | Hold::Trickle | Hold::Again => "GET /callback?code=",
             Hold::NoBody | Hold::Deaf => &head,
+            Hold::Endless => &endless,
         };
         let _ = stream.write_all(begun.as_bytes()).await;
         match how {
             Hold::Trickle => {
                 while stream.write_all(b"x").await.is_ok() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+            Hold::Endless => {
+                while stream.write_all(b"1\r\nx\r\n").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
             Hold::Deaf => tokio::time::sleep(Duration::from_secs(60)).await,
@@ -168,7 +177,7 @@ async fn beside(how: Hold) -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_connections_keep_no_callback_out() -> Outcome {
-    for how in [Hold::Silent, Hold::HalfALine, Hold::Trickle, Hold::Again, Hold::NoBody, Hold::Deaf] {
+    for how in [Hold::Silent, Hold::HalfALine, Hold::Trickle, Hold::Again, Hold::NoBody, Hold::Deaf, Hold::Endless] {
         beside(how).await?;
     }
     Ok(())

@@ -2,27 +2,32 @@
 //!
 //! It needs Debian's `redis-server`, so it runs where `WORKOS_REDIS` is set, and there it must run.
 
+#[path = "support/authority.rs"]
+mod authority;
 #[path = "support/sign_out.rs"]
 mod sign_out;
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use authority::{Authority, Certificate, Period, self_signed};
 use jiff::SignedDuration;
+use redis::TlsCertificates;
+use redis::aio::ConnectionManager;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use workos_auth::testing::{AuthKit, Fault, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
-    RedisSessionStore, SessionHandle, SessionManager, SessionState,
+    RedisSessionStore, SessionHandle, SessionManager, SessionState, SessionStore,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -35,13 +40,14 @@ const LEASE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
-    let child = arguments.iter().position(|argument| argument == "--child");
+    let child = arguments.iter().position(|argument| argument == "--child" || argument == "--over-tls");
     if child.is_none() && std::env::var_os("WORKOS_REDIS").is_none() {
         println!("SKIPPED: set WORKOS_REDIS where redis-server is installed");
         return ExitCode::SUCCESS;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime.map_err(Into::into).and_then(|runtime| match child {
+        Some(at) if arguments[at] == "--over-tls" => runtime.block_on(over_tls(&arguments[at + 1])),
         Some(at) => runtime.block_on(work(&arguments[at + 1], &arguments[at + 2])),
         None => runtime.block_on(run()),
     });
@@ -54,12 +60,35 @@ fn main() -> ExitCode {
     }
 }
 
+/// The warnings that were traced, as text.
+struct Warnings;
+
+static WARNINGS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+impl Write for Warnings {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        WARNINGS.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn warnings() -> String {
+    String::from_utf8_lossy(&WARNINGS.lock().unwrap()).into_owned()
+}
+
 async fn run() -> Outcome {
+    let warnings = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(|| Warnings);
+    tracing::subscriber::set_global_default(warnings.finish())?;
     let authkit = AuthKit::builder().user(TestUser::new("ada@example.com").password("correct horse")).start().await?;
     let redis = Redis::start()?;
     check_session_store(RedisSessionStore::connect(&redis.url())?).await?;
     println!("the store keeps every rule");
     unreachable_redis().await?;
+    tls().await?;
+    full_redis(&authkit, &redis).await?;
     one_refresh(&authkit, &redis).await?;
     killed_process(&authkit, &redis).await?;
     let processes = [client(authkit.base_url())?, client(authkit.base_url())?];
@@ -100,20 +129,36 @@ impl Redis {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let directory = std::env::temp_dir().join(format!("workos-auth-redis-{port}"));
         fs::create_dir_all(&directory)?;
-        let server = Self::serve(port, &directory)?;
+        let server = Self::serve(port, &directory, &["--port", &port.to_string()])?;
         Ok(Self { server, port, directory })
     }
 
-    fn serve(port: u16, directory: &Path) -> Outcome<Child> {
+    /// One that speaks TLS and nothing else.
+    fn start_tls(certificate: &Certificate, protocols: &str) -> Outcome<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let directory = std::env::temp_dir().join(format!("workos-auth-redis-{port}"));
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("chain.pem"), &certificate.chain)?;
+        fs::write(directory.join("key.pem"), &certificate.key)?;
+        let tls =
+            ["--port", "0", "--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--tls-protocols", protocols];
+        let files = ["--tls-cert-file", "chain.pem", "--tls-key-file", "key.pem"];
+        let server = Self::serve(port, &directory, &[tls.as_slice(), files.as_slice()].concat())?;
+        Ok(Self { server, port, directory })
+    }
+
+    fn serve(port: u16, directory: &Path, listen: &[&str]) -> Outcome<Child> {
         let server = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+            .args(["--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
             .arg(directory)
+            .args(listen)
+            .current_dir(directory)
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| format!("redis-server: {error}"))?;
         let patience = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if Instant::now() > patience {
                 return Err("redis-server does not listen".into());
             }
@@ -126,6 +171,15 @@ impl Redis {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
+    /// How much it may keep; 0 is without bounds.
+    fn set_memory(&self, bytes: usize) -> Outcome {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        write!(stream, "CONFIG SET maxmemory-policy noeviction\r\nCONFIG SET maxmemory {bytes}\r\n")?;
+        let mut answer = [0; 10];
+        stream.read_exact(&mut answer)?;
+        if &answer == b"+OK\r\n+OK\r\n" { Ok(()) } else { Err("Redis refused to be configured".into()) }
+    }
+
     fn kill(&mut self) -> Outcome {
         self.server.kill()?;
         self.server.wait()?;
@@ -133,7 +187,7 @@ impl Redis {
     }
 
     fn restart(&mut self) -> Outcome {
-        self.server = Self::serve(self.port, &self.directory)?;
+        self.server = Self::serve(self.port, &self.directory, &["--port", &self.port.to_string()])?;
         Ok(())
     }
 }
@@ -224,6 +278,119 @@ async fn unreachable_redis() -> Outcome {
     let text = format!("{state:?} {manager:?} {}", error.source().map(ToString::to_string).unwrap_or_default());
     let told = matches!(error.kind(), ErrorKind::Store) && text.contains("Redis can't be reached");
     if told && !text.contains("hunter2") { Ok(()) } else { Err(format!("an error told {text}").into()) }
+}
+
+/// A process that reaches Redis over TLS; it trusts who is in `SSL_CERT_FILE`.
+async fn over_tls(url: &str) -> Outcome {
+    let outcome = async {
+        let store = RedisSessionStore::connect(url).map_err(|error| format!("{:?}: {error}", error.kind()))?;
+        store.load("key").await.map_err(|error| format!("{:?}: {error}", error.kind()))?;
+        check_session_store(store).await.map_err(|error| error.to_string())
+    };
+    let outcome: Result<(), String> = outcome.await;
+    say(&outcome.map_or_else(|error| error, |()| "the store keeps every rule".to_owned()))
+}
+
+/// What a process that trusts these authorities says of a Redis.
+fn told(redis: &Redis, host: &str, authorities: &str) -> Outcome<String> {
+    let file = redis.directory.join("authorities.pem");
+    fs::write(&file, authorities)?;
+    let url = format!("rediss://{host}:{}/", redis.port);
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--over-tls", &url])
+        .env("SSL_CERT_FILE", &file)
+        .env_remove("SSL_CERT_DIR")
+        .output()?;
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+}
+
+/// Who is trusted over TLS, and who isn't.
+async fn tls() -> Outcome {
+    const MODERN: &str = "TLSv1.2 TLSv1.3";
+    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+    let good = authority.certify("localhost", Period::Now)?;
+    for protocols in ["TLSv1.2", "TLSv1.3"] {
+        let redis = Redis::start_tls(&good, protocols)?;
+        let text = told(&redis, "localhost", &authority.pem)?;
+        if text != "the store keeps every rule" {
+            return Err(format!("over {protocols}: {text}").into());
+        }
+        // An authority for this connection alone.
+        let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority.pem.clone().into_bytes()) };
+        let client = redis::Client::build_with_tls(format!("rediss://localhost:{}/", redis.port), trusted)?;
+        check_session_store(RedisSessionStore::new(ConnectionManager::new(client).await?)).await?;
+    }
+    println!("the store keeps every rule over TLS");
+    let (refused, version) = ("InvalidData: no secure connection", "TLS 1.2 or later");
+    for (fault, certificate, protocols, host, authorities, expected) in [
+        ("an unknown authority", &good, MODERN, "localhost", stranger.pem.as_str(), ["UnknownIssuer", refused]),
+        ("another name", &good, MODERN, "127.0.0.1", &authority.pem, ["not valid for name", refused]),
+        (
+            "the past",
+            &authority.certify("localhost", Period::Past)?,
+            MODERN,
+            "localhost",
+            &authority.pem,
+            ["certificate expired", refused],
+        ),
+        ("itself", &self_signed("localhost")?, MODERN, "localhost", &authority.pem, ["UnknownIssuer", refused]),
+        ("TLS 1.1", &good, "TLSv1.1", "localhost", &authority.pem, [version, refused]),
+        ("no authorities", &good, MODERN, "localhost", "", ["NoAuthorities", "ca-certificates"]),
+    ] {
+        let redis = Redis::start_tls(certificate, protocols)?;
+        let text = told(&redis, &format!(":hunter2@{host}"), authorities)?;
+        if !expected.iter().all(|part| text.contains(part)) || text.contains("hunter2") {
+            return Err(format!("{fault}: {text}").into());
+        }
+        println!("refused ({fault}): {text}");
+    }
+    Ok(())
+}
+
+/// A Redis without memory: nobody can sign in, and everybody can sign out.
+async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
+    let door = client(authkit.base_url())?;
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
+    let other = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?);
+    let idle = manager.sign_in(login(&door).await?).await?;
+    let renewed = manager.sign_in(expired(authkit, &door).await?).await?;
+
+    // A refresh is under way, with a new pair that it will want to write.
+    let before = authkit.requests_to(AUTHENTICATE);
+    authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(1)), 1);
+    let late = SessionHandle::new(renewed.expose_secret());
+    let late = tokio::spawn(async move { other.authenticate(&late).await });
+    while authkit.requests_to(AUTHENTICATE) == before {
+        sleep(Duration::from_millis(5)).await;
+    }
+    redis.set_memory(1)?;
+    if warnings().contains("tombstone") {
+        return Err("a warning without a reason".into());
+    }
+    for handle in [&idle, &renewed] {
+        manager.sign_out(handle, None).await.map_err(|error| format!("{error}: {:?}", error.source()))?;
+    }
+    // It says so.
+    let said = warnings();
+    if said.matches("deleted without a tombstone").count() != 2 || !said.contains("Redis has no memory left") {
+        return Err(format!("the warnings are {said}").into());
+    }
+    let error = manager.sign_in(login(&door).await?).await.err().ok_or("a full Redis took a session")?;
+    let source = error.error().source().map(ToString::to_string).unwrap_or_default();
+    if !source.contains("no memory") {
+        return Err(format!("of a full Redis: {error:?}").into());
+    }
+    redis.set_memory(0)?;
+    let late = late.await?;
+    authkit.heal();
+    for handle in [&idle, &renewed] {
+        let state = manager.authenticate(handle).await;
+        if !matches!(state, SessionState::SignedOut(_)) {
+            return Err(format!("signed out of a full Redis: {state:?}, and {late:?}").into());
+        }
+    }
+    println!("a full Redis: no new session, and a sign-out stays, whatever comes late");
+    Ok(())
 }
 
 async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {

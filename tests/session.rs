@@ -362,6 +362,30 @@ fn cookies_have_the_attributes_that_they_need() -> Outcome {
 }
 
 #[test]
+fn a_cookie_is_found_by_the_bytes_of_its_name() -> Outcome {
+    let cookie = cookie().served_at(&RedirectUri::new("https://example.com/callback")?);
+    assert_eq!(cookie.cookie_name(), "__Host-wos-session", "another host can't set it");
+    for (line, value) in [
+        ("__Host-wos-session=a", Some("a")),
+        ("x=1;\t__Host-wos-session = a ; y=2", Some("a")),
+        ("__Host-wos-session=a; __Host-wos-session=a", Some("a")),
+        ("__Host-wos-session=a; __Host-wos-session=b", None),
+        ("\u{2003}__Host-wos-session=a", None),
+        ("__Host-wos-session\u{a0}=a", None),
+        ("__host-wos-session=a; wos-session=a; x__Host-wos-session=a", None),
+        ("__Host-wos-session=a\u{3000}", None),
+        ("__Host-wos-session=\"a\"", None),
+        ("__Host-wos-session", None),
+        ("", None),
+    ] {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("cookie", http::HeaderValue::from_bytes(line.as_bytes())?);
+        assert_eq!(cookie.value(&headers), value, "{line}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_cookie_that_browsers_would_drop_is_an_error() -> Outcome {
     let client = ConfidentialClient::new("client_123", "sk_example")?;
     let mut sizes = (false, false);

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use authority::{Authority, Certificate, Period, self_signed};
 use bytes::Bytes;
+use redis::TlsCertificates;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -21,7 +23,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedirectUri,
-    RefreshToken, Rejected, TransportError,
+    RedisSessionStore, RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -195,16 +197,24 @@ async fn a_server_whose_authority_is_trusted_is_spoken_to() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_second_attempt() -> Outcome {
-    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
-    for (fault, certificate, told) in [
+/// Certificates for a client that trusts the authority alone and asks for `localhost`, and what it says of them.
+fn untrusted(
+    authority: &Authority,
+    stranger: &Authority,
+) -> Result<[(&'static str, Certificate, &'static str); 5], rcgen::Error> {
+    Ok([
         ("of an unknown authority", stranger.certify("localhost", Period::Now)?, "UnknownIssuer"),
         ("of another name", authority.certify("other.example.com", Period::Now)?, "not valid for name"),
         ("of the past", authority.certify("localhost", Period::Past)?, "certificate expired"),
         ("of the future", authority.certify("localhost", Period::Future)?, "certificate not valid yet"),
         ("of itself", self_signed("localhost")?, "UnknownIssuer"),
-    ] {
+    ])
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_second_attempt() -> Outcome {
+    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+    for (fault, certificate, told) in untrusted(&authority, &stranger)? {
         let server = Running::start(Server::tls(&certificate)?).await?;
         let requests = requests(&server.client(&authority)?).await?;
         assert_eq!(server.seen().connections, requests.len(), "{fault}: one attempt for each request");
@@ -312,5 +322,53 @@ async fn a_foreign_transport_says_the_same_and_a_device_login_does_not_wait_in_v
         assert!(!error.is_transient() && login.is_some());
         assert_eq!(*polls.lock().unwrap(), 1);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redis_whose_certificate_is_not_trusted_gets_no_byte() -> Outcome {
+    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+    for (fault, certificate, told) in untrusted(&authority, &stranger)? {
+        let server = Running::start(Server::tls(&certificate)?).await?;
+        let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority.pem.clone().into_bytes()) };
+        let url = format!("rediss://user:canary@localhost:{}/", server.port);
+        let client = redis::Client::build_with_tls(url.as_str(), trusted)?;
+        let config = ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
+        let given = RedisSessionStore::new(ConnectionManager::new_lazy_with_config(client, config)?);
+        let system = RedisSessionStore::connect(&url)?;
+        let error = given.load("key").await.err().ok_or("it was trusted")?;
+        assert!(error.to_string().contains(told), "{fault}: {error}");
+        for error in [error, system.load("key").await.err().ok_or("the system trusts it")?] {
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{fault}: {error}");
+            assert!(error.to_string().contains("clock") && !format!("{error:?}").contains("canary"), "{error:?}");
+        }
+        assert_eq!(server.seen().bytes, b"", "{fault}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
+    let error = RedisSessionStore::connect("rediss://user:canary@localhost/#insecure").unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redis_url", .. }), "{error:?}");
+    assert!(!format!("{error:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn a_session_is_kept_while_the_certificate_is_not_trusted() -> Outcome {
+    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+    let good = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
+    let grant = good.client(&authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let response = grant.send().await?.complete()?;
+
+    let bad = Running::start(Server::tls(&stranger.certify("localhost", Period::Now)?)?).await?;
+    match bad.client(&authority)?.session(response).refresh().await {
+        Err(RefreshError::Kept(kept)) => {
+            assert!(matches!(kept.error().kind(), ErrorKind::Certificate), "{:?}", kept.error());
+            assert_eq!(kept.error().replay_before(), None);
+        }
+        other => panic!("not kept: {other:?}"),
+    }
+    assert_eq!((bad.seen().connections, bad.seen().bytes.as_slice()), (1, b"".as_slice()));
     Ok(())
 }

@@ -244,7 +244,19 @@ mod shared_machines {
             }
             fs::rename(&aside, path)?;
         }
-        assert_eq!(run(kept(store))?.as_deref(), Some("mine"));
+        assert_eq!(run(kept(store.clone()))?.as_deref(), Some("mine"));
+
+        // A login takes the place of what stands there, and leaves alone where it leads to.
+        let target = directory.join("target");
+        fs::write(&target, "untouched")?;
+        fs::remove_file(&file)?;
+        symlink(&target, &file)?;
+        run(keep(store.clone(), "mine again"))?;
+        assert_eq!(run(kept(store.clone()))?.as_deref(), Some("mine again"));
+        fs::remove_file(&file)?;
+        symlink(&target, &file)?;
+        run(async move { store.remove().await })?;
+        assert!(!file.exists() && fs::read_to_string(&target)? == "untouched");
         Ok(fs::remove_dir_all(directory)?)
     }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, iter};
 
+use http::HeaderMap;
+
 use super::{Parking, seal};
 use crate::authenticate::Rejected;
 use crate::client::Client;
@@ -56,8 +58,10 @@ impl<'a> LoginCookies<'a> {
         Self(Cookies::in_line(header.as_ref()))
     }
 
-    pub(crate) fn of(cookies: Cookies<'a>) -> Self {
-        Self(cookies)
+    /// Reads those of all `Cookie` headers: HTTP/2 may send one for each cookie.
+    #[must_use]
+    pub fn from_headers(headers: &'a HeaderMap) -> Self {
+        Self(Cookies::of(headers))
     }
 
     /// Parks a login in a cookie, and clears the oldest ones where there would be more than five, or more than 6,000 bytes of

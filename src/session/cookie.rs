@@ -6,13 +6,14 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::seal::{self, PreparedPassword};
 use super::{Session, SessionParts};
 use crate::client::{Caller, Client};
-use crate::cookies::{HOST_PREFIX, LIMIT, SetCookie};
+use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
 use crate::credentials::{HasApiKey, HasClientId};
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
@@ -131,6 +132,13 @@ impl SessionCookie {
     #[must_use]
     pub fn cookie_name(&self) -> &str {
         &self.name
+    }
+
+    /// The value of this cookie in a request, as it was sent: names are compared byte by byte, and one that comes with two
+    /// different values counts as no cookie, since another host of the domain may have set one of them.
+    #[must_use]
+    pub fn value<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        Cookies::of(headers).value(&self.name)
     }
 
     /// Seals a session into a text of any length, for a place that is no cookie.

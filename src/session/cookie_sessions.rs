@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use url::Url;
 
 use super::manager::sign_out_everywhere;
@@ -36,12 +37,13 @@ use crate::wire;
 /// ```
 /// use workos_auth::{ConfidentialClient, CookiePassword, CookieSessions, SessionCookie, SessionState};
 ///
-/// # async fn run(cookie_of_the_request: &str) -> Result<(), workos_auth::Error> {
+/// # async fn run(request: http::request::Parts) -> Result<(), workos_auth::Error> {
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?.host_prefix();
 /// let sessions = CookieSessions::new(client, cookie);
 ///
-/// let (state, set_cookie) = sessions.authenticate(cookie_of_the_request).await;
+/// let cookie = sessions.cookie_value(&request.headers).unwrap_or_default();
+/// let (state, set_cookie) = sessions.authenticate(cookie).await;
 /// if let SessionState::Active(session) = state {
 ///     println!("hello, {}", session.user().email);
 /// }
@@ -101,6 +103,12 @@ impl CookieSessions {
     #[must_use]
     pub fn cookie_name(&self) -> &str {
         self.cookie.cookie_name()
+    }
+
+    /// The value of the cookie in a request; as [`SessionCookie::value`].
+    #[must_use]
+    pub fn cookie_value<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        self.cookie.value(headers)
     }
 
     /// The cookie of a new session.

@@ -30,5 +30,8 @@ pub(crate) fn is_certificate(error: &rustls::Error) -> bool {
             | rustls::Error::InvalidCertRevocationList(_)
             | rustls::Error::NoCertificatesPresented
             | rustls::Error::UnsupportedNameType
+            // What the verifiers of some operating systems say when they can't decide.
+            | rustls::Error::General(_)
+            | rustls::Error::Other(_)
     )
 }

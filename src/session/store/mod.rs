@@ -79,8 +79,9 @@ pub trait SessionStore: Send + Sync + 'static {
         lifetime: Duration,
     ) -> impl Future<Output = io::Result<bool>> + Send;
 
-    /// Removes whatever is under a key, and leaves a tombstone for `tombstone`, so that a refresh that comes late can't bring
-    /// the session back.
+    /// Removes whatever is under a key, and leaves a tombstone for `tombstone`, so that whoever comes late learns that the session was
+    /// removed. A store that has no room for a tombstone removes without one: a sign-out must not fail for that, and a refresh that
+    /// comes late can't [replace](Self::replace) what isn't there.
     ///
     /// # Errors
     /// As [`load`](Self::load).

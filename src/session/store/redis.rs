@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{Client, Cmd, IntoConnectionInfo, RedisError, Script, ScriptInvocation};
+use ::redis::{
+    Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script, ScriptInvocation,
+};
 
 use super::{SessionStore, StoredSession};
 use crate::error::Error;
+#[cfg(feature = "redis-tls")]
+use crate::transport::tls;
 
 const PREFIX: &str = "workos-auth:";
 const CONNECT: Duration = Duration::from_secs(2);
@@ -39,8 +43,26 @@ static UNLOCK: LazyLock<Script> = LazyLock::new(|| {
 /// Keeps sessions in Redis, 6 or later: each in a string that expires with it, replaced by script.
 ///
 /// One connection carries the requests of all tasks, and is made again when it is lost; meanwhile the answer is an error, and
-/// nobody is signed out. A Redis that forgets what it has acknowledged loses sessions: switch on `appendonly`, with
-/// `appendfsync always` if none may be lost, and no eviction (`maxmemory-policy noeviction`).
+/// nobody is signed out. A Redis without memory refuses new sessions and refreshes; a sign-out still holds then: the session is
+/// deleted without a tombstone, and a warning is traced. A refresh that is under way replaces what it has read, so it can't bring the
+/// session back.
+///
+/// # When Redis forgets
+///
+/// A Redis that forgets what it has acknowledged loses sessions: switch on `appendonly`, with `appendfsync always` if none may be
+/// lost, and no eviction (`maxmemory-policy noeviction`). A failover to a replica forgets the last moments, because replication is
+/// asynchronous (`min-replicas-to-write` makes that shorter); a backup that is restored forgets everything since it was made. Then:
+///
+/// - A session that began since is gone: its user signs in again.
+/// - A session that was refreshed since has an older pair of tokens. WorkOS answers its refresh token for about 30 s more and
+///   refuses it later: the user signs in again.
+/// - **A session that was signed out since is back.** It is active until its access token expires, which is minutes. Its
+///   refresh succeeds then, unless the session has ended at WorkOS too: the browser must have followed the logout URL that
+///   [`sign_out`](crate::SessionManager::sign_out) gives, or the application must have revoked the session with
+///   [`sessions`](crate::Client::sessions).
+///
+/// So after a backup was restored, delete every key that begins with the [prefix](Self::prefix) before the application starts:
+/// everybody signs in again, and nobody who has signed out is back.
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -56,12 +78,18 @@ pub struct RedisSessionStore {
 }
 
 impl RedisSessionStore {
-    /// A store at an address such as `redis://127.0.0.1:6379/0`. It connects with the first request; a connection and a reply
-    /// may take two seconds each. On Linux, a connection that goes silent is given up after five seconds, elsewhere when the
-    /// operating system does. Needs a tokio runtime.
+    /// A store at an address such as `redis://127.0.0.1:6379/0`, or over TLS `rediss://redis.example.com:6380/0` (feature
+    /// `redis-tls`). It connects with the first request; a connection and a reply may take two seconds each. On Linux, a
+    /// connection that goes silent is given up after five seconds, elsewhere when the operating system does. Needs a tokio
+    /// runtime.
+    ///
+    /// The certificate of a `rediss://` address is always verified, with the authorities of the operating system; for a Redis with
+    /// an authority of its own see [`new`](Self::new). TLS is 1.2 or later, by the default cryptography of rustls for the process, which
+    /// becomes aws-lc where the application has chosen none.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redis_url`.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redis_url`, or
+    /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities).
     pub fn connect(url: &str) -> Result<Self, Error> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT))
@@ -70,12 +98,36 @@ impl RedisSessionStore {
             .set_max_delay(RECONNECT)
             .set_number_of_retries(1);
         let refuse = |_| Error::invalid_value("redis_url", "is no address of a Redis");
+        if cfg!(not(feature = "redis-tls")) && url.starts_with("rediss:") {
+            return Err(Error::invalid_value("redis_url", "needs the feature `redis-tls` for `rediss:`"));
+        }
         let address = url.into_connection_info().map_err(refuse)?;
+        match address.addr() {
+            ConnectionAddr::TcpTls { insecure: true, .. } => {
+                return Err(Error::invalid_value("redis_url", "must not switch off the verification of certificates"));
+            }
+            #[cfg(feature = "redis-tls")]
+            ConnectionAddr::TcpTls { .. } => prepare_tls()?,
+            _ => {}
+        }
         let client = Client::open(address.set_tcp_settings(tcp())).map_err(refuse)?;
         Ok(Self::new(ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?))
     }
 
-    /// A store on a connection that the application has made, with TLS or timeouts of its own.
+    /// A store on a connection that the application has made, with TLS or timeouts of its own:
+    ///
+    /// ```no_run
+    /// # async fn run(authority: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use redis::aio::ConnectionManager;
+    /// use redis::{Client, TlsCertificates};
+    /// use workos_auth::RedisSessionStore;
+    ///
+    /// // The authority of this Redis, in PEM.
+    /// let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority) };
+    /// let client = Client::build_with_tls("rediss://redis.internal:6380/", trusted)?;
+    /// let store = RedisSessionStore::new(ConnectionManager::new(client).await?);
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn new(connection: ConnectionManager) -> Self {
         Self { connection, prefix: PREFIX.to_owned() }
@@ -110,6 +162,19 @@ impl RedisSessionStore {
     }
 }
 
+/// What the library asks of a process before TLS, told at once instead of with every request.
+#[cfg(feature = "redis-tls")]
+fn prepare_tls() -> Result<(), Error> {
+    // The application's own choice, where it has made one, stands.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let found = rustls_native_certs::load_native_certs();
+    match found.errors.into_iter().next() {
+        Some(error) => Err(Error::no_authorities(error)),
+        None if found.certs.is_empty() => Err(Error::no_authorities(io::Error::from(io::ErrorKind::NotFound))),
+        None => Ok(()),
+    }
+}
+
 /// A connection whose other end is gone without a word is given up, where the operating system can do that.
 fn tcp() -> TcpSettings {
     let settings = TcpSettings::default().set_nodelay(true);
@@ -138,15 +203,32 @@ fn parse(value: &str) -> io::Result<StoredSession> {
 
 /// The library's own words may hold the address, its password and values.
 fn failed(error: RedisError) -> io::Error {
+    #[cfg(feature = "redis-tls")]
+    if let Some(cause) = tls::cause(&error) {
+        let advice = if tls::is_certificate(cause) {
+            "check this machine's clock and the trusted certificate authorities"
+        } else {
+            "check the address, and that Redis has TLS 1.2 or later"
+        };
+        let text = format!("no secure connection to Redis could be made ({cause}): {advice}");
+        return io::Error::new(io::ErrorKind::InvalidData, text);
+    }
     if error.is_timeout() {
         io::Error::new(io::ErrorKind::TimedOut, "Redis did not answer in time")
     } else if error.is_connection_refusal() {
         io::Error::new(io::ErrorKind::ConnectionRefused, "Redis can't be reached")
     } else if error.is_connection_dropped() || error.is_io_error() {
         io::Error::new(io::ErrorKind::ConnectionReset, "the connection to Redis was lost")
+    } else if error.code() == Some("OOM") {
+        io::Error::new(io::ErrorKind::OutOfMemory, "Redis has no memory left")
     } else {
         io::Error::other("Redis refused the command")
     }
+}
+
+/// Whether Redis has read the command and said no.
+fn is_refusal(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 impl SessionStore for RedisSessionStore {
@@ -171,7 +253,18 @@ impl SessionStore for RedisSessionStore {
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
         let mut command = Cmd::new();
         command.arg("SET").arg(self.session(key)).arg(TOMBSTONE).arg("PX").arg(milliseconds(tombstone));
-        command.query_async(&mut self.connection.clone()).await.map_err(failed)
+        let written: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
+        match written {
+            // Most often for want of memory, which takes none to delete.
+            Err(error) if is_refusal(&error) => {
+                let mut command = Cmd::new();
+                command.arg("DEL").arg(self.session(key));
+                let () = command.query_async(&mut self.connection.clone()).await.map_err(failed)?;
+                tracing::warn!(reason = %failed(error), "a session was deleted without a tombstone");
+                Ok(())
+            }
+            written => written.map_err(failed),
+        }
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
