@@ -1,4 +1,4 @@
-//! Files that are their owner's alone, in directories that nobody else can change.
+//! Files that only their owner can use, in directories that nobody else can change.
 //!
 //! A file is opened without following a link and without waiting for the other end of a pipe. Then the open file is looked at,
 //! not its name: it must be a regular one of the effective user's, closed to everybody else.
@@ -172,7 +172,7 @@ mod rules {
     /// Nobody removes or renames what isn't theirs.
     const STICKY: u32 = 0o1000;
 
-    /// For the effective user alone, without following a link or waiting at a pipe. The standard library adds `O_CLOEXEC`.
+    /// For the effective user only, without following a link or waiting at a pipe. The standard library adds `O_CLOEXEC`.
     pub(super) fn restrict(options: &mut OpenOptions) {
         options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
