@@ -172,9 +172,7 @@ impl Failure {
 /// The table of it is [`ends`]. Any other status says nothing of the login, so that the code alone counts.
 fn goes_on(error: &Error) -> bool {
     match error.status() {
-        Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY) => {
-            !error.code().is_some_and(ends)
-        }
+        Some(status) if is_refusal(status) => !error.code().is_some_and(ends),
         _ => matches!(
             error.code(),
             Some(
@@ -186,6 +184,11 @@ fn goes_on(error: &Error) -> bool {
             )
         ),
     }
+}
+
+/// The API has read the request, and refuses what is in it.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 /// The codes that end a login: whatever is sent next with the same code or token is refused too.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::is_refusal;
 use super::steps::{
     BlockedLogin, EmailVerification, FactorChoice, MfaChallenge, MfaEnrollment, OrganizationChoice,
     OrganizationMethodsRequired, OrganizationSelection, Pending, PendingUser, RadarEmailChallenge, RadarSmsCode,
@@ -212,6 +213,7 @@ pub(crate) struct Step {
     message: Option<ServerMessage>,
     token: Option<PendingAuthenticationToken>,
     details: StepDetails,
+    reply: Reply,
 }
 
 /// What some steps carry besides their code and token.
@@ -295,11 +297,24 @@ impl Answer {
                         token: refusal.pending_authentication_token,
                         // Details of a shape that is new must not lose the token.
                         details: parse(&reply).unwrap_or_default(),
+                        reply,
                     })))
                 }
                 _ => Err(refusal.failure(reply)),
             },
             Err(kind) => Err(reply.error(kind)),
+        }
+    }
+
+    /// What a step was answered with. Where the API refuses the answer and begins no other step, the one that was answered is
+    /// alive: an organization may not allow the way in which the user signed in, and another one may.
+    pub(super) fn of_a_step(self) -> Result<Self, Failure> {
+        match self {
+            Self::Step(step) if step.blocks() && is_refusal(step.reply.status) => {
+                let Step { code, message, reply, .. } = *step;
+                Err(reply.error(ErrorKind::Api(ApiError { code: Some(code), message: message.map(Arc::new) })))
+            }
+            answer => Ok(answer),
         }
     }
 
@@ -329,9 +344,16 @@ impl Answer {
 }
 
 impl Step {
+    /// Nothing continues it: it has no token, and another login is no answer to it.
+    fn blocks(&self) -> bool {
+        let elsewhere =
+            matches!(self.code, ErrorCode::SsoRequired | ErrorCode::OrganizationAuthenticationMethodsRequired);
+        self.token.is_none() && !elsewhere
+    }
+
     /// A step that lacks what its next call needs keeps its code and token as an unfinished login.
     fn finish<K>(self, caller: Caller<K>) -> Authentication<K> {
-        let Self { code, message, token, details } = self;
+        let Self { code, message, token, details, reply: _ } = self;
         match code {
             ErrorCode::SsoRequired => {
                 return Authentication::SsoRequired(SsoRequired {

@@ -144,7 +144,7 @@ impl<S: ContinuesLogin> StepAnswer<S> {
     ) -> Result<Authentication<S::Credentials>, Failure> {
         let Pending { caller, token } = step.pending();
         let body = WithContext { body: step.body(wire::text(token), answer), context: context.body() };
-        authenticate(caller, S::GRANT_TYPE, body, Repeat::Credential).await?.finish(caller, None)
+        authenticate(caller, S::GRANT_TYPE, body, Repeat::Credential).await?.of_a_step()?.finish(caller, None)
     }
 }
 
