@@ -8,6 +8,7 @@ use http::header::{COOKIE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::{secret, wire};
@@ -99,6 +100,26 @@ impl CookieFingerprint {
 impl fmt::Debug for CookieFingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("CookieFingerprint").finish_non_exhaustive()
+    }
+}
+
+/// An answer that took longer may come after that of a login. Shorter than any login, which goes to WorkOS and back and then
+/// exchanges its code.
+const PROMPT: Duration = Duration::from_millis(250);
+
+/// When a session was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked(Instant);
+
+impl Asked {
+    pub(crate) fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The cookie of an answer that is given now, unless it would clear what may be a newer login's.
+    pub(crate) fn in_time(self, cookie: Option<SetCookie>) -> Option<SetCookie> {
+        let late = self.0.elapsed() > PROMPT;
+        cookie.filter(|cookie| !(late && cookie.is_clearing()))
     }
 }
 

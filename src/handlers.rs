@@ -1,18 +1,16 @@
 //! The handlers of a login over `http` types, for any web framework.
 
 use std::fmt;
-use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::client::ConfidentialClient;
-use crate::cookies::{CookieFingerprint, Cookies, SetCookie, name_set_by};
+use crate::cookies::{Asked, CookieFingerprint, Cookies, SetCookie, name_set_by};
 use crate::credentials::Confidential;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, ReturnPath};
@@ -27,9 +25,6 @@ const RETURN_TO: &str = "return_to";
 const LONGEST_RETURN_PATH: usize = 1_024;
 /// What a path can't have as it is; controls are refused.
 const UNFIT: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
-/// An answer that took longer may come after that of a login. Shorter than any login, which goes to WorkOS and back and then
-/// exchanges its code.
-const PROMPT: Duration = Duration::from_millis(250);
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
@@ -101,8 +96,7 @@ pub struct FinishedLogin {
 #[must_use = "the session may have a new cookie: add them to the answer"]
 pub struct ResponseHeaders {
     cookie: Option<SetCookie>,
-    /// When the session was asked for.
-    asked: Instant,
+    asked: Asked,
     speaks_of: Option<CookieFingerprint>,
 }
 
@@ -110,8 +104,7 @@ impl ResponseHeaders {
     /// Adds them to an answer that is sent now. A session cookie that the answer sets itself stays the only one. Its
     /// `Cache-Control` becomes `no-store` unless it says so already, and `Cookie` is added to its `Vary`.
     pub fn add_to(self, headers: &mut HeaderMap) {
-        let late = self.asked.elapsed() > PROMPT;
-        if let Some(cookie) = self.cookie.filter(|cookie| !(late && cookie.is_clearing())) {
+        if let Some(cookie) = self.asked.in_time(self.cookie) {
             let name = Some(cookie.name().as_bytes());
             if headers.get_all(SET_COOKIE).iter().all(|line| name_set_by(line) != name) {
                 headers.append(SET_COOKIE, cookie.into());
@@ -133,7 +126,7 @@ impl ResponseHeaders {
     }
 
     fn private() -> Self {
-        Self { cookie: None, asked: Instant::now(), speaks_of: None }
+        Self { cookie: None, asked: Asked::now(), speaks_of: None }
     }
 }
 
@@ -300,7 +293,7 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        let asked = Instant::now();
+        let asked = Asked::now();
         let Some(value) = self.cookie(request) else {
             return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::private());
         };
@@ -318,7 +311,7 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        let asked = Instant::now();
+        let asked = Asked::now();
         if let Err(refused) = self.admit(request) {
             return (Err(refused.into()), ResponseHeaders::private());
         }
@@ -369,7 +362,7 @@ impl<L> LoginHandlers<L> {
         if own_site && own_origin { Ok(()) } else { Err(RefusedRequest::CrossOrigin) }
     }
 
-    fn headers(&self, request: &Parts, value: &str, asked: Instant, cookie: Option<SetCookie>) -> ResponseHeaders {
+    fn headers(&self, request: &Parts, value: &str, asked: Asked, cookie: Option<SetCookie>) -> ResponseHeaders {
         let logins = LoginCookies::from_headers(&request.headers);
         let login = logins.is_any_under_way(self.redirect_uri.is_secure());
         ResponseHeaders {

@@ -16,7 +16,7 @@ use super::state::{
 use super::{RefreshError, Session, SessionCookie, SessionParts};
 use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
-use crate::cookies::SetCookie;
+use crate::cookies::{Asked, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::{Error, ErrorKind, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
@@ -128,7 +128,16 @@ impl CookieSessions {
     /// Whoever begins a refresh waits for it, so that its pair gets into the browser; others whose token is still good don't. A
     /// pair that comes too late, or whose reply gets lost, is kept for whoever comes with the old cookie, for 10 minutes in this
     /// process: the newest 4,096 of them.
+    ///
+    /// The cookie of a session that is over is cleared, unless the answer took longer than 250 ms: a new login's cookie may be in
+    /// its place by then. The next answer clears it.
     pub async fn authenticate(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
+        let asked = Asked::now();
+        let (state, cookie) = self.answer(sealed).await;
+        (state, asked.in_time(cookie))
+    }
+
+    async fn answer(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
         let deadline = Deadline::after(self.answer_within);
         let mut session = match self.open(sealed) {
             Ok(session) => session,
@@ -171,7 +180,7 @@ impl CookieSessions {
         sealed: &str,
         id: OrganizationId,
     ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
-        let deadline = Deadline::after(self.answer_within);
+        let (asked, deadline) = (Asked::now(), Deadline::after(self.answer_within));
         let (outcome, cookie) = match self.open(sealed) {
             Ok(session) => match self.renew(session, Want::Switch(id), deadline).await {
                 (Ok(session), cookie) => {
@@ -188,7 +197,7 @@ impl CookieSessions {
             SessionState::SignedOut(why) => Err(SwitchError::SignedOut(why)),
             SessionState::TemporarilyUnknown(error) => Err(SwitchError::Kept(error)),
         };
-        (outcome, cookie)
+        (outcome, asked.in_time(cookie))
     }
 
     /// The cookie that clears the session's, and the URL that ends it at WorkOS, from where the browser goes back to
