@@ -108,7 +108,8 @@
 //! # Errors and retries
 //!
 //! [`Error::kind`] is the cause; status, code, request ID and retry advice are there where they are known. The crate sends
-//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else. A server whose
+//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else; [`ClientBuilder::retries`] says how
+//! often. A refused answer to a step gives the step back in [`Rejected`] unless it ended the login. A server whose
 //! [certificate](ErrorKind::Certificate) is refused gets nothing, and no second attempt.
 //!
 //! # Features
