@@ -239,6 +239,11 @@ pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())
 }
 
+/// The same handle once more, for work that goes on without whoever has it.
+pub(crate) fn same_handle(handle: &SessionHandle) -> SessionHandle {
+    SessionHandle::new(handle.expose_secret())
+}
+
 /// Whether two secrets are the same, in constant time.
 pub(crate) fn same(one: &impl ExposeSecret<str>, other: &impl ExposeSecret<str>) -> bool {
     one.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()

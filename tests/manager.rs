@@ -5,9 +5,9 @@ mod sign_out;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser, check_session_store};
@@ -427,7 +427,7 @@ async fn a_lock_of_a_dead_process_is_waited_out() -> Outcome {
 /// Refuses to work when it is told to.
 #[derive(Default)]
 struct Flaky {
-    store: MemorySessionStore,
+    store: Arc<MemorySessionStore>,
     down: AtomicBool,
     /// Down from the next write on.
     falling: AtomicBool,
@@ -551,4 +551,292 @@ async fn a_sign_out_during_a_refresh_stays_signed_out() -> Outcome {
         Ok(response)
     })
     .await
+}
+
+/// Counts what it is asked, and is as slow or as forgetful as it is told.
+#[derive(Default)]
+struct Observed {
+    store: MemorySessionStore,
+    calls: AtomicUsize,
+    /// The next reply to a lock is lost.
+    loses_lock: AtomicBool,
+    slow_removal: Duration,
+}
+
+impl Observed {
+    fn count(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl SessionStore for Observed {
+    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
+        self.count();
+        self.store.load(key).await
+    }
+
+    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.store.create(key, sealed, lifetime).await
+    }
+
+    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+        self.count();
+        self.store.replace(key, version, sealed, lifetime).await
+    }
+
+    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        tokio::time::sleep(self.slow_removal).await;
+        self.store.remove(key, tombstone).await
+    }
+
+    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
+        self.count();
+        let locked = self.store.lock(key, owner, lease).await;
+        if self.loses_lock.swap(false, Ordering::SeqCst) { Err(io::ErrorKind::TimedOut.into()) } else { locked }
+    }
+
+    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
+        self.count();
+        self.store.unlock(key, owner).await
+    }
+}
+
+async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse> {
+    let email = EmailAddress::new("ada@example.com")?;
+    let step = app.door.authenticate_with_password(email, Password::new("correct horse")).send().await?;
+    let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
+    Ok(step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?)
+}
+
+#[tokio::test]
+async fn switches_at_once_are_one_for_each_organization() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Observed::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(in_an_organization(&app).await?).await?;
+    let mut tasks = JoinSet::new();
+    for _ in 0..200 {
+        let (manager, handle) = (manager.clone(), SessionHandle::new(handle.expose_secret()));
+        tasks.spawn(async move { manager.switch_organization(&handle, OrganizationId::new("org_two").unwrap()).await });
+    }
+    for switched in tasks.join_all().await {
+        assert_eq!(switched?.organization_id().map(OrganizationId::as_str), Some("org_two"));
+    }
+    let calls = store.calls.load(Ordering::SeqCst);
+    assert!(app.authkit.refreshes() == 1 && calls < 20, "{calls} calls");
+
+    // Each organization has its turn, and only one at a time asks the store.
+    let mut tasks = JoinSet::new();
+    for task in 0..20 {
+        let (manager, handle) = (manager.clone(), SessionHandle::new(handle.expose_secret()));
+        let id = OrganizationId::new(["org_one", "org_two"][task % 2])?;
+        tasks.spawn(async move { manager.switch_organization(&handle, id).await });
+    }
+    for switched in tasks.join_all().await {
+        switched?;
+    }
+    let calls = store.calls.load(Ordering::SeqCst) - calls;
+    assert!(app.authkit.refreshes() <= 5 && calls < 60, "{calls} calls, {} refreshes", app.authkit.refreshes());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Observed::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.expire();
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(handle.expose_secret());
+    let key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(store.store.lock(&key, "of a dead process", Duration::from_secs(3)).await?);
+    access_token(manager.authenticate(&handle).await);
+    let calls = store.calls.load(Ordering::SeqCst);
+    assert!((4..60).contains(&calls), "{calls} calls in 3 s");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Observed { slow_removal: Duration::from_millis(300), ..Observed::default() });
+    let manager = app.manager(store)?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    let hung_up = tokio::time::timeout(Duration::from_millis(50), manager.sign_out(&handle, None)).await;
+    assert!(hung_up.is_err());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(MemorySessionStore::new());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Stall, Duration::from_secs(3600));
+    let started = Instant::now();
+    assert!(manager.sign_out(&handle, None).await?.is_none(), "nobody can tell its name");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_verifier_shares_no_renewal() -> Outcome {
+    let app = Application::start().await?;
+    let client = app.client()?;
+    let lax = SessionManager::new(client.clone(), MemorySessionStore::new());
+    // No access token lives that long.
+    let strict = lax.clone().verifier(client.verifier().min_ttl(Duration::from_secs(400)));
+    let handle = lax.sign_in(app.login().await?).await?;
+    app.expire();
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
+    let (state, refused) = tokio::join!(lax.authenticate(&handle), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        strict.authenticate(&handle).await
+    });
+    access_token(state);
+    assert!(matches!(refused, SessionState::TemporarilyUnknown(_)), "{refused:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_a_lock_is_settled_at_once() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Observed::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.expire();
+    store.loses_lock.store(true, Ordering::SeqCst);
+    let started = Instant::now();
+    access_token(manager.authenticate(&handle).await);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+/// Falls back to its first version instead of a write, when it is told to.
+#[derive(Default)]
+struct Rewinding {
+    versions: Mutex<Vec<String>>,
+    falls_back: AtomicBool,
+}
+
+impl SessionStore for Rewinding {
+    async fn load(&self, _: &str) -> io::Result<Option<StoredSession>> {
+        let versions = self.versions.lock().unwrap();
+        let live = |sealed: &String| StoredSession::Live { version: versions.len() as u64, sealed: sealed.clone() };
+        Ok(versions.last().map(live))
+    }
+
+    async fn create(&self, _: &str, sealed: &str, _: Duration) -> io::Result<bool> {
+        self.versions.lock().unwrap().push(sealed.to_owned());
+        Ok(true)
+    }
+
+    async fn replace(&self, _: &str, version: u64, sealed: &str, _: Duration) -> io::Result<bool> {
+        let mut versions = self.versions.lock().unwrap();
+        if self.falls_back.swap(false, Ordering::SeqCst) {
+            versions.truncate(1);
+        }
+        let same = versions.len() as u64 == version;
+        if same {
+            versions.push(sealed.to_owned());
+        }
+        Ok(same)
+    }
+
+    async fn remove(&self, _: &str, _: Duration) -> io::Result<()> {
+        self.versions.lock().unwrap().clear();
+        Ok(())
+    }
+
+    async fn lock(&self, _: &str, _: &str, _: Duration) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    async fn unlock(&self, _: &str, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fell_back_costs_no_pair_in_hand() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Rewinding::default());
+    let manager = app.manager(Arc::clone(&store))?;
+    let handle = manager.sign_in(app.login().await?).await?;
+    for round in 1..=2 {
+        app.expire();
+        store.falls_back.store(round == 2, Ordering::SeqCst);
+        access_token(manager.authenticate(&handle).await);
+    }
+    // Another process, when WorkOS replays nothing any more.
+    app.expire();
+    access_token(app.manager(store)?.authenticate(&handle).await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_not_buried_while_another_process_may_have_its_pair() -> Outcome {
+    let app = Application::start().await?;
+    let memory = Arc::new(MemorySessionStore::new());
+    let cut_off = Arc::new(Flaky { store: Arc::clone(&memory), ..Flaky::default() });
+    let slow = app.manager(Arc::clone(&cut_off))?;
+    let fast = app.manager(Arc::new(Flaky { store: memory, ..Flaky::default() }))?;
+    let handle = slow.sign_in(app.login().await?).await?;
+    app.expire();
+    cut_off.falling.store(true, Ordering::SeqCst);
+    assert!(matches!(slow.authenticate(&handle).await, SessionState::TemporarilyUnknown(_)));
+    // WorkOS replays the old token no more, and the lease is over.
+    app.clock.advance(Duration::from_secs(60));
+    let away = Instant::now();
+    while away.elapsed() < Duration::from_secs(14) {
+        let state = fast.authenticate(&handle).await;
+        assert!(matches!(state, SessionState::TemporarilyUnknown(_)), "{state:?} after {:?}", away.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    cut_off.down.store(false, Ordering::SeqCst);
+    assert_eq!(access_token(known(&fast, &handle).await), access_token(known(&slow, &handle).await));
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
+    let app = Application::start().await?;
+    let manager = app.manager(MemorySessionStore::new())?.answer_within(Duration::from_millis(200));
+    let handle = manager.sign_in(app.login().await?).await?;
+    app.expire();
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
+    for _ in 0..2 {
+        let started = Instant::now();
+        let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
+        assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient());
+        assert!(started.elapsed() < Duration::from_millis(350), "{:?}", started.elapsed());
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    access_token(manager.authenticate(&handle).await);
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
+    let app = Application::start().await?;
+    let manager = app.manager(MemorySessionStore::new())?;
+    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    let handle = manager.sign_in(app.login().await?).await?;
+    for _ in 0..20 {
+        app.clock.advance(Duration::from_secs(10));
+        let state = manager.authenticate(&handle).await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+    }
+    assert_eq!(app.authkit.refreshes(), 1);
+    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.clock.advance(Duration::from_secs(120));
+    access_token(manager.authenticate(&handle).await);
+    Ok(())
 }

@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
+use super::refresh::{REPLAYED, UNTIL_DELIVERED, Want};
+use super::single_flight::{Listener, Teller, channel};
 use super::state::{
-    AHEAD, ActiveSession, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh, goodbye, left, need,
+    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
+    goodbye, left, need,
 };
 use super::store::{SessionStore, StoredSession};
 use super::{RefreshError, Session, SessionParts, cookie};
@@ -28,22 +32,31 @@ use crate::wire;
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// Well below the 30 s in which WorkOS replays a refresh: whoever takes over from a process that died still gets its pair.
 const LEASE: Duration = Duration::from_secs(10);
+/// How long others must think that a process which began a renewal has a newer pair than the store: it repeats its request for
+/// as long as WorkOS replays it, and then it writes.
+const CLAIM: Duration = Duration::from_secs(60);
 /// Longer than any refresh that is under way when a session is removed, and than a new pair is kept at hand.
 const TOMBSTONE: Duration = Duration::from_secs(3_600);
 /// How long to wait for another process: its lease, and as long again.
-const PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_WAIT: Duration = Duration::from_secs(20);
+/// How often a lock is asked for whose reply was lost, and how long in between.
+const LOCK_ATTEMPTS: usize = 3;
+const LOCK_RETRY: Duration = Duration::from_millis(100);
 /// How long a caller whose token is good still is held up by its replacement.
-const HASTE: Duration = Duration::from_secs(1);
-/// Between two looks at what another process does.
-const POLL: Duration = Duration::from_millis(25);
+const REFRESH_WAIT: Duration = Duration::from_secs(1);
+/// Between two looks at what another process does: at first, and in the end.
+const FIRST_LOOK: Duration = Duration::from_millis(25);
+const LATER_LOOK: Duration = Duration::from_millis(500);
 /// How long a new pair is kept at hand for a store that is away. Then it is lost.
-const STUBBORN: Duration = Duration::from_secs(600);
+const WRITE_RETRY_FOR: Duration = Duration::from_secs(600);
+/// Between two attempts to write.
+const WRITE_RETRY: Duration = Duration::from_millis(100);
+/// How long one attempt to write may take; one that takes effect later is found to have done so.
+const WRITE_ATTEMPT: Duration = Duration::from_secs(1);
+/// The same for any other call of the store.
+const STORE_CALL: Duration = Duration::from_secs(5);
 /// What stands in for a session for the moment between its end and its removal.
 const ENDED: &str = "ended";
-/// Between two attempts to write.
-const RETRY: Duration = Duration::from_millis(100);
-/// How long one attempt to write may take; one that takes effect later is found to have done so.
-const ATTEMPT: Duration = Duration::from_secs(1);
 /// A process with a new pair in its hands writes it within this time of the store's return.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -93,12 +106,20 @@ pub struct SessionManager<S> {
     store: Arc<S>,
     lifetime: Duration,
     refresh_ahead: Duration,
+    answer_within: Duration,
     renewals: Arc<Renewals>,
 }
 
-/// The refreshes that this process is at, by key.
+/// The renewals that this process is at, by key: one for each session.
 #[derive(Default)]
-struct Renewals(Mutex<HashMap<String, watch::Receiver<Option<Outcome>>>>);
+struct Renewals(Mutex<HashMap<String, Renewal>>);
+
+#[derive(Clone)]
+struct Renewal {
+    goal: Goal,
+    teller: Arc<Teller<Outcome>>,
+    listener: Listener<Outcome>,
+}
 
 type Outcome = Result<ActiveSession, Arc<Stop>>;
 
@@ -109,11 +130,32 @@ struct Loaded {
 }
 
 /// What a renewal is for.
+#[derive(Clone)]
 enum Goal {
     /// A pair newer than that of this version.
     Refresh { seen: u64 },
     /// A pair of this organization.
     Switch(OrganizationId),
+}
+
+impl Goal {
+    fn switch_to(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Refresh { .. } => None,
+            Self::Switch(id) => Some(id),
+        }
+    }
+}
+
+/// The pauses between two looks, which grow.
+struct Pauses(Duration);
+
+impl Pauses {
+    fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 3 / 2).min(LATER_LOOK);
+        pause
+    }
 }
 
 impl<S> SessionManager<S> {
@@ -130,6 +172,7 @@ impl<S> SessionManager<S> {
             store: Arc::new(store),
             lifetime: LIFETIME,
             refresh_ahead: AHEAD,
+            answer_within: ANSWER_WITHIN,
             renewals: Arc::default(),
         }
     }
@@ -139,6 +182,8 @@ impl<S> SessionManager<S> {
     #[must_use]
     pub fn verifier(mut self, verifier: TokenVerifier) -> Self {
         self.verifier = verifier;
+        // What another verifier let through is not let through by this one.
+        self.renewals = Arc::default();
         self
     }
 
@@ -154,6 +199,15 @@ impl<S> SessionManager<S> {
     #[must_use]
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
         self.refresh_ahead = ahead;
+        self
+    }
+
+    /// How long [`authenticate`](Self::authenticate) and [`switch_organization`](Self::switch_organization) take at most; 10
+    /// seconds unless given. Then the answer is the old session, while its token is good, or
+    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown); what was begun goes on, and the next call has its result.
+    #[must_use]
+    pub fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
         self
     }
 }
@@ -177,7 +231,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// The refresh goes on when the caller is cancelled. A transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self, handle: &SessionHandle) -> SessionState {
-        self.current(handle).await.into()
+        self.current(handle, Deadline::after(self.answer_within)).await.into()
     }
 
     /// Exchanges a session's tokens for those of another organization of its user.
@@ -190,20 +244,15 @@ impl<S: SessionStore> SessionManager<S> {
         handle: &SessionHandle,
         id: OrganizationId,
     ) -> Result<ActiveSession, SwitchError> {
-        let manager = self.clone();
-        let handle = SessionHandle::new(wire::text(handle));
-        let (sender, outcome) = watch::channel(None);
-        tokio::spawn(async move {
-            let tell = |stop: Stop| drop(sender.send_replace(Some(Err(Arc::new(stop)))));
-            let outcome = manager.renew(&handle, Goal::Switch(id), tell).await;
-            tell_last(&sender, outcome);
-        });
-        settled(outcome).await.map_err(SwitchError::from)
+        let switched = self.renewed(handle, Goal::Switch(id));
+        let outcome = Deadline::after(self.answer_within).limit(switched).await;
+        outcome.and_then(|outcome| outcome).map_err(SwitchError::from)
     }
 
     /// Removes a session, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
     ///
-    /// The URL is absent when there is no such session, or when nobody can tell its name at WorkOS at the moment.
+    /// The URL is absent when there is no such session, or when nobody can tell its name at WorkOS within a second. The removal
+    /// goes on when the caller is cancelled.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there, so try again.
@@ -212,22 +261,9 @@ impl<S: SessionStore> SessionManager<S> {
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
-        let session = match self.load(handle).await {
-            Ok(loaded) => Some(loaded.session),
-            // Nothing is written for whoever makes handles up.
-            Err(Stop::SignedOut(SignedOut::NotFound | SignedOut::Removed)) => return Ok(None),
-            Err(Stop::Unknown(error)) if matches!(error.kind(), ErrorKind::Store) => return Err(error),
-            // What can't be opened can be removed.
-            Err(_) => None,
-        };
-        self.store.remove(&key(handle), TOMBSTONE).await.map_err(Error::session_store)?;
-        match session {
-            Some(session) => {
-                session.end();
-                Ok(goodbye(&session, &self.verifier, return_to).await)
-            }
-            None => Ok(None),
-        }
+        let (manager, handle, return_to) = (self.clone(), wire::same_handle(handle), return_to.cloned());
+        let task = tokio::spawn(async move { manager.remove(&handle, return_to.as_ref()).await });
+        task.await.unwrap_or_else(|_| Err(Error::abandoned()))
     }
 
     /// Ends all sessions of a user at WorkOS, and says how many.
@@ -241,106 +277,148 @@ impl<S: SessionStore> SessionManager<S> {
         sign_out_everywhere(&self.client, user_id).await
     }
 
+    async fn remove(&self, handle: &SessionHandle, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+        let session = match self.load(handle).await {
+            Ok(loaded) => Some(loaded.session),
+            // Nothing is written for whoever makes handles up.
+            Err(Stop::SignedOut(SignedOut::NotFound | SignedOut::Removed)) => return Ok(None),
+            Err(Stop::Unknown(error)) if matches!(error.kind(), ErrorKind::Store) => return Err(error),
+            // What can't be opened can be removed.
+            Err(_) => None,
+        };
+        // Before anything is removed: whoever asks again then has no session to name.
+        let url = match &session {
+            Some(session) => goodbye(session, &self.verifier, return_to).await,
+            None => None,
+        };
+        call(self.store.remove(&key(handle), TOMBSTONE)).await.map_err(Error::session_store)?;
+        if let Some(session) = session {
+            session.end();
+        }
+        Ok(url)
+    }
+
     async fn keep(&self, parts: &SessionParts) -> Result<SessionHandle, Error> {
         let handle = wire::random_handle(self.client.core.runtime.random.as_ref())?;
         let sealed = self.seal(&handle, parts)?;
-        match self.store.create(&key(&handle), &sealed, self.lifetime).await {
+        match call(self.store.create(&key(&handle), &sealed, self.lifetime)).await {
             Ok(true) => Ok(handle),
             // Nobody draws the same 256 bits twice.
-            Ok(false) => Err(Error::session_store(std::io::ErrorKind::AlreadyExists.into())),
+            Ok(false) => Err(Error::session_store(io::ErrorKind::AlreadyExists.into())),
             Err(error) => Err(Error::session_store(error)),
         }
     }
 
-    async fn current(&self, handle: &SessionHandle) -> Result<ActiveSession, Stop> {
-        let Loaded { version, session } = self.load(handle).await?;
-        let now = self.client.core.runtime.clock.now();
-        match need(&session, session.age(), &self.verifier, self.refresh_ahead).await? {
+    async fn current(&self, handle: &SessionHandle, deadline: Deadline) -> Result<ActiveSession, Stop> {
+        let Loaded { version, session } = deadline.limit(self.load(handle)).await??;
+        let goal = Goal::Refresh { seen: version };
+        match deadline.limit(need(&session, session.age(), &self.verifier, self.refresh_ahead)).await?? {
             Need::Nothing(token) => Ok(active(session, token)),
-            Need::Refresh => self.renewed(handle, version).await,
+            Need::Refresh => deadline.limit(self.renewed(handle, goal)).await?,
             Need::RefreshSoon(token) => {
-                // No longer than the token is good.
-                let haste = HASTE.min(left(&token, now));
+                // Unless somebody in this process is at it, and no longer than the token is good.
+                let now = self.client.core.runtime.clock.now();
+                let soon = deadline.or_after(REFRESH_WAIT.min(left(&token, now)));
                 let old = active(session, token);
-                match self.renewed_soon(handle, version, haste).await {
-                    Some(Ok(new)) => Ok(new),
-                    Some(Err(Stop::SignedOut(why))) => Err(Stop::SignedOut(why)),
+                let (renewal, true) = self.renewal(handle, &goal) else { return Ok(old) };
+                match soon.limit(renewal.listener.wait()).await {
+                    Ok(Some(Ok(new))) => Ok(new),
+                    Ok(Some(Err(stop))) if matches!(*stop, Stop::SignedOut(_)) => Err(stop.again()),
                     // Its token is good still.
-                    Some(Err(Stop::Unknown(_))) | None => Ok(old),
+                    _ => Ok(old),
                 }
             }
         }
     }
 
-    /// The session with a newer pair than `seen`, whoever gets it.
-    async fn renewed(&self, handle: &SessionHandle, seen: u64) -> Result<ActiveSession, Stop> {
-        let (outcome, _) = self.renewal(handle, seen);
-        settled(outcome).await
-    }
-
-    /// The same, unless somebody in this process is at it or it takes long.
-    async fn renewed_soon(
-        &self,
-        handle: &SessionHandle,
-        seen: u64,
-        haste: Duration,
-    ) -> Option<Result<ActiveSession, Stop>> {
-        match self.renewal(handle, seen) {
-            (outcome, true) => timeout(haste, settled(outcome)).await.ok(),
-            (_, false) => None,
+    /// The session as it is after a renewal, whoever does it.
+    async fn renewed(&self, handle: &SessionHandle, goal: Goal) -> Result<ActiveSession, Stop> {
+        let key = key(handle);
+        loop {
+            let (renewal, _) = self.renewal(handle, &goal);
+            let Some(outcome) = renewal.listener.clone().wait().await else {
+                // Nobody runs its task.
+                self.renewals.give_up(&key, &renewal.teller);
+                continue;
+            };
+            let is_shared = renewal.goal.switch_to() == goal.switch_to();
+            match outcome {
+                outcome if is_shared => return outcome.map_err(|stop| stop.again()),
+                // What is known before the end is known for all: the store is away.
+                Err(stop) if self.renewals.has(&key, &renewal.teller) => return Err(stop.again()),
+                // It was for another organization; now it is this caller's turn.
+                _ => {}
+            }
         }
     }
 
     /// The renewal that this process is at, and whether it has just begun; in a task of its own, so that it goes on when the
     /// caller is cancelled.
-    fn renewal(&self, handle: &SessionHandle, seen: u64) -> (watch::Receiver<Option<Outcome>>, bool) {
+    fn renewal(&self, handle: &SessionHandle, goal: &Goal) -> (Renewal, bool) {
         let key = key(handle);
         let mut renewals = self.renewals.table();
-        if let Some(outcome) = renewals.get(&key) {
-            return (outcome.clone(), false);
+        if let Some(renewal) = renewals.get(&key) {
+            return (renewal.clone(), false);
         }
-        let (sender, outcome) = watch::channel(None);
-        renewals.insert(key.clone(), outcome.clone());
-        // A runtime that shuts down drops the task at once, and its entry with it.
+        let (teller, listener) = channel();
+        let teller = Arc::new(teller);
+        let renewal = Renewal { goal: goal.clone(), teller: Arc::clone(&teller), listener };
+        renewals.insert(key.clone(), renewal.clone());
+        // A runtime that shuts down drops the task at once, and its turn with it.
         drop(renewals);
-        let manager = self.clone();
-        let handle = SessionHandle::new(wire::text(handle));
-        let entry = Entry { renewals: Arc::clone(&self.renewals), key };
+        let turn = Turn { renewals: Arc::clone(&self.renewals), key, teller };
+        let (manager, handle, goal) = (self.clone(), wire::same_handle(handle), goal.clone());
         tokio::spawn(async move {
-            let tell = |stop: Stop| drop(sender.send_replace(Some(Err(Arc::new(stop)))));
-            let outcome = manager.renew(&handle, Goal::Refresh { seen }, tell).await;
-            // Who comes from now on loads what was written.
-            drop(entry);
-            tell_last(&sender, outcome);
+            let early = |stop: Stop| turn.teller.tell(Err(Arc::new(stop)));
+            let outcome = turn.teller.alive(manager.renew(&handle, goal, early)).await;
+            turn.settle(outcome.map_err(Arc::new));
         });
-        (outcome, true)
+        (renewal, true)
     }
 
     /// Gets a new pair under the store's lock. `early` tells those who wait what is known before the end.
     async fn renew(&self, handle: &SessionHandle, goal: Goal, early: impl Fn(Stop)) -> Result<ActiveSession, Stop> {
         let key = key(handle);
         let owner = wire::random_name(self.client.core.runtime.random.as_ref()).map_err(Stop::Unknown)?;
-        let patience = Instant::now() + PATIENCE;
-        while !self.store.lock(&key, &owner, LEASE).await.map_err(unknown)? {
-            if Instant::now() >= patience {
+        let until = Instant::now() + LOCK_WAIT;
+        let mut pauses = Pauses(FIRST_LOOK);
+        while !self.lock(&key, &owner).await? {
+            if Instant::now() >= until {
                 return Err(Stop::Unknown(Error::still_locked()));
             }
-            sleep(POLL).await;
+            sleep(pauses.next()).await;
             let loaded = self.load(handle).await?;
             if let Some(token) = self.got_by_another(&loaded, &goal).await? {
                 return Ok(active(loaded.session, token));
             }
         }
-        let outcome = self.renew_locked(handle, &key, goal, early).await;
+        let outcome = self.renew_locked(handle, &key, &owner, goal, early).await;
         // What can't be unlocked now is, when its lease is over.
-        drop(self.store.unlock(&key, &owner).await);
+        drop(call(self.store.unlock(&key, &owner)).await);
         outcome
+    }
+
+    /// Whether this owner has the lock. A reply that was lost is settled by asking again.
+    async fn lock(&self, key: &str, owner: &str) -> Result<bool, Stop> {
+        let mut attempts = 1;
+        loop {
+            match call(self.store.lock(key, owner, LEASE)).await {
+                Ok(locked) => return Ok(locked),
+                Err(_) if attempts < LOCK_ATTEMPTS => sleep(LOCK_RETRY).await,
+                Err(error) => {
+                    drop(call(self.store.unlock(key, owner)).await);
+                    return Err(unknown(error));
+                }
+            }
+            attempts += 1;
+        }
     }
 
     async fn renew_locked(
         &self,
         handle: &SessionHandle,
         key: &str,
+        owner: &str,
         goal: Goal,
         early: impl Fn(Stop),
     ) -> Result<ActiveSession, Stop> {
@@ -348,22 +426,49 @@ impl<S: SessionStore> SessionManager<S> {
         if let Some(token) = self.got_by_another(&loaded, &goal).await? {
             return Ok(active(loaded.session, token));
         }
+        // Whoever finds the old token refused knows by this that there may be a newer pair.
+        let claim = claim(key);
+        let is_alone = matches!(call(self.store.lock(&claim, owner, CLAIM)).await, Ok(true));
         let Loaded { version, session } = loaded;
-        let switch = matches!(goal, Goal::Switch(_));
-        let refreshed = match goal {
-            Goal::Refresh { .. } => session.refresh().await,
-            Goal::Switch(id) => session.switch_organization(id).await,
-        };
-        match refreshed {
-            Ok(session) => {
-                let wanted = session.organization_id().cloned();
-                let kept = self.replace(handle, key, version, session, early).await?;
+        let old = wire::copy(&session.parts.refresh_token);
+        let switch_to = goal.switch_to().cloned();
+        let outcome = match self.refresh(session, goal).await {
+            Ok(session) => self.replace(handle, key, version, session, early).await.and_then(|kept| {
                 // Its lease was over, and another process has written what it got.
-                let lost = switch && kept.organization_id() != wanted.as_ref();
+                let lost = switch_to.is_some() && kept.organization_id() != switch_to.as_ref();
                 if lost { Err(Stop::Unknown(Error::still_locked())) } else { Ok(kept) }
+            }),
+            Err(RefreshError::Kept(kept)) => {
+                let error = kept.error().clone();
+                let session = kept.into_session();
+                // A pair that came on the way is the newest all the same.
+                if !wire::same(&session.parts.refresh_token, &old) {
+                    self.replace(handle, key, version, session, early).await?;
+                }
+                Err(Stop::Unknown(error))
             }
-            Err(RefreshError::Kept(kept)) => Err(Stop::Unknown(kept.error().clone())),
-            Err(RefreshError::Ended(error)) => self.bury(handle, key, version, error).await,
+            Err(RefreshError::Ended(error)) => {
+                let held = Held { key, claim: &claim, owner, version };
+                self.bury(handle, held, is_alone, error, early).await
+            }
+        };
+        drop(call(self.store.unlock(&claim, owner)).await);
+        outcome
+    }
+
+    async fn refresh(
+        &self,
+        session: Session<Confidential>,
+        goal: Goal,
+    ) -> Result<Session<Confidential>, RefreshError<Confidential>> {
+        match goal {
+            Goal::Switch(id) => session.renew(Want::Switch(id), UNTIL_DELIVERED).await,
+            Goal::Refresh { .. } => {
+                let session = session.renew(Want::Newest, UNTIL_DELIVERED).await?;
+                // The store has lost what this process got before: its access token may be at its end, too.
+                let is_old = session.age().is_some_and(|age| age > REPLAYED);
+                if is_old { session.renew(Want::Newest, UNTIL_DELIVERED).await } else { Ok(session) }
+            }
         }
     }
 
@@ -390,39 +495,73 @@ impl<S: SessionStore> SessionManager<S> {
         early: impl Fn(Stop),
     ) -> Result<ActiveSession, Stop> {
         let sealed = self.seal(handle, &session.parts).map_err(Stop::Unknown)?;
-        let stubborn = Instant::now() + STUBBORN;
+        let until = Instant::now() + WRITE_RETRY_FOR;
+        let mut version = version;
         loop {
-            let attempt = timeout(ATTEMPT, self.store.replace(key, version, &sealed, self.lifetime)).await;
-            match attempt.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
+            let attempt = timeout(WRITE_ATTEMPT, self.store.replace(key, version, &sealed, self.lifetime)).await;
+            let problem = match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(true) => return fresh(session, &self.verifier).await,
-                // It was signed out, or an attempt whose reply was lost or another process has written the same.
-                Ok(false) => return fresh(self.load(handle).await?.session, &self.verifier).await,
-                Err(error) if Instant::now() >= stubborn => return Err(unknown(error)),
-                Err(error) => early(unknown(error)),
+                Ok(false) => match self.load(handle).await {
+                    // The reply of an attempt was lost, or another process has written the same.
+                    Ok(loaded) if loaded.version > version => return fresh(loaded.session, &self.verifier).await,
+                    // The store has fallen back to an older version. Nobody else has the newest pair.
+                    Ok(loaded) => {
+                        version = loaded.version;
+                        None
+                    }
+                    Err(Stop::Unknown(error)) => Some(error),
+                    Err(stop) => return Err(stop),
+                },
+                Err(error) => Some(Error::session_store(error)),
+            };
+            if let Some(error) = problem {
+                if Instant::now() >= until {
+                    return Err(Stop::Unknown(error));
+                }
+                early(Stop::Unknown(error));
             }
-            sleep(RETRY).await;
+            sleep(WRITE_RETRY).await;
         }
     }
 
     /// Removes a session that WorkOS has ended, unless somebody else has a newer pair of it.
-    async fn bury(&self, handle: &SessionHandle, key: &str, version: u64, error: Error) -> Result<ActiveSession, Stop> {
-        for pause in [Duration::ZERO, GRACE] {
-            sleep(pause).await;
+    async fn bury(
+        &self,
+        handle: &SessionHandle,
+        held: Held<'_>,
+        mut is_alone: bool,
+        error: Error,
+        early: impl Fn(Stop),
+    ) -> Result<ActiveSession, Stop> {
+        let Held { key, claim, owner, version } = held;
+        let mut until = Instant::now() + GRACE;
+        let mut pauses = Pauses(FIRST_LOOK);
+        loop {
             let loaded = self.load(handle).await?;
             if loaded.version != version {
                 return fresh(loaded.session, &self.verifier).await;
             }
+            if is_alone && Instant::now() >= until {
+                break;
+            }
+            if !is_alone {
+                // Nobody can tell until it has written its pair, or has had the time for it.
+                early(Stop::Unknown(Error::still_locked()));
+                is_alone = matches!(call(self.store.lock(claim, owner, CLAIM)).await, Ok(true));
+                until = Instant::now();
+            }
+            sleep(pauses.next()).await;
         }
         // Only who replaces this very version removes it.
-        if !self.store.replace(key, version, ENDED, TOMBSTONE).await.map_err(unknown)? {
+        if !call(self.store.replace(key, version, ENDED, TOMBSTONE)).await.map_err(unknown)? {
             return fresh(self.load(handle).await?.session, &self.verifier).await;
         }
-        self.store.remove(key, TOMBSTONE).await.map_err(unknown)?;
+        call(self.store.remove(key, TOMBSTONE)).await.map_err(unknown)?;
         Err(Stop::SignedOut(SignedOut::Ended(error)))
     }
 
     async fn load(&self, handle: &SessionHandle) -> Result<Loaded, Stop> {
-        match self.store.load(&key(handle)).await {
+        match call(self.store.load(&key(handle))).await {
             Ok(Some(StoredSession::Live { version, sealed })) => match self.open(handle, &sealed) {
                 Ok(parts) => Ok(Loaded { version, session: self.client.session(parts) }),
                 // A newer release of the application is being rolled out.
@@ -457,33 +596,31 @@ impl<S: SessionStore> SessionManager<S> {
     }
 }
 
+/// A session that is renewed under the store's lock.
+struct Held<'a> {
+    key: &'a str,
+    claim: &'a str,
+    owner: &'a str,
+    version: u64,
+}
+
+/// What is locked while a process may have a newer pair than the store.
+fn claim(key: &str) -> String {
+    wire::sha256_hex(&format!("{key} claim"))
+}
+
+/// A call of the store that takes too long has failed.
+async fn call<T>(call: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(STORE_CALL, call).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
 /// What the store sees of a handle.
 fn key(handle: &SessionHandle) -> String {
     wire::sha256_hex(wire::text(handle))
 }
 
-fn unknown(error: std::io::Error) -> Stop {
+fn unknown(error: io::Error) -> Stop {
     Stop::Unknown(Error::session_store(error))
-}
-
-/// The outcome, unless those who wait were told something before.
-fn tell_last(sender: &watch::Sender<Option<Outcome>>, outcome: Result<ActiveSession, Stop>) {
-    sender.send_if_modified(|told| {
-        let silent = told.is_none();
-        if silent {
-            *told = Some(outcome.map_err(Arc::new));
-        }
-        silent
-    });
-}
-
-async fn settled(mut outcome: watch::Receiver<Option<Outcome>>) -> Result<ActiveSession, Stop> {
-    let settled = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-    match settled {
-        Ok(Some(Ok(session))) => Ok(session),
-        Ok(Some(Err(stop))) => Err(stop.again()),
-        _ => Err(Stop::Unknown(Error::abandoned())),
-    }
 }
 
 /// Ends all sessions of a user at WorkOS.
@@ -501,20 +638,42 @@ pub(super) async fn sign_out_everywhere(client: &ConfidentialClient, user_id: &U
 }
 
 impl Renewals {
-    fn table(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<Option<Outcome>>>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Renewal>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the renewal of this teller is still under way.
+    fn has(&self, key: &str, teller: &Arc<Teller<Outcome>>) -> bool {
+        self.table().get(key).is_some_and(|renewal| Arc::ptr_eq(&renewal.teller, teller))
+    }
+
+    fn give_up(&self, key: &str, teller: &Arc<Teller<Outcome>>) {
+        let mut table = self.table();
+        if table.get(key).is_some_and(|renewal| Arc::ptr_eq(&renewal.teller, teller)) {
+            table.remove(key);
+        }
     }
 }
 
 /// A place in the table, given back however its task ends.
-struct Entry {
+struct Turn {
     renewals: Arc<Renewals>,
     key: String,
+    teller: Arc<Teller<Outcome>>,
 }
 
-impl Drop for Entry {
+impl Turn {
+    fn settle(self, outcome: Outcome) {
+        // Who comes from now on loads what was written.
+        self.renewals.give_up(&self.key, &self.teller);
+        self.teller.tell(outcome);
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.renewals.table().remove(&self.key);
+        self.renewals.give_up(&self.key, &self.teller);
+        self.teller.tell(Err(Arc::new(Stop::Unknown(Error::abandoned()))));
     }
 }
 
@@ -526,6 +685,7 @@ impl<S> Clone for SessionManager<S> {
             store: Arc::clone(&self.store),
             lifetime: self.lifetime,
             refresh_ahead: self.refresh_ahead,
+            answer_within: self.answer_within,
             renewals: Arc::clone(&self.renewals),
         }
     }

@@ -94,7 +94,7 @@ impl SessionStore for MemorySessionStore {
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
         let mut table = self.table();
-        let free = table.locks.get(key).is_none_or(|(_, deadline)| deadline.is_over());
+        let free = table.locks.get(key).is_none_or(|(holder, deadline)| holder == owner || deadline.is_over());
         if free {
             table.locks.insert(key.to_owned(), (owner.to_owned(), Deadline::after(lease)));
         }

@@ -41,7 +41,7 @@ pub enum StoredSession {
 /// | `create` | `INSERT … ON CONFLICT (key) DO UPDATE … WHERE sessions.expires <= now()`: one row changed or none |
 /// | `replace` | `UPDATE … SET version = version + 1 WHERE key = ? AND version = ? AND NOT ended AND expires > now()` |
 /// | `remove` | `INSERT … ON CONFLICT (key) DO UPDATE SET ended = true, sealed = ''` |
-/// | `lock` | as `create`, on the locks |
+/// | `lock` | as `create`, on the locks, and with `… OR owner = ?` |
 /// | `unlock` | `DELETE … WHERE key = ? AND owner = ?` |
 ///
 /// An error means that nobody knows whether the call took effect. A store that can't be reached must say so, and never that
@@ -87,8 +87,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// As [`load`](Self::load).
     fn remove(&self, key: &str, tombstone: Duration) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Locks a key for an owner, until [`unlock`](Self::unlock) or until `lease` (10 s at most) is over. `false` when
-    /// somebody holds the lock, this owner included. Locks are no part of what `load` and the others see.
+    /// Locks a key for an owner, until [`unlock`](Self::unlock) or until `lease` (a minute at most) is over. `false` when
+    /// somebody else holds the lock. An owner who holds it already, and asks again because the reply was lost, has it for
+    /// another lease. Locks are no part of what `load` and the others see, and there are some under keys without a session.
     ///
     /// # Errors
     /// As [`load`](Self::load).

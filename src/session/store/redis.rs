@@ -36,6 +36,15 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+static LOCK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local holder = redis.call('GET', KEYS[1])
+         if holder and holder ~= ARGV[1] then return 0 end
+         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+         return 1",
+    )
+});
+
 static UNLOCK: LazyLock<Script> = LazyLock::new(|| {
     Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1")
 });
@@ -268,7 +277,9 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        self.set_new(self.lock(key), owner.to_owned(), lease).await
+        let mut script = LOCK.key(self.lock(key));
+        script.arg(owner).arg(milliseconds(lease));
+        self.invoke(&script).await
     }
 
     async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
