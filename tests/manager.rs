@@ -648,7 +648,7 @@ async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
     let handle = manager.sign_in(app.login().await?).await?;
     app.expire();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(handle.expose_secret());
-    let key: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert!(store.store.lock(&key, "of a dead process", Duration::from_secs(3)).await?);
     access_token(manager.authenticate(&handle).await);
     let calls = store.calls.load(Ordering::SeqCst);

@@ -375,6 +375,21 @@ async fn a_straggler_gets_no_pair_that_is_spent() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_replay_gives_no_pair_that_this_process_has_spent() -> Outcome {
+    // Another process has exchanged the first token, and its pair went on here.
+    let api = Api::answering(|request, _| match request["refresh_token"].as_str() {
+        Some("t0") => (200, response("t1")),
+        Some("t1") => (200, response("t2")),
+        other => panic!("{other:?}"),
+    })?;
+    api.answer(10);
+    assert_eq!(token(api.session("t1").refresh().await?), "t2");
+    assert_eq!(token(api.session("t0").refresh().await?), "t2");
+    assert_eq!(api.requests(), 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_switch_that_brings_another_organization_is_none() -> Outcome {
     let api = Api::answering(|_, count| {
         let mut body = response(&format!("t{}", count + 1));

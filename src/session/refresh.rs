@@ -320,10 +320,14 @@ impl Flights {
                 Next::Take(Err(failure)) => return Refreshed { outcome: Err(failure), newest },
                 Next::GoOnWith(exchanged) => (exchanged, false),
                 Next::Wait { teller, listener, shared } => match listener.wait().await {
-                    Some(Ok(exchanged)) if wanted.fits(&exchanged) => {
-                        return Refreshed { outcome: Ok(()), newest: Some(exchanged) };
+                    Some(Ok(exchanged)) => {
+                        // What another process has exchanged is replayed. This one may have gone on with it since.
+                        let is_spent = self.is_spent(caller, &token, &exchanged);
+                        if wanted.fits(&exchanged) && !is_spent {
+                            return Refreshed { outcome: Ok(()), newest: Some(exchanged) };
+                        }
+                        (exchanged, shared && !is_spent)
                     }
-                    Some(Ok(exchanged)) => (exchanged, shared),
                     Some(Err(failure)) if shared => return Refreshed { outcome: Err(failure), newest },
                     // It was for another organization; now it is this caller's turn.
                     Some(Err(_)) => continue,
@@ -347,6 +351,13 @@ impl Flights {
             newest = Some(exchanged);
         }
         Refreshed { outcome: Err(Failure::Kept(Error::abandoned())), newest }
+    }
+
+    /// Whether the pair that a token was exchanged for was exchanged in its turn, or is about to be.
+    fn is_spent<K: HasClientId>(&self, caller: &Caller<K>, token: &RefreshToken, exchanged: &Exchanged) -> bool {
+        let successor = &exchanged.response.refresh_token;
+        let key = key(caller.identity().client_id.as_str(), successor);
+        !wire::same(token, successor) && self.table().entries.contains_key(&key)
     }
 
     fn next<K: HasClientId>(
