@@ -216,6 +216,8 @@ struct Exchanged {
     /// token, WorkOS answers with what that one wanted.
     organization: Option<OrganizationId>,
     response: AuthenticationResponse,
+    /// The pair was spent when it came: another process had exchanged the token, and this one has gone on with its pair since.
+    was_spent: bool,
 }
 
 impl Exchanged {
@@ -232,7 +234,7 @@ impl Exchanged {
     }
 }
 
-type Outcome = Result<Arc<Exchanged>, Failure>;
+type Outcome<T = Arc<Exchanged>> = Result<T, Failure>;
 
 /// What became of a refresh, and the newest pair that was seen on the way.
 struct Refreshed {
@@ -321,12 +323,11 @@ impl Flights {
                 Next::GoOnWith(exchanged) => (exchanged, false),
                 Next::Wait { teller, listener, shared } => match listener.wait().await {
                     Some(Ok(exchanged)) => {
-                        // What another process has exchanged is replayed. This one may have gone on with it since.
-                        let is_spent = self.is_spent(caller, &token, &exchanged);
-                        if wanted.fits(&exchanged) && !is_spent {
+                        if wanted.fits(&exchanged) && !exchanged.was_spent {
                             return Refreshed { outcome: Ok(()), newest: Some(exchanged) };
                         }
-                        (exchanged, shared && !is_spent)
+                        let detour = shared && !exchanged.was_spent;
+                        (exchanged, detour)
                     }
                     Some(Err(failure)) if shared => return Refreshed { outcome: Err(failure), newest },
                     // It was for another organization; now it is this caller's turn.
@@ -351,13 +352,6 @@ impl Flights {
             newest = Some(exchanged);
         }
         Refreshed { outcome: Err(Failure::Kept(Error::abandoned())), newest }
-    }
-
-    /// Whether the pair that a token was exchanged for was exchanged in its turn, or is about to be.
-    fn is_spent<K: HasClientId>(&self, caller: &Caller<K>, token: &RefreshToken, exchanged: &Exchanged) -> bool {
-        let successor = &exchanged.response.refresh_token;
-        let key = key(caller.identity().client_id.as_str(), successor);
-        !wire::same(token, successor) && self.table().entries.contains_key(&key)
     }
 
     fn next<K: HasClientId>(
@@ -453,18 +447,18 @@ impl Flights {
 }
 
 /// Exchanges a token, for as long as its outcome is not known.
-async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, wanted: Wanted) -> Outcome {
+async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, wanted: Wanted) -> Outcome<Exchanged> {
     let plain = || RefreshGrant::new(caller.clone(), wire::copy(token));
     let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
         let response = send(plain()).await?;
-        return Ok(Arc::new(Exchanged { organization: wanted.organization, response }));
+        return Ok(Exchanged { organization: wanted.organization, response, was_spent: false });
     };
     let response = match send(plain().organization(id)).await {
         // Another process may have exchanged the token for something else. It is over when that can't be had either.
         Err(Failure::Ended(error)) if error.code() == Some(&ErrorCode::InvalidGrant) => send(plain()).await?,
         outcome => outcome?,
     };
-    Ok(Arc::new(Exchanged { organization: response.organization_id.clone(), response }))
+    Ok(Exchanged { organization: response.organization_id.clone(), response, was_spent: false })
 }
 
 async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failure> {
@@ -557,7 +551,7 @@ struct Turn {
 }
 
 impl Turn {
-    fn settle<K>(self, caller: &Caller<K>, outcome: Outcome) {
+    fn settle<K>(self, caller: &Caller<K>, outcome: Outcome<Exchanged>) {
         let clock = &caller.client.core.runtime.clock;
         let now = clock.elapsed();
         let mut table = self.flights.table();
@@ -576,6 +570,8 @@ impl Turn {
             (Ok(_) | Err(Failure::Ended(_)), Some(Entry::Exchanged { exchanged, .. })) => Ok(Arc::clone(exchanged)),
             (Ok(exchanged), _) => {
                 let successor = key(caller.identity().client_id.as_str(), &exchanged.response.refresh_token);
+                let was_spent = successor != self.key && table.entries.contains_key(&successor);
+                let exchanged = Arc::new(Exchanged { was_spent, ..exchanged });
                 table.keep(self.key, successor, &exchanged, now, kept);
                 Ok(exchanged)
             }
