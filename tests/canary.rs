@@ -21,14 +21,14 @@ use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock};
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
-    ConnectionId, CookiePassword, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress, EmailChangeCode,
-    EmailVerificationCode, Error, ExposeSecret, FileTokenStore, InvitationToken, InvitationUrl, LoginHandlers,
-    LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore, MfaEnrollment, OrganizationId, Parking,
-    Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
-    ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri, RefreshError, RefreshToken,
-    RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle, SessionManager, SessionParts,
-    SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore, TotpChallenge, TotpCode, TotpQrCode,
-    TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
+    ConnectionId, CookiePassword, CookieSessions, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress,
+    EmailChangeCode, EmailVerificationCode, Error, ExposeSecret, FileTokenStore, InvitationToken, InvitationUrl,
+    LoginHandlers, LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore, MfaEnrollment,
+    OrganizationId, Parking, Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl,
+    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri,
+    RefreshError, RefreshToken, RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle,
+    SessionManager, SessionParts, SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore,
+    TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -599,6 +599,44 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
     let client = confidential(format!("http://{}", free_address().await?))?;
     cage.error(&client.authenticate_with_code(AuthorizationCode::new("canary")).send().await.unwrap_err());
     cage.assert_clean(&[CANARY]);
+    Ok(())
+}
+
+/// What a framework keeps of a request's header is its own; the handlers add no copy to it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_of_a_requests_cookies_is_left_in_memory() -> Outcome {
+    use memory::copies;
+    use zeroize::Zeroizing;
+
+    let handle: Vec<u8> = (0..43).map(|n: u8| !(b'a' + (n * 3 + n / 3) % 26)).collect();
+    let login: Vec<u8> = (0..43).map(|n: u8| !(b'A' + (n * 5 + n / 4) % 26)).collect();
+    let line = |session: &str| -> Result<http::HeaderValue, http::header::InvalidHeaderValue> {
+        let mut line = Zeroizing::new(Vec::with_capacity(500));
+        line.extend_from_slice(session.as_bytes());
+        line.push(b'=');
+        line.extend(handle.iter().map(|byte| !byte));
+        line.extend_from_slice(b"; theme=dark; __Host-workos-login-0123456789abcdef=");
+        line.extend(login.iter().map(|byte| !byte));
+        http::HeaderValue::from_bytes(&line)
+    };
+    let request = |session: &str| -> Result<_, Box<dyn StdError>> {
+        Ok(http::Request::post("/").header("cookie", line(session)?).body(())?.into_parts().0)
+    };
+    let client = ConfidentialClient::new("client_123", "sk_example")?;
+    let parking = || CookiePassword::generate().map(Parking::new);
+    let in_a_store = SessionManager::new(client.clone(), MemorySessionStore::new());
+    let in_cookies = CookieSessions::new(client.clone(), SessionCookie::new(CookiePassword::generate()?)?);
+    let in_a_store = LoginHandlers::new(client.clone(), in_a_store, parking()?, redirect());
+    let in_cookies = LoginHandlers::new(client, in_cookies, parking()?, redirect());
+    let (stored, sealed) = (request("__Host-workos-session")?, request("__Host-wos-session")?);
+    assert_eq!((copies(&handle)?, copies(&login)?), (2, 2), "the search finds what is there, and nothing else");
+    for _ in 0..5 {
+        drop((in_a_store.begin_login(&stored)?, in_cookies.begin_login(&sealed)?));
+        drop((in_a_store.authenticate(&stored).await, in_cookies.authenticate(&sealed).await));
+        drop((in_a_store.logout(&stored).await?, in_cookies.logout(&sealed).await?));
+    }
+    assert_eq!((copies(&handle)?, copies(&login)?), (2, 2));
     Ok(())
 }
 
