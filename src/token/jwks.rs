@@ -164,9 +164,9 @@ impl Jwks {
     }
 
     fn find<T>(self: &Arc<Self>, look: impl FnOnce(&HashMap<String, Key>) -> Option<T>) -> Option<T> {
-        let keys = self.known(MAX_AGE)?;
+        let (keys, age) = self.known(MAX_AGE)?;
         let key = look(&keys.keys)?;
-        if self.age(keys.fetched) >= REFRESH_AFTER {
+        if age >= REFRESH_AFTER {
             self.ask();
         }
         Some(key)
@@ -212,14 +212,15 @@ impl Jwks {
 
     /// The key with this ID, if its set is younger than this.
     fn kept(&self, kid: &str, age: Duration) -> Option<Result<Arc<VerifyingKey>, Error>> {
-        let key = self.known(age)?.keys.get(kid)?.clone();
+        let key = self.known(age)?.0.keys.get(kid)?.clone();
         Some(key.map_err(Error::token))
     }
 
-    /// The keys, if they are younger than this.
-    fn known(&self, age: Duration) -> Option<Arc<KeySet>> {
-        let keys = self.state().keys.clone();
-        keys.filter(|keys| self.age(keys.fetched) < age)
+    /// The keys and their age, if they are younger than this.
+    fn known(&self, limit: Duration) -> Option<(Arc<KeySet>, Duration)> {
+        let keys = self.state().keys.clone()?;
+        let age = self.age(keys.fetched);
+        (age < limit).then_some((keys, age))
     }
 
     /// Why the endpoint counts as down, if it does.
