@@ -25,7 +25,9 @@ pub(crate) struct PrivateDirectory(PathBuf);
 
 impl PrivateDirectory {
     /// Makes it (mode 0700 on Unix), if it isn't there.
-    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        // Without the slash at its end, which would make the operating system follow a link before it is looked at.
+        let path: PathBuf = path.components().collect();
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -43,7 +45,7 @@ impl PrivateDirectory {
     pub(crate) fn of(path: &Path) -> io::Result<(Self, std::ffi::OsString)> {
         let name = path.file_name().ok_or_else(|| refused(path, "names no file"))?;
         let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        Ok((Self::open(directory.unwrap_or(Path::new(".")).to_owned())?, name.to_owned()))
+        Ok((Self::open(directory.unwrap_or(Path::new(".")))?, name.to_owned()))
     }
 
     /// Opens a file, and makes it with mode 0600 on Unix if the options say so.

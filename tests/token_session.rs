@@ -158,7 +158,7 @@ mod shared_machines {
     use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
     use std::path::Path;
 
-    use workos_auth::Error;
+    use workos_auth::{DirectoryStore, Error};
 
     use super::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};
     use super::*;
@@ -300,7 +300,7 @@ mod shared_machines {
                 vec![
                     FileTokenStore::open(&path).unwrap_err(),
                     KeyringTokenStore::new("workos-auth-tests", "default", path).unwrap_err(),
-                    workos_auth::DirectoryStore::open(&directory).unwrap_err(),
+                    DirectoryStore::open(&directory).unwrap_err(),
                 ]
             };
             for error in open() {
@@ -315,7 +315,7 @@ mod shared_machines {
         for good in [0o700, 0o755, 0o1777] {
             mode(&directory, good)?;
             FileTokenStore::open(directory.join("file"))?;
-            workos_auth::DirectoryStore::open(&directory)?;
+            DirectoryStore::open(&directory)?;
         }
         mode(&directory, 0o700)?;
         if is_superuser() {
@@ -331,6 +331,12 @@ mod shared_machines {
         if is_superuser() {
             lchown(&directory, Some(NOBODY), None)?;
             refused("belongs to user 65534, not to user 0");
+            // However it is named: a slash after a link makes the operating system follow it.
+            for name in [format!("{}/", directory.display()), format!("{}/.", directory.display())] {
+                let error = DirectoryStore::open(&name).map(drop).unwrap_err();
+                let source = std::error::Error::source(&error).ok_or("no source")?.to_string();
+                assert!(source.contains("belongs to user 65534, not to user 0"), "{name}: {source}");
+            }
         }
         fs::remove_file(&directory)?;
         fs::rename(&aside, &directory)?;

@@ -227,7 +227,7 @@ impl DirectoryStore {
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source, or one that says what is
     /// wrong with the directory.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
-        let directory = PrivateDirectory::open(directory.into()).map_err(Error::store)?;
+        let directory = PrivateDirectory::open(&directory.into()).map_err(Error::store)?;
         Ok(Self { directory, lifetime: LIFETIME })
     }
 
