@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 use url::{Host, Url};
@@ -188,15 +188,20 @@ parsed! {
     /// Where the application goes on after the login: a path of its own origin, so that no login becomes an open redirector
     /// (RFC 9700 §4.11).
     ///
-    /// No segment is `.` or `..`, encoded or not, and the first isn't empty: whoever resolves these could make another host of
-    /// what follows. It is ASCII without spaces, since it goes into a `Location` header; encode the rest (RFC 3986 §2.1).
+    /// No segment is `.` or `..`, the first isn't empty, and no character is a control, each encoded or not and with a backslash
+    /// taken for a slash: whoever decodes and resolves these could make another host of what follows. It is ASCII without spaces,
+    /// since it goes into a `Location` header; encode the rest (RFC 3986 §2.1).
     ReturnPath = "return_path", |text| {
         let (path, _) = text.split_once(['?', '#']).unwrap_or((text, ""));
-        let decoded = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/");
-        let dots = decoded.split('/').any(|segment| matches!(segment, "." | ".."));
-        let local = path.starts_with('/') && !path.starts_with("//") && !dots;
-        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        check(local && plain, "must be a path that starts with one `/`, of visible ASCII, without backslashes, `.` and `..`")
+        let decoded: Vec<u8> = percent_decode_str(path).map(|byte| if byte == b'\\' { b'/' } else { byte }).collect();
+        let dots = decoded.split(|byte| *byte == b'/').any(|segment| matches!(segment, b"." | b".."));
+        let local = path.starts_with('/') && !decoded.starts_with(b"//") && !dots;
+        let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+            && !decoded.iter().any(u8::is_ascii_control);
+        check(
+            local && plain,
+            "must be a path that starts with one `/`, of visible ASCII, without backslashes, `.`, `..` and encoded controls",
+        )
     };
 }
 

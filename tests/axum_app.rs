@@ -847,6 +847,8 @@ async fn a_return_path_fits_into_a_location_and_a_cookie() -> Outcome {
         ("/.%252E/%252fevil.example", "/"),
         ("/a/..//evil.example", "/"),
         ("/%252e%252e%252fevil.example", "/"),
+        ("/%252fevil.example", "/"),
+        ("/%255cevil.example", "/"),
         ("//evil.example", "/"),
         ("/..?//evil.example", "/"),
         ("/...//evil.example", "/...//evil.example"),
