@@ -280,16 +280,21 @@ async fn a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attemp
     Ok(())
 }
 
+/// A server that has no memory left, for example: the alert `internal_error`.
+const TROUBLE_OF_ITS_OWN: &[u8] = b"\x15\x03\x03\x00\x02\x02\x50";
+
 #[tokio::test]
-async fn a_handshake_that_is_cut_off_is_tried_again() -> Outcome {
+async fn a_handshake_that_is_cut_off_or_that_the_server_has_trouble_with_is_tried_again() -> Outcome {
     let authority = Authority::new("the authority")?;
-    let server = Running::start(Server::Closes).await?;
-    let client = server.client(&authority)?;
-    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-    let (error, grant) = grant.send().await.err().ok_or("signed in")?.into_parts();
-    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
-    assert!(error.is_transient() && grant.is_some());
-    assert_eq!(server.seen().connections, 4);
+    for behaviour in [Server::Closes, Server::Raw(TROUBLE_OF_ITS_OWN)] {
+        let server = Running::start(behaviour).await?;
+        let client = server.client(&authority)?;
+        let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+        let (error, grant) = grant.send().await.err().ok_or("signed in")?.into_parts();
+        assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
+        assert!(error.is_transient() && grant.is_some());
+        assert_eq!(server.seen().connections, 4);
+    }
     Ok(())
 }
 

@@ -4,12 +4,16 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 
-/// The error of rustls that this error tells of.
+use rustls::AlertDescription;
+
+/// The error of rustls that this error tells of, if another attempt would end the same way. A server that has trouble of its own,
+/// such as no memory, says `internal_error` (RFC 8446 §6.2), and may have got over it by then.
 pub(crate) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let mut error = error;
     loop {
         if let Some(found) = error.downcast_ref() {
-            return Some(found);
+            let passing = matches!(found, rustls::Error::AlertReceived(AlertDescription::InternalError));
+            return (!passing).then_some(found);
         }
         error = if let Some(wrapper) = error.downcast_ref::<io::Error>() {
             // Its `source()` passes over what it wraps.
