@@ -618,3 +618,117 @@ async fn a_caller_who_is_cancelled_loses_nothing() -> Outcome {
     access_token(app.process()?.authenticate().await);
     Ok(())
 }
+
+#[tokio::test]
+async fn keys_that_are_down_cause_one_rotation_per_token_life() -> Outcome {
+    let app = Application::start().await?;
+    app.process()?.sign_in(app.login().await?).await?;
+    let session = app.process()?;
+    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
+    for _ in 0..10 {
+        let state = session.authenticate().await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");
+        app.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(app.authkit.refreshes(), 1);
+    app.authkit.heal();
+    app.clock.advance(Duration::from_secs(40));
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 1, "its pair was kept");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
+    let app = Application::start().await?;
+    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    for _ in 0..20 {
+        app.clock.advance(Duration::from_secs(10));
+        let state = session.authenticate().await;
+        assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+    }
+    assert_eq!(app.authkit.refreshes(), 1);
+    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.clock.advance(Duration::from_secs(120));
+    access_token(session.authenticate().await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_is_good_still_outlives_an_outage() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(275));
+    app.authkit.inject_for(AUTHENTICATE, Fault::Status(401, None), Duration::from_secs(3600));
+    access_token(session.authenticate().await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?.answer_within(Duration::from_millis(200));
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(301));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
+    let started = std::time::Instant::now();
+    let SessionState::TemporarilyUnknown(error) = session.authenticate().await else { panic!("unknown") };
+    assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient());
+    assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_exchange_goes_on_until_its_replay_window_closes() -> Outcome {
+    let app = Application::start().await?;
+    let session = app.process()?;
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(301));
+    app.authkit.inject_for(AUTHENTICATE, Fault::LostAfter, Duration::from_secs(24));
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() -> Outcome {
+    let app = Application::start().await?;
+    let response = app.login().await?;
+    let store = MemoryTokenStore::new();
+    store.write(&kept(&response.refresh_token)).await?;
+    // Without a lock.
+    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    let two = OrganizationId::new("org_two")?;
+    assert_ne!(newer.organization_id.as_ref(), Some(&two));
+    let session = TokenSession::new(app.client()?, store);
+    let switched = session.switch_organization(two.clone()).await?;
+    assert_eq!(switched.token().organization_id(), Some(&two));
+    assert_eq!(session.authenticate().await.active()?.organization_id(), Some(&two));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_token_is_kept_at_hand_until_it_is_written() -> Outcome {
+    let app = Application::start().await?;
+    let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
+    store.write(&kept(&app.login().await?.refresh_token)).await?;
+    // For about 12 seconds.
+    store.refusals.store(120, Ordering::SeqCst);
+    let store = Arc::new(store);
+    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store)));
+    let token = access_token(session.authenticate().await);
+    assert_eq!(access_token(session.authenticate().await), token);
+    while store.refusals.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    app.clock.advance(Duration::from_secs(60));
+    access_token(TokenSession::new(app.client()?, Shared(store)).authenticate().await);
+    Ok(())
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::refresh::{REPLAYED, UNTIL_DELIVERED, Want};
+use super::refresh::{UNTIL_DELIVERED, Want};
 use super::single_flight::{Listener, Teller, channel};
 use super::state::{
     AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
@@ -463,12 +463,8 @@ impl<S: SessionStore> SessionManager<S> {
     ) -> Result<Session<Confidential>, RefreshError<Confidential>> {
         match goal {
             Goal::Switch(id) => session.renew(Want::Switch(id), UNTIL_DELIVERED).await,
-            Goal::Refresh { .. } => {
-                let session = session.renew(Want::Newest, UNTIL_DELIVERED).await?;
-                // The store has lost what this process got before: its access token may be at its end, too.
-                let is_old = session.age().is_some_and(|age| age > REPLAYED);
-                if is_old { session.renew(Want::Newest, UNTIL_DELIVERED).await } else { Ok(session) }
-            }
+            // What the store has lost may still be known here.
+            Goal::Refresh { .. } => session.renew_now().await,
         }
     }
 

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::single_flight::{Listener, Teller, channel};
 use super::{Session, SessionParts};
 use crate::authenticate::{Authentication, RefreshGrant, Rejected};
-use crate::client::Caller;
+use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorCode};
 use crate::id::OrganizationId;
@@ -152,7 +152,9 @@ impl<K: HasClientId> Session<K> {
             Want::Switch(id) => Wanted { organization: Some(id), switch: true, any: false, keep },
         };
         let flights = Arc::clone(&self.caller.client.flights);
-        let Refreshed { outcome, newest } = flights.refresh(&self.caller, &self.parts, wanted).await;
+        let held = Some(&self.parts.access_token);
+        let Refreshed { outcome, newest } =
+            flights.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
         let newest = newest.map(|exchanged| exchanged.parts(self.parts.authentication_method.clone()));
         if newest.as_ref().is_some_and(|newest| newest.user.id != self.parts.user.id) {
             return Err(RefreshError::Ended(Error::another_user()));
@@ -169,6 +171,16 @@ impl<K: HasClientId> Session<K> {
         }
     }
 
+    /// The newest pair. One that was kept from before is not new enough: its access token may be at its end.
+    pub(super) async fn renew_now(self) -> Result<Self, RefreshError<K>> {
+        let session = self.renew(Want::Newest, UNTIL_DELIVERED).await?;
+        if session.is_from_before() { session.renew(Want::Newest, UNTIL_DELIVERED).await } else { Ok(session) }
+    }
+
+    pub(super) fn is_from_before(&self) -> bool {
+        self.age().is_some_and(|age| age > REPLAYED)
+    }
+
     /// Whether somebody in this process is at it.
     pub(super) fn is_being_refreshed(&self) -> bool {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
@@ -180,6 +192,40 @@ impl<K: HasClientId> Session<K> {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
         let since = *self.caller.client.flights.table().births.get(&key)?;
         Some(self.caller.client.core.runtime.clock.elapsed().saturating_sub(since))
+    }
+}
+
+/// A session of which only a refresh token is known, and the access token that its holder had before.
+pub(super) struct Bare<'a> {
+    pub(super) token: &'a RefreshToken,
+    pub(super) held: Option<&'a AccessToken>,
+}
+
+/// Why there is no session as it was wanted.
+pub(super) enum BareError<K> {
+    /// Nothing is known against it; with a pair that came on the way to something else.
+    Kept(Error, Option<Session<K>>),
+    Ended(Error),
+}
+
+impl Bare<'_> {
+    /// The newest pair, or one of the organization that is wanted.
+    pub(super) async fn renew<K: HasClientId>(
+        self,
+        client: &Client<K>,
+        switch_to: Option<OrganizationId>,
+    ) -> Result<Session<K>, BareError<K>> {
+        let any = switch_to.is_none();
+        let wanted = Wanted { switch: !any, organization: switch_to, any, keep: UNTIL_DELIVERED };
+        let Refreshed { outcome, newest } =
+            client.flights.refresh(&Caller::new(client), self.token, self.held, wanted).await;
+        let session = newest.map(|exchanged| client.session(exchanged.parts(None)));
+        match (outcome, session) {
+            (Ok(()), Some(session)) => Ok(session),
+            (Ok(()), None) => Err(BareError::Kept(Error::abandoned(), None)),
+            (Err(Failure::Kept(error)), session) => Err(BareError::Kept(error, session)),
+            (Err(Failure::Ended(error)), _) => Err(BareError::Ended(error)),
+        }
     }
 }
 
@@ -304,14 +350,15 @@ impl Flights {
     async fn refresh<K: HasClientId>(
         self: &Arc<Self>,
         caller: &Caller<K>,
-        parts: &SessionParts,
+        token: &RefreshToken,
+        held: Option<&AccessToken>,
         mut wanted: Wanted,
     ) -> Refreshed {
-        let mut token = wire::copy(&parts.refresh_token);
+        let mut token = wire::copy(token);
         let mut newest: Option<Arc<Exchanged>> = None;
         let mut detours = 0;
         for _ in 0..MOST_TURNS {
-            let held = newest.as_ref().map_or(&parts.access_token, |newest| &newest.response.access_token);
+            let held = newest.as_ref().map(|newest| &newest.response.access_token).or(held);
             let (next, request) = self.next(caller, &token, held, &wanted);
             // The table is free again: a runtime that shuts down drops the task at once, and its turn with it.
             if let Some(request) = request {
@@ -358,7 +405,7 @@ impl Flights {
         self: &Arc<Self>,
         caller: &Caller<K>,
         token: &RefreshToken,
-        held: &AccessToken,
+        held: Option<&AccessToken>,
         wanted: &Wanted,
     ) -> (Next, Option<Request>) {
         let key = key(caller.identity().client_id.as_str(), token);
@@ -379,7 +426,7 @@ impl Flights {
             let is_rotated = successor != key;
             // A pair that is spent, or about to be, is of no use, and neither is the one that the caller has.
             let is_spent = is_rotated && table.entries.contains_key(&successor);
-            let is_held = wire::same(&exchanged.response.access_token, held);
+            let is_held = held.is_some_and(|held| wire::same(&exchanged.response.access_token, held));
             if wanted.fits(&exchanged) && !is_spent && !is_held {
                 return (Next::Take(Ok(exchanged)), None);
             }
@@ -624,7 +671,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::client::Client;
     use crate::testing::ManualClock;
     use crate::transport::TransportError;
 

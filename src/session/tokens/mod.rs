@@ -24,13 +24,18 @@ pub use file::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringTokenStore;
 
-use super::SessionParts;
-use super::state::{AHEAD, ActiveSession, SessionState, SignedOut, Stop, SwitchError, fresh, is_short};
+use super::refresh::{Bare, BareError};
+use super::single_flight::channel;
+use super::state::{
+    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
+    goodbye, left, need,
+};
+use super::{Session, SessionParts};
 use crate::authenticate::Rejected;
 use crate::client::PublicClient;
+use crate::credentials::Public;
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri};
-use crate::model::AuthenticationResponse;
 use crate::secret::{RefreshToken, StoredToken};
 use crate::token::TokenVerifier;
 use crate::wire;
@@ -38,12 +43,14 @@ use crate::wire;
 /// For so long after an exchange its token is replayed by other processes: half of the time in which WorkOS answers a replay
 /// with the same pair.
 const REPLAY: Duration = Duration::from_secs(15);
-/// How long a sign-out waits for the session's name at WorkOS.
+/// How long a sign-out waits for the session's name at WorkOS, for which it may need an exchange.
 const NAMING: Duration = Duration::from_secs(5);
-/// How long a new token is kept at hand for a store that fails. Then it is lost.
-const STUBBORN: Duration = Duration::from_secs(10);
+/// How long a new token is kept at hand for a store that fails, while nobody else gets the lock. Then it is lost.
+const WRITE_RETRY_FOR: Duration = Duration::from_secs(600);
+/// How long a caller waits for that.
+const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// Between two attempts to write.
-const RETRY: Duration = Duration::from_millis(100);
+const WRITE_RETRY: Duration = Duration::from_millis(100);
 /// After a refusal, another process that took no lock may be about to write.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -159,8 +166,19 @@ pub struct TokenSession<S> {
     client: PublicClient,
     verifier: TokenVerifier,
     store: Arc<S>,
-    current: Arc<Mutex<Option<(LoginId, ActiveSession)>>>,
+    answer_within: Duration,
+    current: Arc<Mutex<Option<(LoginId, Arc<Session<Public>>)>>>,
 }
+
+/// What this process knows without an exchange.
+enum AtHand {
+    Good(ActiveSession),
+    /// Good, but not for long.
+    Short(ActiveSession),
+    Nothing,
+}
+
+type Outcome = Result<ActiveSession, Arc<Stop>>;
 
 /// Tells one login from the next: an access token of another is nobody's.
 type LoginId = String;
@@ -173,13 +191,22 @@ impl<S> TokenSession<S> {
         S: TokenStore,
     {
         let verifier = client.verifier();
-        Self { client, verifier, store: Arc::new(store), current: Arc::default() }
+        Self { client, verifier, store: Arc::new(store), answer_within: ANSWER_WITHIN, current: Arc::default() }
     }
 
     /// Another verifier, such as one with an issuer of the application's own.
     #[must_use]
     pub fn verifier(mut self, verifier: TokenVerifier) -> Self {
         self.verifier = verifier;
+        self
+    }
+
+    /// How long [`authenticate`](Self::authenticate) and [`switch_organization`](Self::switch_organization) take at most; 10
+    /// seconds unless given. Then the answer is the old session, while its token is good, or
+    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown); what was begun goes on, and the next call has its result.
+    #[must_use]
+    pub fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = time;
         self
     }
 }
@@ -196,10 +223,7 @@ impl<S: TokenStore> TokenSession<S> {
             Ok(login) => login,
             Err(error) => return Err(Rejected::returning(error, parts)),
         };
-        // Where the keys can't be had, the next call gets a pair of its own.
-        if let Ok(session) = fresh(self.client.session(parts), &self.verifier).await {
-            self.remember(login, session);
-        }
+        self.remember(login, &Arc::new(self.client.session(parts)));
         Ok(())
     }
 
@@ -209,7 +233,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// The exchange goes on when the caller is cancelled. A transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self) -> SessionState {
-        self.renewed(None).await.into()
+        self.answer(None).await.into()
     }
 
     /// Exchanges the token for a pair in another organization of the user.
@@ -218,7 +242,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// [`SwitchError`] says whether there still is a session. An organization that wants SSO or a second factor ends it
     /// ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
     pub async fn switch_organization(&self, id: OrganizationId) -> Result<ActiveSession, SwitchError> {
-        self.renewed(Some(id)).await.map_err(SwitchError::from)
+        self.answer(Some(id)).await.map_err(SwitchError::from)
     }
 
     /// Removes the token, and gives the URL that ends the session at WorkOS, for the user's browser, from where it goes back to
@@ -229,23 +253,28 @@ impl<S: TokenStore> TokenSession<S> {
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
     pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+        let (this, return_to) = (self.clone(), return_to.cloned());
+        let task = tokio::spawn(async move { this.remove(return_to.as_ref()).await });
+        task.await.unwrap_or_else(|_| Err(Error::abandoned()))
+    }
+
+    async fn remove(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
         let lock = self.store.lock().await.map_err(Error::session_store)?;
         let held = self.store.read().await.map_err(Error::session_store)?;
         self.store.remove().await.map_err(Error::session_store)?;
         drop(lock);
         let Some(Ok(held)) = held.map(|token| Held::read(&token)) else { return Ok(None) };
-        // Only an access token says what the session is called.
-        let session = match self.remembered(&held) {
-            Some(session) => Some(session),
-            None => timeout(NAMING, self.named(&held)).await.ok().flatten(),
-        };
-        Ok(session.map(|session| self.client.logout_url(session.token(), return_to)))
+        Ok(timeout(NAMING, self.goodbye(&held, return_to)).await.ok().flatten())
     }
 
-    /// A session whose token was removed.
-    async fn named(&self, held: &Held) -> Option<ActiveSession> {
-        let response = self.exchange(&held.refresh_token, None).await.ok()?;
-        fresh(self.client.session(response), &self.verifier).await.ok()
+    /// Only an access token says what a session is called.
+    async fn goodbye(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<Url> {
+        let session = match self.remembered(held) {
+            Some(session) => session,
+            None => Arc::new(Bare { token: &held.refresh_token, held: None }.renew(&self.client, None).await.ok()?),
+        };
+        session.end();
+        goodbye(&session, &self.verifier, return_to).await
     }
 
     async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {
@@ -256,44 +285,69 @@ impl<S: TokenStore> TokenSession<S> {
         Ok(login)
     }
 
-    fn remember(&self, login: LoginId, session: ActiveSession) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((login, session));
+    fn remember(&self, login: LoginId, session: &Arc<Session<Public>>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((login, Arc::clone(session)));
     }
 
-    /// The access token of this process, as long as it is good and its login is the one that is kept.
-    fn remembered(&self, held: &Held) -> Option<ActiveSession> {
+    /// The session of this process, if its login is the one that is kept.
+    fn remembered(&self, held: &Held) -> Option<Arc<Session<Public>>> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let now = self.client.core.runtime.clock.now();
-        let (_, session) = current.filter(|(login, _)| *login == held.login)?;
-        if is_short(session.token(), now, AHEAD) { None } else { Some(session) }
+        current.filter(|(login, _)| *login == held.login).map(|(_, session)| session)
+    }
+
+    async fn answer(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
+        let mut deadline = Deadline::after(self.answer_within);
+        let mut old = None;
+        if switch_to.is_none() {
+            let held = deadline.limit(self.read(SignedOut::NotFound)).await??;
+            match deadline.limit(self.at_hand(&held)).await?? {
+                AtHand::Good(session) => return Ok(session),
+                AtHand::Short(session) => {
+                    deadline = deadline.or_after(left(session.token(), self.client.core.runtime.clock.now()));
+                    old = Some(session);
+                }
+                AtHand::Nothing => {}
+            }
+        }
+        match (deadline.limit(self.renewed(switch_to)).await.and_then(|outcome| outcome), old) {
+            // Its token is good still.
+            (Err(Stop::Unknown(_)), Some(old)) => Ok(old),
+            (outcome, _) => outcome,
+        }
     }
 
     /// In a task of its own, so that a pair that has come is written when the caller is cancelled.
     async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
         let this = self.clone();
-        let task = tokio::spawn(async move { this.renew(switch_to).await });
-        task.await.unwrap_or_else(|_| Err(Stop::Unknown(Error::abandoned())))
+        let (teller, listener) = channel::<Outcome>();
+        tokio::spawn(async move {
+            let early = |outcome: Result<ActiveSession, Stop>| teller.tell(outcome.map_err(Arc::new));
+            let outcome = teller.alive(this.renew(switch_to, early)).await;
+            teller.tell(outcome.map_err(Arc::new));
+        });
+        match listener.wait().await {
+            Some(outcome) => outcome.map_err(|stop| stop.again()),
+            None => Err(Stop::Unknown(Error::abandoned())),
+        }
     }
 
-    async fn renew(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
-        let held = self.read(SignedOut::NotFound).await?;
-        if switch_to.is_none()
-            && let Some(session) = self.at_hand(&held).await
-        {
-            return Ok(session);
-        }
+    /// `early` tells the caller what is known before the end.
+    async fn renew(
+        &self,
+        switch_to: Option<OrganizationId>,
+        early: impl Fn(Result<ActiveSession, Stop>),
+    ) -> Result<ActiveSession, Stop> {
         let _lock = self.store.lock().await.map_err(unknown)?;
         // Somebody else may have been here.
-        let held = self.read(SignedOut::Removed).await?;
+        let held = self.read(if switch_to.is_some() { SignedOut::NotFound } else { SignedOut::Removed }).await?;
         if switch_to.is_none()
-            && let Some(session) = self.at_hand(&held).await
+            && let AtHand::Good(session) = self.at_hand(&held).await?
         {
             return Ok(session);
         }
-        let error = match self.exchange(&held.refresh_token, switch_to.clone()).await {
-            Ok(response) => return self.keep_and_activate(held, switch_to, response).await,
-            Err(Stop::SignedOut(SignedOut::Ended(error))) => error,
-            Err(stop) => return Err(stop),
+        let error = match self.exchange(&held, switch_to.clone()).await {
+            Err(BareError::Ended(error)) => error,
+            outcome => return self.keep_and_activate(held, switch_to.is_some(), outcome, early).await,
         };
         sleep(GRACE).await;
         let newer = self.read(SignedOut::Removed).await?;
@@ -301,22 +355,35 @@ impl<S: TokenStore> TokenSession<S> {
             self.store.remove().await.map_err(unknown)?;
             return Err(Stop::SignedOut(SignedOut::Ended(error)));
         }
-        let response = self.exchange(&newer.refresh_token, switch_to.clone()).await?;
-        self.keep_and_activate(newer, switch_to, response).await
+        let outcome = self.exchange(&newer, switch_to.clone()).await;
+        self.keep_and_activate(newer, switch_to.is_some(), outcome, early).await
     }
 
     /// An access token that needs no exchange: this process's, or the one that another process has just got.
-    async fn at_hand(&self, held: &Held) -> Option<ActiveSession> {
-        if let Some(session) = self.remembered(held) {
-            return Some(session);
+    async fn at_hand(&self, held: &Held) -> Result<AtHand, Stop> {
+        let mut known = self.remembered(held);
+        if known.is_none() {
+            let Some(replaced) = &held.replaced else { return Ok(AtHand::Nothing) };
+            let age = self.client.core.runtime.clock.now().duration_since(replaced.at);
+            if !Duration::try_from(age).is_ok_and(|age| age < REPLAY) {
+                return Ok(AtHand::Nothing);
+            }
+            let replayed = Bare { token: &replaced.refresh_token, held: None }.renew(&self.client, None).await;
+            let Ok(session) = replayed else { return Ok(AtHand::Nothing) };
+            // Another process may have exchanged it meanwhile.
+            if !wire::same(&session.parts.refresh_token, &held.refresh_token) {
+                return Ok(AtHand::Nothing);
+            }
+            let session = Arc::new(session);
+            self.remember(held.login.clone(), &session);
+            known = Some(session);
         }
-        let replaced = held.replaced.as_ref()?;
-        let age = Duration::try_from(self.client.core.runtime.clock.now().duration_since(replaced.at)).ok()?;
-        if age >= REPLAY {
-            return None;
-        }
-        let response = self.exchange(&replaced.refresh_token, None).await.ok()?;
-        self.activate(&held.login, response).await.ok()
+        let Some(session) = known else { return Ok(AtHand::Nothing) };
+        Ok(match need(&session, session.age(), &self.verifier, AHEAD).await? {
+            Need::Nothing(token) => AtHand::Good(active(session.copy(), token)),
+            Need::RefreshSoon(token) => AtHand::Short(active(session.copy(), token)),
+            Need::Refresh => AtHand::Nothing,
+        })
     }
 
     async fn read(&self, missing: SignedOut) -> Result<Held, Stop> {
@@ -329,49 +396,62 @@ impl<S: TokenStore> TokenSession<S> {
 
     async fn exchange(
         &self,
-        token: &RefreshToken,
+        held: &Held,
         switch_to: Option<OrganizationId>,
-    ) -> Result<AuthenticationResponse, Stop> {
-        let mut grant = self.client.authenticate_with_refresh_token(wire::copy(token));
-        if let Some(id) = switch_to {
-            grant = grant.organization(id);
+    ) -> Result<Session<Public>, BareError<Public>> {
+        let known = self.remembered(held);
+        let known = known.as_ref().map(|session| session.access_token());
+        let bare = Bare { token: &held.refresh_token, held: known };
+        let is_switch = switch_to.is_some();
+        let session = bare.renew(&self.client, switch_to).await?;
+        if is_switch || !session.is_from_before() {
+            return Ok(session);
         }
-        let ended = |error| Stop::SignedOut(SignedOut::Ended(error));
-        match grant.send().await.map_err(Rejected::into_parts) {
-            Ok(authentication) => authentication.complete().map_err(ended),
-            Err((error, Some(_))) => Err(Stop::Unknown(error)),
-            Err((error, None)) => Err(ended(error)),
-        }
+        // The store has lost what this process got before.
+        let parts = session.into_parts();
+        Bare { token: &parts.refresh_token, held: Some(&parts.access_token) }.renew(&self.client, None).await
     }
 
     /// Writes the new token before anything else is asked of its pair.
     async fn keep_and_activate(
         &self,
         held: Held,
-        switched_to: Option<OrganizationId>,
-        response: AuthenticationResponse,
+        is_switch: bool,
+        outcome: Result<Session<Public>, BareError<Public>>,
+        early: impl Fn(Result<ActiveSession, Stop>),
     ) -> Result<ActiveSession, Stop> {
-        if !wire::same(&held.refresh_token, &response.refresh_token) {
+        let (session, problem) = match outcome {
+            Ok(session) => (session, None),
+            Err(BareError::Kept(error, Some(session))) => (session, Some(error)),
+            Err(BareError::Kept(error, None)) => return Err(Stop::Unknown(error)),
+            Err(BareError::Ended(error)) => return Err(Stop::SignedOut(SignedOut::Ended(error))),
+        };
+        let session = Arc::new(session);
+        self.remember(held.login.clone(), &session);
+        let activate = async || match &problem {
+            Some(error) => Err(Stop::Unknown(error.clone())),
+            None => fresh(session.copy(), &self.verifier).await,
+        };
+        if !wire::same(&held.refresh_token, &session.parts.refresh_token) {
             // Replaying a switch is not the same as asking for the pair that it brought.
             let at = self.client.core.runtime.clock.now();
-            let replaced = switched_to.is_none().then_some((&held.refresh_token, at));
-            let token = Held::write(&response.refresh_token, &held.login, replaced).map_err(Stop::Unknown)?;
+            let replaced = (!is_switch).then_some((&held.refresh_token, at));
+            let token = Held::write(&session.parts.refresh_token, &held.login, replaced).map_err(Stop::Unknown)?;
             // There is no other copy of it.
-            let stubborn = Instant::now() + STUBBORN;
+            let began = Instant::now();
+            let mut told = false;
             while let Err(error) = self.store.write(&token).await {
-                if Instant::now() >= stubborn {
+                if began.elapsed() >= WRITE_RETRY_FOR {
                     return Err(unknown(error));
                 }
-                sleep(RETRY).await;
+                if !told && began.elapsed() >= WRITE_WAIT {
+                    told = true;
+                    early(activate().await);
+                }
+                sleep(WRITE_RETRY).await;
             }
         }
-        self.activate(&held.login, response).await
-    }
-
-    async fn activate(&self, login: &LoginId, response: AuthenticationResponse) -> Result<ActiveSession, Stop> {
-        let session = fresh(self.client.session(response), &self.verifier).await?;
-        self.remember(login.clone(), session.clone());
-        Ok(session)
+        activate().await
     }
 }
 
@@ -431,6 +511,7 @@ impl<S> Clone for TokenSession<S> {
             client: self.client.clone(),
             verifier: self.verifier.clone(),
             store: Arc::clone(&self.store),
+            answer_within: self.answer_within,
             current: Arc::clone(&self.current),
         }
     }
