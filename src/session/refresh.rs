@@ -204,7 +204,7 @@ pub(super) struct Bare<'a> {
 /// Why there is no session as it was wanted.
 pub(super) enum BareError<K> {
     /// Nothing is known against it; with a pair that came on the way to something else.
-    Kept(Error, Option<Session<K>>),
+    Kept(Error, Option<Box<Session<K>>>),
     Ended(Error),
 }
 
@@ -223,7 +223,7 @@ impl Bare<'_> {
         match (outcome, session) {
             (Ok(()), Some(session)) => Ok(session),
             (Ok(()), None) => Err(BareError::Kept(Error::abandoned(), None)),
-            (Err(Failure::Kept(error)), session) => Err(BareError::Kept(error, session)),
+            (Err(Failure::Kept(error)), session) => Err(BareError::Kept(error, session.map(Box::new))),
             (Err(Failure::Ended(error)), _) => Err(BareError::Ended(error)),
         }
     }

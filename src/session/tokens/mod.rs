@@ -167,8 +167,11 @@ pub struct TokenSession<S> {
     verifier: TokenVerifier,
     store: Arc<S>,
     answer_within: Duration,
-    current: Arc<Mutex<Option<(LoginId, Arc<Session<Public>>)>>>,
+    current: Arc<Mutex<Option<Current>>>,
 }
+
+/// The login and the session of this process.
+type Current = (LoginId, Arc<Session<Public>>);
 
 /// What this process knows without an exchange.
 enum AtHand {
@@ -368,8 +371,8 @@ impl<S: TokenStore> TokenSession<S> {
             if !Duration::try_from(age).is_ok_and(|age| age < REPLAY) {
                 return Ok(AtHand::Nothing);
             }
-            let replayed = Bare { token: &replaced.refresh_token, held: None }.renew(&self.client, None).await;
-            let Ok(session) = replayed else { return Ok(AtHand::Nothing) };
+            let replay = Bare { token: &replaced.refresh_token, held: None }.renew(&self.client, None).await;
+            let Ok(session) = replay else { return Ok(AtHand::Nothing) };
             // Another process may have exchanged it meanwhile.
             if !wire::same(&session.parts.refresh_token, &held.refresh_token) {
                 return Ok(AtHand::Nothing);
@@ -422,7 +425,7 @@ impl<S: TokenStore> TokenSession<S> {
     ) -> Result<ActiveSession, Stop> {
         let (session, problem) = match outcome {
             Ok(session) => (session, None),
-            Err(BareError::Kept(error, Some(session))) => (session, Some(error)),
+            Err(BareError::Kept(error, Some(session))) => (*session, Some(error)),
             Err(BareError::Kept(error, None)) => return Err(Stop::Unknown(error)),
             Err(BareError::Ended(error)) => return Err(Stop::SignedOut(SignedOut::Ended(error))),
         };
