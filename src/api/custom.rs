@@ -30,9 +30,9 @@ impl<K> Client<K> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path in plain ASCII whose
-    /// segments are neither empty nor `.` or `..`, encoded or not and whatever follows after a `;`, without encoded slashes,
-    /// backslashes and control characters, a query and a fragment.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path of at most 2,048
+    /// bytes, in plain ASCII that decodes to UTF-8, whose segments are neither empty nor `.` or `..`, encoded or not and whatever
+    /// follows after a `;`, without encoded slashes, backslashes and control characters, a query and a fragment.
     pub fn request(&self, method: Method, path: impl Into<String>) -> Result<CustomRequest<'_>, Error>
     where
         K: HasApiKey,
@@ -43,8 +43,14 @@ impl<K> Client<K> {
     }
 }
 
+/// No endpoint has a longer path; and what is encoded over and over takes the square of its length to decode.
+const LONGEST: usize = 2_048;
+
 /// What could lead to another endpoint than the one that stands there.
 fn check(path: &str) -> Result<(), &'static str> {
+    if path.len() > LONGEST {
+        return Err("must have at most 2,048 bytes");
+    }
     if !path.starts_with('/') {
         return Err("must begin with `/`");
     }
@@ -57,7 +63,8 @@ fn check(path: &str) -> Result<(), &'static str> {
     }
     // Decoded to the end: a URL library, a proxy and the server may each do so once.
     let mut plain = path.to_owned();
-    while let Cow::Owned(decoded) = percent_decode_str(&plain).decode_utf8_lossy() {
+    // Of what is no UTF-8, each has an idea of its own (RFC 3629 §10).
+    while let Cow::Owned(decoded) = percent_decode_str(&plain).decode_utf8().map_err(|_| "must decode to UTF-8")? {
         plain = decoded;
     }
     if plain.matches('/').count() != path.matches('/').count() || plain.contains(|c: char| c == '\\' || c.is_control())
