@@ -30,8 +30,9 @@ use crate::wire;
 
 /// How long a session is kept after its last refresh.
 const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
-/// Well below the 30 s in which WorkOS replays a refresh: whoever takes over from a process that died still gets its pair.
-const LEASE: Duration = Duration::from_secs(10);
+/// Well below the 30 s in which WorkOS replays a refresh: whoever takes over from a process that died still gets its pair, and
+/// those who wait for it still get their answer in time.
+const LEASE: Duration = Duration::from_secs(8);
 /// How long others must think that a process which began a renewal has a newer pair than the store: it repeats its request for
 /// as long as WorkOS replays it, and then it writes.
 const CLAIM: Duration = Duration::from_secs(60);
