@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::runtime::{Clock, Random, Sleep};
 
-/// A clock for tests: a wait ends at once, moves the clock forward and is written down.
+/// A clock for tests: a wait ends at once, moves the clock forward and is written down. One that is [`ticking`](Self::ticking)
+/// waits in tokio's time.
 ///
 /// Clones are the same clock.
 ///
@@ -28,34 +30,89 @@ pub struct ManualClock(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     start: Timestamp,
-    elapsed: Duration,
+    /// What it was moved forward by.
+    advanced: Duration,
+    /// Since when it goes with tokio's time, if it does.
+    ticking_since: Option<Instant>,
+    /// What the time of day is wrong by.
+    wrong_by: SignedDuration,
     waits: Vec<Duration>,
+}
+
+impl State {
+    fn elapsed(&self) -> Duration {
+        self.advanced.saturating_add(self.ticking_since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
 }
 
 impl ManualClock {
     /// A clock that shows this time until it is moved.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(State { start, elapsed: Duration::ZERO, waits: Vec::new() })))
+        Self::of(start, None)
+    }
+
+    /// A clock that shows this time now and goes with tokio's. Where that is paused (`tokio::time::pause`), a whole
+    /// application runs in virtual time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use jiff::SignedDuration;
+    /// use workos_auth::testing::ManualClock;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let clock = ManualClock::ticking("2026-01-01T00:00:00Z".parse()?);
+    /// tokio::time::sleep(Duration::from_secs(60)).await;
+    /// assert_eq!(clock.now(), "2026-01-01T00:01:00Z".parse()?);
+    ///
+    /// clock.be_wrong_by(SignedDuration::from_mins(-10));
+    /// assert_eq!(clock.now(), "2025-12-31T23:51:00Z".parse()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ticking(start: Timestamp) -> Self {
+        Self::of(start, Some(Instant::now()))
+    }
+
+    fn of(start: Timestamp, ticking_since: Option<Instant>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            start,
+            advanced: Duration::ZERO,
+            ticking_since,
+            wrong_by: SignedDuration::ZERO,
+            waits: Vec::new(),
+        })))
     }
 
     /// The time it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let state = self.state();
-        state.start.checked_add(state.elapsed).unwrap_or(Timestamp::MAX)
+        let now = state.start.checked_add(state.elapsed()).unwrap_or(Timestamp::MAX);
+        now.checked_add(state.wrong_by).unwrap_or(now)
     }
 
-    /// Moves it forward.
+    /// Moves it forward: time passes.
     pub fn advance(&self, by: Duration) {
         let mut state = self.state();
-        state.elapsed = state.elapsed.saturating_add(by);
+        state.advanced = state.advanced.saturating_add(by);
+    }
+
+    /// Makes the time of day wrong by so much, forward or back; no time passes.
+    pub fn be_wrong_by(&self, by: SignedDuration) {
+        self.state().wrong_by = by;
     }
 
     /// The waits that the client asked for, in order.
     #[must_use]
     pub fn waits(&self) -> Vec<Duration> {
         self.state().waits.clone()
+    }
+
+    fn ticks(&self) -> bool {
+        self.state().ticking_since.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -69,12 +126,16 @@ impl Clock for ManualClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.state().elapsed
+        self.state().elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> Sleep<'_> {
         Box::pin(async move {
-            self.advance(duration);
+            if self.ticks() {
+                tokio::time::sleep(duration).await;
+            } else {
+                self.advance(duration);
+            }
             self.state().waits.push(duration);
         })
     }
