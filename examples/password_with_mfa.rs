@@ -14,7 +14,8 @@ use std::io::{self, Write};
 
 use workos_auth::testing::{AuthKit, TestUser};
 use workos_auth::{
-    Authentication, Client, Confidential, ConfidentialClient, EmailVerificationCode, ExposeSecret, Password, TotpCode,
+    Authentication, Client, Confidential, ConfidentialClient, EmailVerificationCode, ErrorCode, ExposeSecret, Password,
+    TotpCode,
 };
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -63,9 +64,18 @@ async fn sign_in(client: &ConfidentialClient, person: &Person<'_>) -> Result<()>
             }
             Authentication::MfaChallenge(step) => {
                 let factor = step.factors().first().ok_or("no second factor")?.id.clone();
-                let challenge = step.challenge(&factor).send().await?;
+                Authentication::TotpChallenge(step.challenge(&factor).send().await?)
+            }
+            Authentication::TotpChallenge(challenge) => {
                 let code = person.answer("Code of the authenticator")?;
-                challenge.verify(TotpCode::new(code)).send().await?
+                match challenge.verify(TotpCode::new(code)).send().await {
+                    // The challenge comes back, and takes another code.
+                    Err(rejected) if rejected.error().code() == Some(&ErrorCode::InvalidOneTimeCode) => {
+                        println!("That is not the code.");
+                        Authentication::TotpChallenge(rejected.recover()?)
+                    }
+                    outcome => outcome?,
+                }
             }
             Authentication::OrganizationSelection(step) => {
                 for organization in step.organizations() {

@@ -359,7 +359,8 @@ impl<K> TotpChallenge<K> {
         self.expires_at
     }
 
-    /// Challenges a factor of the user again, since this challenge has expired, or another factor.
+    /// Challenges a factor of the user again, since this challenge has expired, or another factor. [`Client::mfa`] lists the
+    /// factors of a user.
     pub fn challenge(self, factor: &AuthenticationFactorId) -> ChallengeRequest<K>
     where
         K: HasApiKey,
