@@ -42,7 +42,7 @@ pub type PublicClient = Client<Public>;
 /// It can call everything. Logins send both the secret and the PKCE verifier.
 pub type ConfidentialClient = Client<Confidential>;
 
-/// A client with an API key alone: it signs nobody in until
+/// A client with only an API key: it signs nobody in until
 /// [`with_client_id`](Client#method.with_client_id-2) makes a [`ConfidentialClient`] of it.
 pub type ApiKeyClient = Client<ApiKeyOnly>;
 
@@ -138,7 +138,7 @@ impl Client<Confidential> {
     }
 }
 
-/// # Clients with an API key alone
+/// # Clients with only an API key
 impl Client<ApiKeyOnly> {
     /// A client of the WorkOS API that holds an API key and no client ID.
     ///
@@ -530,7 +530,7 @@ impl<K> ClientBuilder<K> {
         self
     }
 
-    /// Configures the HTTP client: a proxy, root certificates, DNS.
+    /// Configures the HTTP client: a proxy, root certificates, DNS. The application needs `reqwest` 0.13 itself for that.
     ///
     /// It is given with no proxy, whatever the environment says; another builder in its place has the defaults of `reqwest`.
     /// Redirects, retries and the `Referer` header are switched off afterwards, and so are proxies for a loopback base URL.

@@ -123,7 +123,7 @@ impl Asked {
     }
 }
 
-/// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, for this host alone, and `Secure` unless the application is served
+/// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, only for this host, and `Secure` unless the application is served
 /// over plain http, which is loopback.
 ///
 /// Its value opens a session or a login, so `Debug` doesn't show it; [`ExposeSecret`] does. `to_string()` gives the text of

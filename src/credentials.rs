@@ -5,7 +5,7 @@ use std::fmt;
 use crate::id::ClientId;
 use crate::secret::ApiKey;
 
-/// A client ID alone: a public client (RFC 6749 §2.1), which proves itself with PKCE.
+/// Only a client ID: a public client (RFC 6749 §2.1), which proves itself with PKCE.
 pub struct Public {
     pub(crate) client_id: ClientId,
 }

@@ -57,8 +57,8 @@ pub enum ErrorKind {
     /// The access token is not to be trusted.
     #[error("the access token was refused: {0}")]
     InvalidToken(TokenError),
-    /// The keys that access tokens are verified with can't be had at the moment: nobody can tell whether the token is good.
-    #[error("the keys to verify access tokens with can't be had at the moment")]
+    /// The keys that access tokens are verified with are unavailable at the moment: nobody can tell whether the token is good.
+    #[error("the keys to verify access tokens with are unavailable at the moment")]
     KeysUnavailable,
     /// A session could not be sealed or opened.
     #[error("{0}")]
@@ -78,8 +78,9 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
-    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent. On Linux and the BSDs
-    /// they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR` says.
+    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent.
+    /// On Linux and the BSDs they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR`
+    /// says.
     #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
     /// The user did not finish the device login in time; nothing more was sent.
@@ -265,8 +266,9 @@ pub enum ParkedError {
         /// The bytes of its name and value.
         bytes: usize,
     },
-    /// The store holds no such login, or none with this state.
-    #[error("the store holds no such login")]
+    /// No such login is under way: the browser has no cookie of it, or the store holds none with this state. A callback that
+    /// comes twice ends so, too.
+    #[error("no such login is under way")]
     NotFound,
     /// The store failed.
     #[error("the store failed")]

@@ -78,7 +78,7 @@
 //! # The session layer, for those who want it done
 //!
 //! A [`SessionManager`] keeps sessions in a [`SessionStore`] (memory, Redis with feature `redis`, or an application's own) and gives the
-//! browser a random [`SessionHandle`]; [`CookieSessions`] keep them in the sealed cookie alone. Both say [`SessionState`]: active,
+//! browser a random [`SessionHandle`]; [`CookieSessions`] keep them only in the sealed cookie. Both say [`SessionState`]: active,
 //! signed out, or temporarily unknown, which is what an outage is. [`LoginHandlers`] answer the requests of a login in any web
 //! framework. On a user's device, a [`TokenSession`] keeps the refresh token in a [`TokenStore`].
 //!

@@ -23,7 +23,7 @@ pub struct PkceSession<K> {
     pub(crate) verifier: CodeVerifier,
 }
 
-/// A login that waits for its callback, without PKCE: for confidential clients alone.
+/// A login that waits for its callback, without PKCE: only for confidential clients.
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct PlainSession<K> {
     login: Login<K>,

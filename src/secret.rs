@@ -150,7 +150,7 @@ secrets! {
     /// The QR code of a TOTP factor as a `data:` URI, its secret included.
     TotpQrCode;
 
-    /// An SSO access token: opaque, and good for `GET /sso/profile` alone.
+    /// An SSO access token: opaque, and good only for `GET /sso/profile`.
     SsoAccessToken;
 
     /// An access token of the OAuth provider the user signed in with (not a WorkOS token).

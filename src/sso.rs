@@ -1,6 +1,6 @@
 //! SSO as a door of its own: a profile, no user and no session.
 //!
-//! Applications that use WorkOS for SSO alone come in here; those with AuthKit's users sign in with
+//! Applications that use WorkOS only for SSO come in here; those with AuthKit's users sign in with
 //! [`Client::authorize`], whose logins go over SSO as well.
 
 use std::fmt;
@@ -263,7 +263,7 @@ impl<K> fmt::Debug for SsoExchange<K> {
 pub struct SsoLogin {
     /// Who signed in, as the identity provider says.
     pub profile: Profile,
-    /// Good for [`AccessTokenClient::profile`] alone. It is opaque, not a JWT.
+    /// Good only for [`AccessTokenClient::profile`]. It is opaque, not a JWT.
     pub access_token: SsoAccessToken,
     /// How long the access token is good for, where the API tells.
     #[serde(default, deserialize_with = "seconds")]

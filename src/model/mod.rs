@@ -22,7 +22,7 @@ pub struct AuthenticationResponse {
     pub user: User,
     /// The access token, a JWT signed by WorkOS. Its claims are worth nothing until it was verified.
     pub access_token: AccessToken,
-    /// The single-use token that the next pair is had with.
+    /// The single-use token that gets the next pair.
     pub refresh_token: RefreshToken,
     /// The organization that the user signed in to.
     pub organization_id: Option<OrganizationId>,

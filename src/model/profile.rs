@@ -9,7 +9,7 @@ use super::{Role, null_is_empty};
 use crate::id::{ConnectionId, OrganizationId, ProfileId};
 use crate::open_enum::open_enum;
 
-/// A user's profile at an identity provider. The API of SSO alone knows it; it is no [`User`](crate::User).
+/// A user's profile at an identity provider. Only the API of SSO knows it; it is no [`User`](crate::User).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Profile {

@@ -205,7 +205,7 @@ impl PkceStore for MemoryStore {
     }
 }
 
-/// Keeps logins in a directory, one file each, readable by its owner alone (mode 0600 on Unix).
+/// Keeps logins in a directory, one file each, readable only by its owner (mode 0600 on Unix).
 ///
 /// A file appears whole or not at all, and of several processes that take it one gets it. The files are small, and are read
 /// and written on the calling thread.

@@ -93,7 +93,8 @@ impl SessionCookie {
         Ok(self)
     }
 
-    /// Puts `__Host-` before the name: browsers then take the cookie from this host over https alone, and for it alone.
+    /// Puts `__Host-` before the name: browsers then take the cookie only from this host over https, and send it
+    /// only there.
     #[must_use]
     pub fn host_prefix(mut self) -> Self {
         if !self.name.starts_with(HOST_PREFIX) {

@@ -51,7 +51,7 @@ pub struct SessionParts {
     pub user: User,
     /// The access token, not verified.
     pub access_token: AccessToken,
-    /// The single-use token that the next pair is had with.
+    /// The single-use token that gets the next pair.
     pub refresh_token: RefreshToken,
     /// The organization that the user signed in to.
     pub organization_id: Option<OrganizationId>,

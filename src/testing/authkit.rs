@@ -62,7 +62,7 @@ impl AuthKit {
     /// Starts one with a single user, `ada@example.com`.
     ///
     /// # Errors
-    /// The operating system's, when no port or no key can be had.
+    /// The operating system's, when there is no free port or no key could be made.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
@@ -134,7 +134,7 @@ impl AuthKit {
     /// Signs with a new key from now on. The old ones stay published until [`retire_keys`](Self::retire_keys).
     ///
     /// # Errors
-    /// The operating system's, when no key can be had.
+    /// The operating system's, when no key could be made.
     pub fn rotate_keys(&self) -> io::Result<()> {
         let key = Arc::new(SigningKey::generate()?);
         self.service.state().keys.insert(0, key);
@@ -285,7 +285,7 @@ impl AuthKitBuilder {
     /// Starts the server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// The operating system's, when no port or no key can be had.
+    /// The operating system's, when there is no free port or no key could be made.
     pub async fn start(mut self) -> io::Result<AuthKit> {
         if self.config.users.is_empty() {
             self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
@@ -889,7 +889,7 @@ impl Service {
         self.issue_tokens(state, &id)
     }
 
-    /// Rotation (RFC 9700 §4.14.2), with a window in which a lost reply can be had again.
+    /// Rotation (RFC 9700 §4.14.2), with a window in which a lost reply can be asked for again.
     fn refresh(&self, request: &TokenRequest, confidential: bool) -> Result<Value, Refusal> {
         const INVALID: Refusal = Refusal::OAuth("invalid_grant", "The refresh token is unknown, expired or used.");
         let missing = Refusal::OAuth("invalid_request", "The refresh token is missing.");

@@ -20,8 +20,8 @@ pub enum BrowserError {
     /// The address is no URL on loopback.
     #[error("the browser visits loopback only")]
     NotLoopback,
-    /// The page could not be had.
-    #[error("the page could not be had")]
+    /// The page could not be fetched.
+    #[error("the page could not be fetched")]
     Http(#[source] reqwest::Error),
     /// The server turned the browser away instead of showing the page or redirecting.
     #[error("the page was refused with status {0}")]

@@ -12,7 +12,7 @@ use crate::files::{PrivateDirectory, new_of};
 use crate::secret::StoredToken;
 use crate::wire;
 
-/// Keeps a refresh token in a file, readable by its owner alone (mode 0600 on Unix; elsewhere the directory's rights count).
+/// Keeps a refresh token in a file, readable only by its owner (mode 0600 on Unix; elsewhere the directory's rights count).
 ///
 /// The file is replaced as a whole, so that a process that dies at any moment leaves the old token or the new one. Beside it
 /// are a lock file, which is never removed, and for a moment the new file. The files are small, and are read and written on the

@@ -233,7 +233,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// Says whether the user is signed in, with an access token that is good: this process's, until it is at its end or
     /// another process has signed out, or a new one.
     ///
-    /// The exchange goes on when the caller is cancelled. A transient failure of anything is
+    /// The exchange goes on when the caller is cancelled. Where WorkOS doesn't answer, this takes about half a minute;
+    /// `tokio::time::timeout` makes it shorter. A transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self) -> SessionState {
         self.answer(None).await.into()
@@ -251,7 +252,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// Removes the token, and gives the URL that ends the session at WorkOS, for the user's browser, from where it goes back to
     /// `return_to`.
     ///
-    /// The URL is absent when there is no session, or its name at WorkOS can't be had at the moment.
+    /// The URL is absent when there is no session, or its name at WorkOS is unavailable at the moment.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
