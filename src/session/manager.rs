@@ -500,8 +500,11 @@ impl<S: SessionStore> SessionManager<S> {
                 Ok(true) => return fresh(session, &self.verifier).await,
                 Ok(false) => match self.load(handle).await {
                     // The reply of an attempt was lost, or another process has written the same.
-                    Ok(loaded) if loaded.version > version => return fresh(loaded.session, &self.verifier).await,
-                    // The store has fallen back to an older version. Nobody else has the newest pair.
+                    Ok(loaded) if loaded.version > version && !loaded.session.is_spent() => {
+                        return fresh(loaded.session, &self.verifier).await;
+                    }
+                    // The store has fallen back to an older version, or another process has written a pair that came on the
+                    // way to this one. Nobody else has the newest pair.
                     Ok(loaded) => {
                         version = loaded.version;
                         None

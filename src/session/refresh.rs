@@ -181,6 +181,13 @@ impl<K: HasClientId> Session<K> {
         self.age().is_some_and(|age| age > REPLAYED)
     }
 
+    /// Whether this process has exchanged its refresh token.
+    pub(super) fn is_spent(&self) -> bool {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        let table = self.caller.client.flights.table();
+        matches!(table.entries.get(&key), Some(Entry::Exchanged { successor, .. }) if *successor != key)
+    }
+
     /// Whether somebody in this process is at it.
     pub(super) fn is_being_refreshed(&self) -> bool {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
