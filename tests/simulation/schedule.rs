@@ -108,6 +108,8 @@ pub(crate) struct Kill {
     pub(crate) after: Duration,
     pub(crate) point: Point,
     pub(crate) down: Duration,
+    /// It lives on, and can't reach the store with its new pair.
+    pub(crate) is_cut_off: bool,
 }
 
 /// A process's time of day is wrong.
@@ -248,10 +250,13 @@ fn weather(dice: &mut Dice, span: u64) -> Weather {
 }
 
 fn kill(dice: &mut Dice, span: u64) -> Kill {
+    let point =
+        dice.pick(&[Point::Now, Point::Exchanged, Point::Received, Point::Received, Point::Writing, Point::Written]);
     Kill {
         process: dice.index(PROCESSES),
         after: dice.between(0, span),
-        point: dice.pick(&[Point::Now, Point::Exchanged, Point::Received, Point::Writing, Point::Written]),
+        point,
+        is_cut_off: point == Point::Received && dice.chance(60),
         down: dice.between(100, 20_000),
     }
 }
@@ -287,8 +292,9 @@ impl fmt::Display for Schedule {
             let fault = fault.map_or_else(|| "all kinds".to_owned(), |fault| format!("{fault:?}"));
             writeln!(out, "  {from:.1?} to {until:.1?}: {fault} at {place:?} for {}", whose(*process))?;
         }
-        for Kill { process, after, point, down } in &self.kills {
-            writeln!(out, "  after {after:.1?}: process {process} is killed at {point:?}, for {down:.1?}")?;
+        for Kill { process, after, point, down, is_cut_off } in &self.kills {
+            let what = if *is_cut_off { "can't reach the store" } else { "is killed" };
+            writeln!(out, "  after {after:.1?}: process {process} {what} at {point:?}, for {down:.1?}")?;
         }
         for Jump { process, at, seconds, lasts } in &self.jumps {
             writeln!(out, "  {at:.1?}: process {process}'s clock is wrong by {seconds} s, for {lasts:.1?}")?;

@@ -24,6 +24,8 @@ pub(crate) const REPLAY: Duration = Duration::from_secs(30);
 const SWALLOWING: Duration = Duration::from_secs(8);
 /// An outage that has swallowed a new pair lasts no longer than this for whoever may have it replayed.
 const OUTAGE: Duration = Duration::from_secs(14);
+/// For so long a process that has just got a new pair can't reach the store, longer than WorkOS replays it.
+const CUT_OFF: Duration = Duration::from_secs(45);
 /// How long before its end a token is replaced.
 const AHEAD: Duration = Duration::from_secs(30);
 /// How long a process keeps a pair for a browser that has not got it.
@@ -93,6 +95,8 @@ struct State {
     /// When which life ended.
     deaths: BTreeMap<usize, Instant>,
     down: [Duration; PROCESSES],
+    /// Until when a process can't reach the store.
+    cut_off: [Option<Instant>; PROCESSES],
     /// When which process was hit by a fault.
     hits: Vec<(usize, Instant)>,
     calls: Vec<Call>,
@@ -226,6 +230,7 @@ impl World {
             lives: Vec::new(),
             deaths: BTreeMap::new(),
             down: [Duration::ZERO; PROCESSES],
+            cut_off: [None; PROCESSES],
             hits: Vec::new(),
             calls: Vec::new(),
             set: Vec::new(),
@@ -310,12 +315,22 @@ impl World {
         let now = self.now();
         let due = {
             let mut state = self.state();
-            let due = |kill: &Kill| kill.process == life.process && kill.point == point && kill.after <= now;
+            let hindered = state.hits.iter().any(|(process, at)| *process == life.process && at.elapsed() < REPLAY);
+            let due = |kill: &Kill| {
+                let fits = kill.process == life.process && kill.point == point && kill.after <= now;
+                // Of a renewal that took its time, others may give the pair up for lost.
+                fits && !(kill.is_cut_off && hindered)
+            };
             let due = if state.calm || life.is_over() { None } else { state.kills.iter().position(due) };
             due.map(|index| state.kills.remove(index))
         };
-        if let Some(kill) = due {
-            self.kill(life, kill.down, &format!("{point:?}"));
+        match due {
+            Some(kill) if kill.is_cut_off => {
+                self.log(format!("process {} can't reach the store", life.process));
+                self.state().cut_off[life.process] = Some(Instant::now() + CUT_OFF);
+            }
+            Some(kill) => self.kill(life, kill.down, &format!("{point:?}")),
+            None => {}
         }
         life.is_over()
     }
@@ -358,6 +373,10 @@ impl World {
                 && weather.process.is_none_or(|process| process == life.process)
                 && (weather.from..weather.until).contains(&now)
         });
+        if place == Place::Store && state.cut_off[life.process].is_some_and(|until| Instant::now() < until) {
+            state.hits.push((life.process, Instant::now()));
+            return Some(Fault::LostBefore);
+        }
         let drawn = match place {
             Place::WorkOs | Place::Keys => Fault::of_workos(dice),
             Place::Store => Fault::of_the_store(dice),
