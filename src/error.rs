@@ -95,8 +95,8 @@ pub enum ErrorKind {
     /// No connection could be made: the request was not sent.
     #[error("no connection could be made; nothing was sent")]
     NotSent,
-    /// The server's certificate was refused, so the request was not sent, and it isn't sent again: the certificate is of
-    /// another name or time, or of an authority that isn't trusted. The source says which.
+    /// The server's certificate was refused, so the request was not sent, and it isn't sent again: the certificate is for
+    /// another name, is not valid at this time, or comes from an authority that isn't trusted. The source says which.
     #[error(
         "the server's certificate was refused; nothing was sent: check this machine's clock, the trusted certificate \
          authorities, and whether a proxy intercepts the connection"

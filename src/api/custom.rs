@@ -31,8 +31,9 @@ impl<K> Client<K> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path of at most 2,048
-    /// bytes, in plain ASCII that decodes to UTF-8, whose segments are neither empty nor `.` or `..`, encoded or not and whatever
-    /// follows after a `;`, without encoded slashes, backslashes and control characters, a query and a fragment.
+    /// bytes, in plain ASCII that decodes to UTF-8, without a query or a fragment. No segment may be empty, `.` or `..`, be it
+    /// encoded or followed by a `;`. Backslashes and control characters are refused, encoded or not, and so
+    /// are encoded slashes.
     pub fn request(&self, method: Method, path: impl Into<String>) -> Result<CustomRequest<'_>, Error>
     where
         K: HasApiKey,

@@ -38,7 +38,7 @@ pub struct SendRadarSms {
 }
 
 impl SendRadarSms {
-    /// With what the API insists on, and nothing else.
+    /// With only what the API requires.
     pub fn new(user_id: UserId, token: PendingAuthenticationToken, phone_number: PhoneNumber) -> Self {
         Self { user_id, token, phone_number, ip_address: None, user_agent: None }
     }

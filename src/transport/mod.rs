@@ -106,8 +106,9 @@ impl TransportError {
         Self { kind: TransportErrorKind::NotSent, source: Some(Box::new(source)) }
     }
 
-    /// The server's certificate was refused: it is of another name or time, or of an authority that isn't trusted. Another
-    /// attempt would end the same way, so none is made. Say so only when not one byte of the request can have left.
+    /// The server's certificate was refused: it is for another name, is not valid at this time, or comes from an authority
+    /// that isn't trusted. Another attempt would end the same way, so none is made. Say so only when not one byte of the
+    /// request can have left.
     pub fn certificate(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::Certificate, source: Some(Box::new(source)) }
     }

@@ -89,7 +89,8 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Locks a key for an owner, until [`unlock`](Self::unlock) or until `lease` (a minute at most) is over. `false` when
     /// somebody else holds the lock. An owner who holds it already, and asks again because the reply was lost, has it for
-    /// another lease. Locks are no part of what `load` and the others see, and there are some under keys without a session.
+    /// another lease. Locks are kept apart from sessions: `load` and the others don't see them, and a key
+    /// may have a lock and no session.
     ///
     /// # Errors
     /// As [`load`](Self::load).
