@@ -66,6 +66,9 @@ pub enum ErrorKind {
     /// A refresh brought the session of another user; it was thrown away.
     #[error("the refresh brought the session of another user")]
     AnotherUser,
+    /// A switch brought tokens of another organization than the wanted one. The session goes on with them.
+    #[error("the API answered with the tokens of another organization")]
+    AnotherOrganization,
     /// The session was signed out before its refresh ended.
     #[error("the session was signed out")]
     SignedOut,
@@ -486,7 +489,7 @@ impl Error {
 
     /// A switch brought another organization.
     pub(crate) fn another_organization() -> Self {
-        Self::local(ErrorKind::UnexpectedShape)
+        Self::local(ErrorKind::AnotherOrganization)
     }
 
     pub(crate) fn unfinished(code: ErrorCode) -> Self {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use capture::{Recorder, assert_bytes};
+use capture::{Recorder, SIGNED_IN, assert_bytes};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use signer::Signer;
@@ -282,7 +282,9 @@ async fn sessions() -> Outcome {
 
     // A client of its own, which has no result of an earlier request at hand.
     let fresh = builder(recorder.base_url()).client_id("client_123").build()?;
-    let session = fresh.session(parts().await?).switch_organization("org_1".parse()?).await.map_err(Error::from)?;
+    let before = parts().await?;
+    recorder.reply(SIGNED_IN.replacen('{', r#"{"organization_id":"org_1","#, 1));
+    let session = fresh.session(before).switch_organization("org_1".parse()?).await.map_err(Error::from)?;
     assert_bytes("session_switch_organization.http", recorder.take());
 
     let return_to = RedirectUri::new("https://example.com/bye?from=here")?;
