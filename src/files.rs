@@ -189,7 +189,7 @@ mod rules {
         if metadata.is_symlink() {
             Some("is a symbolic link: remove it, or name the file that it leads to".to_owned())
         } else if !metadata.is_file() {
-            Some("is no regular file: remove it".to_owned())
+            Some("is no regular file: name another path".to_owned())
         } else if owner != user {
             Some(format!(
                 "belongs to user {owner}, not to user {user}: remove it, or, if it is yours, `chown {user} {path:?}`"
@@ -232,7 +232,7 @@ mod rules {
     }
 
     pub(super) fn wrong_with_file(metadata: &Metadata, _: &Path) -> Option<String> {
-        (!metadata.is_file()).then(|| "is no regular file: remove it".to_owned())
+        (!metadata.is_file()).then(|| "is no regular file: name another path".to_owned())
     }
 
     pub(super) fn wrong_with_directory(_: &Metadata, metadata: &Metadata, _: &Path) -> Option<String> {
