@@ -2,7 +2,7 @@
 //! virtual time: nobody is signed out who didn't sign out and whom WorkOS didn't end, and who did stays signed out.
 //!
 //! `WORKOS_SEEDS` says how many seeds are run; `WORKOS_SEED` runs one of them. A seed that fails prints its schedule and what
-//! happened.
+//! happened. The seed decides what is drawn; those who wake at the same moment may take turns in another order.
 
 mod dice;
 mod layers;
