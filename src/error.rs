@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -444,13 +445,13 @@ impl Error {
         Self::local(ErrorKind::Parked(error))
     }
 
-    pub(crate) fn session_store(source: std::io::Error) -> Self {
+    pub(crate) fn session_store(source: io::Error) -> Self {
         Self::with_source(ErrorKind::Store, Some(Box::new(source)))
     }
 
     /// Whoever else holds a lock doesn't let go of it.
     pub(crate) fn still_locked() -> Self {
-        Self::session_store(std::io::Error::from(std::io::ErrorKind::WouldBlock))
+        Self::session_store(io::Error::from(io::ErrorKind::WouldBlock))
     }
 
     pub(crate) fn store(source: impl StdError + Send + Sync + 'static) -> Self {
@@ -509,7 +510,7 @@ impl Error {
     }
 
     #[cfg(feature = "loopback")]
-    pub(crate) fn listener(source: std::io::Error) -> Self {
+    pub(crate) fn listener(source: io::Error) -> Self {
         Self::with_source(ErrorKind::Listener, Some(Box::new(source)))
     }
 
@@ -604,7 +605,8 @@ impl Error {
     }
 
     /// Whether the failure says nothing about the credential, so that a later try may succeed:
-    /// no connection, no complete reply, or a status of 408, 429 or 5xx; keys or a store that failed.
+    /// no connection, no complete reply, or a status of 408, 429 or 5xx; keys or a store that failed, unless the store says that
+    /// something must be mended first, such as the mode of a file or the certificate of a server.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.status {
@@ -613,17 +615,37 @@ impl Error {
                     || status == StatusCode::REQUEST_TIMEOUT
                     || status == StatusCode::TOO_MANY_REQUESTS
             }
-            None => matches!(
-                self.0.kind,
-                ErrorKind::NotSent
-                    | ErrorKind::Timeout
-                    | ErrorKind::Interrupted
-                    | ErrorKind::KeysUnavailable
-                    | ErrorKind::Store
-                    | ErrorKind::Parked(ParkedError::Store)
-                    | ErrorKind::Randomness
-            ),
+            None => {
+                matches!(
+                    self.0.kind,
+                    ErrorKind::NotSent
+                        | ErrorKind::Timeout
+                        | ErrorKind::Interrupted
+                        | ErrorKind::KeysUnavailable
+                        | ErrorKind::Randomness
+                ) || self.is_of_a_store() && !self.must_be_mended()
+            }
         }
+    }
+
+    fn is_of_a_store(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Store | ErrorKind::Parked(ParkedError::Store))
+    }
+
+    /// Whether a store fails until somebody mends what it is given.
+    fn must_be_mended(&self) -> bool {
+        let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<io::Error>());
+        source.is_some_and(|source| {
+            matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::InvalidData
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::Unsupported
+            )
+        })
     }
 }
 
@@ -667,9 +689,17 @@ mod tests {
 
     #[test]
     fn a_store_that_failed_is_transient_whatever_it_holds() {
-        let failure = || std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        let failure = || io::Error::from(io::ErrorKind::ConnectionReset);
         assert!(Error::session_store(failure()).is_transient());
         assert!(Error::store(failure()).is_transient());
         assert!(!Error::parked(ParkedError::NotFound).is_transient());
+    }
+
+    #[test]
+    fn a_store_that_somebody_must_mend_is_not_transient() {
+        let refused = || io::Error::new(io::ErrorKind::PermissionDenied, "others can read the file");
+        assert!(!Error::session_store(refused()).is_transient());
+        assert!(!Error::store(refused()).is_transient());
+        assert!(!Error::session_store(io::ErrorKind::InvalidData.into()).is_transient());
     }
 }

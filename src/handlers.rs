@@ -359,7 +359,11 @@ impl<L> LoginHandlers<L> {
         }
         let own_site = request.headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin");
         let own_origin = origins().all(|origin| self.own_origin.as_ref().is_some_and(|own| origin == own));
-        if own_site && own_origin { Ok(()) } else { Err(RefusedRequest::CrossOrigin) }
+        if own_site && own_origin {
+            return Ok(());
+        }
+        tracing::debug!(expected = self.own_origin, "a request of another origin was refused");
+        Err(RefusedRequest::CrossOrigin)
     }
 
     fn headers(&self, request: &Parts, value: &str, asked: Asked, cookie: Option<SetCookie>) -> ResponseHeaders {

@@ -77,7 +77,8 @@ impl CookieSessions {
         self
     }
 
-    /// How long before its expiry an access token is replaced; 30 seconds unless given.
+    /// How long before its expiry an access token is replaced, 30 seconds unless given, but never more than a quarter of its
+    /// lifetime.
     #[must_use]
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
         self.refresh_ahead = ahead;

@@ -324,7 +324,7 @@ impl<S: SessionStore> SessionManager<S> {
                 let (renewal, true) = self.renewal(handle, &goal) else { return Ok(old) };
                 match soon.limit(renewal.listener.wait()).await {
                     Ok(Some(Ok(new))) => Ok(new),
-                    Ok(Some(Err(stop))) if matches!(*stop, Stop::SignedOut(_)) => Err(stop.again()),
+                    Ok(Some(Err(stop))) if matches!(*stop, Stop::SignedOut(_)) => Err((*stop).clone()),
                     // Its token is good still.
                     _ => Ok(old),
                 }
@@ -344,9 +344,9 @@ impl<S: SessionStore> SessionManager<S> {
             };
             let is_shared = renewal.goal.switch_to() == goal.switch_to();
             match outcome {
-                outcome if is_shared => return outcome.map_err(|stop| stop.again()),
+                outcome if is_shared => return outcome.map_err(|stop| (*stop).clone()),
                 // What is known before the end is known for all: the store is away.
-                Err(stop) if self.renewals.has(&key, &renewal.teller) => return Err(stop.again()),
+                Err(stop) if self.renewals.has(&key, &renewal.teller) => return Err((*stop).clone()),
                 // It was for another organization; now it is this caller's turn.
                 _ => {}
             }

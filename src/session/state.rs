@@ -29,14 +29,14 @@ const LIFETIME: Duration = Duration::from_secs(300);
 /// What is known of a user's session at this moment.
 ///
 /// There is no fourth way, so this enum is exhaustive.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "match on it: only an active session lets the user in"]
 pub enum SessionState {
     /// The user is signed in.
     Active(ActiveSession),
     /// The user is not, and must sign in: clear the cookie.
     SignedOut(SignedOut),
-    /// Nobody can tell: the store, WorkOS or its keys can't be had, or don't make sense. Keep the cookie, and answer 503.
+    /// Nobody can tell: the store, WorkOS or its keys are unavailable, or don't make sense. Keep the cookie, and answer 503.
     TemporarilyUnknown(Error),
 }
 
@@ -56,7 +56,7 @@ impl SessionState {
 }
 
 /// Why a user is not signed in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SignedOut {
     /// There is no such session: nobody signed in, or it was kept for as long as it may be.
@@ -70,7 +70,7 @@ pub enum SignedOut {
 }
 
 /// A switch to another organization that did not happen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "it says whether the user is still signed in"]
 pub enum SwitchError {
     /// There still is a session: the user is no member, or nobody can tell at the moment. After an error that
@@ -174,23 +174,10 @@ impl fmt::Debug for ActiveSession {
 }
 
 /// Why there is no active session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Stop {
     SignedOut(SignedOut),
     Unknown(Error),
-}
-
-impl Stop {
-    /// One for each of those who wait for the same thing.
-    pub(super) fn again(&self) -> Self {
-        match self {
-            Self::SignedOut(SignedOut::NotFound) => Self::SignedOut(SignedOut::NotFound),
-            Self::SignedOut(SignedOut::Removed) => Self::SignedOut(SignedOut::Removed),
-            Self::SignedOut(SignedOut::Ended(error)) => Self::SignedOut(SignedOut::Ended(error.clone())),
-            Self::SignedOut(SignedOut::Unreadable(error)) => Self::SignedOut(SignedOut::Unreadable(error.clone())),
-            Self::Unknown(error) => Self::Unknown(error.clone()),
-        }
-    }
 }
 
 impl From<Result<ActiveSession, Stop>> for SessionState {

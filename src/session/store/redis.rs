@@ -226,13 +226,27 @@ fn failed(error: RedisError) -> io::Error {
         io::Error::new(io::ErrorKind::TimedOut, "Redis did not answer in time")
     } else if error.is_connection_refusal() {
         io::Error::new(io::ErrorKind::ConnectionRefused, "Redis can't be reached")
-    } else if error.is_connection_dropped() || error.is_io_error() {
+    } else if error.is_connection_dropped() {
         io::Error::new(io::ErrorKind::ConnectionReset, "the connection to Redis was lost")
+    } else if error.is_io_error() {
+        io::Error::new(io::ErrorKind::NotConnected, "Redis can't be reached")
     } else if error.code() == Some("OOM") {
         io::Error::new(io::ErrorKind::OutOfMemory, "Redis has no memory left")
     } else {
-        io::Error::other("Redis refused the command")
+        match error.code().filter(|code| is_word(code)) {
+            Some(code @ ("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+                let text = format!("Redis refused the user or the password ({code})");
+                io::Error::new(io::ErrorKind::PermissionDenied, text)
+            }
+            Some(code) => io::Error::other(format!("Redis refused the command ({code})")),
+            None => io::Error::other("Redis refused the command"),
+        }
     }
+}
+
+/// The code of a refusal is one word in capitals; anything else may hold more than it should.
+fn is_word(code: &str) -> bool {
+    code.len() <= 16 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 /// Whether Redis has read the command and said no.

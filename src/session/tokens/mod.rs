@@ -233,8 +233,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// Says whether the user is signed in, with an access token that is good: this process's, until it is at its end or
     /// another process has signed out, or a new one.
     ///
-    /// The exchange goes on when the caller is cancelled. Where WorkOS doesn't answer, this takes about half a minute;
-    /// `tokio::time::timeout` makes it shorter. A transient failure of anything is
+    /// It takes no longer than [`answer_within`](Self::answer_within). The exchange goes on when the caller is cancelled. A
+    /// transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self) -> SessionState {
         self.answer(None).await.into()
@@ -330,7 +330,7 @@ impl<S: TokenStore> TokenSession<S> {
             teller.tell(outcome.map_err(Arc::new));
         });
         match listener.wait().await {
-            Some(outcome) => outcome.map_err(|stop| stop.again()),
+            Some(outcome) => outcome.map_err(|stop| (*stop).clone()),
             None => Err(Stop::Unknown(Error::abandoned())),
         }
     }
