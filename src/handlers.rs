@@ -17,7 +17,7 @@ use crate::id::{OrganizationId, RedirectUri, ReturnPath};
 use crate::model::User;
 use crate::parking::{LoginCookies, Parking};
 use crate::pkce::Callback;
-use crate::session::{ActiveSession, SessionLayer, SessionState, SignedOut, SwitchError};
+use crate::session::{ActiveSession, Outdated, SessionLayer, SessionState, SignedOut, SwitchError};
 
 /// The parameter of the login's address that says where the user goes afterwards.
 const RETURN_TO: &str = "return_to";
@@ -92,19 +92,20 @@ pub struct FinishedLogin {
 /// Headers that go with the answer to a request whose session was asked for, whatever it is.
 ///
 /// They suit a middleware around all routes: a handler inside that signs in or out has the last word.
-#[derive(Debug)]
 #[must_use = "the session may have a new cookie: add them to the answer"]
 pub struct ResponseHeaders {
-    cookie: Option<SetCookie>,
+    cookie: Option<(SetCookie, Outdated)>,
     asked: Asked,
     speaks_of: Option<CookieFingerprint>,
 }
 
 impl ResponseHeaders {
-    /// Adds them to an answer that is sent now. A session cookie that the answer sets itself stays the only one. Its
+    /// Adds them to an answer that is sent now. A session cookie that the answer sets itself stays the only one. A renewed one is
+    /// left out if its session was signed out, switched or renewed again meanwhile, as far as this process knows. The answer's
     /// `Cache-Control` becomes `no-store` unless it says so already, and `Cookie` is added to its `Vary`.
     pub fn add_to(self, headers: &mut HeaderMap) {
-        if let Some(cookie) = self.asked.in_time(self.cookie) {
+        let current = self.cookie.filter(|(_, is_outdated)| !is_outdated()).map(|(cookie, _)| cookie);
+        if let Some(cookie) = self.asked.in_time(current) {
             let name = Some(cookie.name().as_bytes());
             if headers.get_all(SET_COOKIE).iter().all(|line| name_set_by(line) != name) {
                 headers.append(SET_COOKIE, cookie.into());
@@ -127,6 +128,13 @@ impl ResponseHeaders {
 
     fn private() -> Self {
         Self { cookie: None, asked: Asked::now(), speaks_of: None }
+    }
+}
+
+impl fmt::Debug for ResponseHeaders {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cookie = self.cookie.as_ref().map(|(cookie, _)| cookie);
+        formatter.debug_struct("ResponseHeaders").field("cookie", &cookie).finish_non_exhaustive()
     }
 }
 
@@ -366,11 +374,18 @@ impl<L> LoginHandlers<L> {
         Err(RefusedRequest::CrossOrigin)
     }
 
-    fn headers(&self, request: &Parts, value: &str, asked: Asked, cookie: Option<SetCookie>) -> ResponseHeaders {
+    fn headers(&self, request: &Parts, value: &str, asked: Asked, cookie: Option<SetCookie>) -> ResponseHeaders
+    where
+        L: SessionLayer,
+    {
         let logins = LoginCookies::from_headers(&request.headers);
         let login = logins.is_any_under_way(self.redirect_uri.is_secure());
+        let cookie = cookie.filter(|cookie| !(login && cookie.is_clearing()));
         ResponseHeaders {
-            cookie: cookie.filter(|cookie| !(login && cookie.is_clearing())),
+            cookie: cookie.map(|cookie| {
+                let is_outdated = self.sessions.outdated(&cookie);
+                (cookie, is_outdated)
+            }),
             asked,
             speaks_of: Some(CookieFingerprint::of(value)),
         }

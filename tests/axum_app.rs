@@ -400,6 +400,12 @@ async fn session<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) ->
     state.active().unwrap().token().session_id().to_string()
 }
 
+async fn organization<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> String {
+    let (state, headers) = handlers.authenticate(&request).await;
+    drop(headers);
+    state.active().unwrap().organization_id().map(ToString::to_string).unwrap_or_default()
+}
+
 async fn similar() -> AppendHeaders<[(&'static str, &'static str); 2]> {
     AppendHeaders([
         ("set-cookie", "__Host-wos-session2=1; Path=/"),
@@ -450,6 +456,7 @@ impl Site {
             .route("/switch", any(switch::<L>))
             .route("/logout", any(logout))
             .route("/session", get(session::<L>))
+            .route("/organization", get(organization::<L>))
             .route("/slow", get(async || tokio::time::sleep(LATE).await))
             .route(
                 "/own",
@@ -791,6 +798,63 @@ async fn an_answer_that_may_be_late_clears_no_cookie() -> Outcome {
         assert!(slow.set_cookies().is_empty(), "its handler took long");
         site.get(&mut jar, "/account").await?;
         assert!(jar.0.is_empty());
+    }
+    Ok(())
+}
+
+/// A page under the middleware takes long. Meanwhile its browser does something else; what does the page's answer undo?
+async fn beside_a_slow_page(site: &Site, jar: &mut Jar, meanwhile: impl AsyncFnOnce(&mut Jar) -> Outcome) -> Outcome {
+    let before = jar.line();
+    let slow = async { site.send("GET", "/wrapped/slow", &[("Cookie", &before)]).await };
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        meanwhile(jar).await
+    };
+    let (slow, done) = tokio::join!(slow, meanwhile);
+    done?;
+    jar.take(&slow?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_undoes_nothing() -> Outcome {
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        let mut jar = site.log_in_long_ago("ada@example.com").await?;
+        let old = jar.line();
+        beside_a_slow_page(&site, &mut jar, async |jar| {
+            assert_eq!(site.post(jar, "/logout").await?.status, 303);
+            Ok(())
+        })
+        .await?;
+        assert!(jar.0.is_empty(), "a logout stays one");
+        // In this process it holds for whoever has kept a copy, too.
+        let page = site.send("GET", "/account", &[("Cookie", &old)]).await?;
+        assert_eq!(page.text, NOBODY);
+
+        let mut jar = site.log_in_long_ago("ada@example.com").await?;
+        beside_a_slow_page(&site, &mut jar, async |jar| {
+            let callback = site.callback(jar, "/login", "mallory@example.com").await?;
+            assert_eq!(site.get(jar, &callback).await?.status, 303);
+            Ok(())
+        })
+        .await?;
+        assert_eq!(site.get(&mut jar, "/account").await?.text, "mallory@example.com", "a new login stays");
+
+        let mut jar = site.log_in_long_ago("ada@example.com").await?;
+        beside_a_slow_page(&site, &mut jar, async |jar| {
+            assert_eq!(site.post(jar, "/switch").await?.text, "org_two");
+            Ok(())
+        })
+        .await?;
+        let stays = site.get(&mut jar, "/organization").await?;
+        assert_eq!(stays.text, "org_two", "a switch stays");
+
+        // Where nothing happens, the new cookie comes, however late: there is no other copy.
+        let mut jar = site.log_in_long_ago("ada@example.com").await?;
+        let before = jar.line();
+        beside_a_slow_page(&site, &mut jar, async |_| Ok(())).await?;
+        assert_eq!(jar.line() == before, jar.only().0 == "__Host-workos-session");
+        assert_eq!(site.get(&mut jar, "/account").await?.text, "ada@example.com");
     }
     Ok(())
 }

@@ -27,7 +27,8 @@ use crate::wire;
 /// Keeps each session in the sealed [`SessionCookie`] of its user's browser, and nowhere else.
 ///
 /// It needs no store, and pays for that. Copies of a cookie can't be revoked: whoever has one has the session until WorkOS
-/// ends it, and signing out clears this browser's alone. Refreshes are single-flight within a process only. A process keeps
+/// ends it, and signing out clears this browser's alone; only the process that signs out refuses them from then on, for 10
+/// minutes. Refreshes are single-flight within a process only. A process keeps
 /// what it got for 10 minutes; between processes there is nothing but the 30 seconds in which WorkOS answers a replayed refresh
 /// with the same tokens, so a browser that misses the answer to a refresh for longer, and comes to another process, must sign
 /// in again. Where that matters, take a [`SessionManager`](super::SessionManager).
@@ -140,7 +141,12 @@ impl CookieSessions {
 
     async fn answer(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
         let deadline = Deadline::after(self.answer_within);
-        let mut session = match self.open(sealed) {
+        let opened = self.open(sealed).and_then(|session| match session.ended() {
+            // Its access token may be good for minutes more.
+            Some(error) => Err(Stop::SignedOut(SignedOut::Ended(error))),
+            None => Ok(session),
+        });
+        let mut session = match opened {
             Ok(session) => session,
             Err(stop) => return self.finish(Err(stop), None),
         };
@@ -220,6 +226,12 @@ impl CookieSessions {
     /// [`Error`]; some may have been ended. Call it again.
     pub async fn sign_out_everywhere(&self, user_id: &UserId) -> Result<usize, Error> {
         sign_out_everywhere(&self.client, user_id).await
+    }
+
+    /// Whether a newer cookie has taken the place of this one since it was made, or its session is over.
+    pub(super) fn outdated(&self, cookie: &SetCookie) -> impl Fn() -> bool + Send + Sync + 'static {
+        let session = self.open(wire::text(cookie)).ok();
+        move || session.as_ref().is_some_and(Session::is_outdated)
     }
 
     fn open(&self, sealed: &str) -> Result<Session<Confidential>, Stop> {

@@ -32,9 +32,12 @@ impl SessionLayer for CookieSessions {}
 
 use sealed::Layer;
 
+/// Whether a cookie that waits to be set is of no use by now.
+pub(crate) type Outdated = Box<dyn Fn() -> bool + Send + Sync>;
+
 mod sealed {
     use super::{
-        ActiveSession, Cow, Error, Future, OrganizationId, RedirectUri, Rejected, SessionParts, SessionState,
+        ActiveSession, Cow, Error, Future, OrganizationId, Outdated, RedirectUri, Rejected, SessionParts, SessionState,
         SetCookie, SwitchError, Url,
     };
 
@@ -43,6 +46,9 @@ mod sealed {
         fn served_at(self, redirect_uri: &RedirectUri) -> Self;
 
         fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str>;
+
+        /// Says whether another cookie has taken the place of this one by now, or its session is over.
+        fn outdated(&self, cookie: &SetCookie) -> Outdated;
 
         fn sign_in(
             &self,
@@ -81,6 +87,10 @@ impl Layer for CookieSessions {
         Cow::Borrowed(self.cookie_name())
     }
 
+    fn outdated(&self, cookie: &SetCookie) -> Outdated {
+        Box::new(self.outdated(cookie))
+    }
+
     async fn sign_in(&self, parts: SessionParts, _: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {
         self.sign_in(parts)
     }
@@ -115,6 +125,11 @@ impl<S: SessionStore> Layer for SessionManager<S> {
 
     fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str> {
         Cow::Borrowed(name(served_at))
+    }
+
+    /// It sets cookies at a login alone.
+    fn outdated(&self, _: &SetCookie) -> Outdated {
+        Box::new(|| false)
     }
 
     async fn sign_in(&self, parts: SessionParts, served_at: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {

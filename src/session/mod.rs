@@ -18,6 +18,7 @@ use url::Url;
 
 pub use cookie::SessionCookie;
 pub use cookie_sessions::CookieSessions;
+pub(crate) use layer::Outdated;
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
 pub(crate) use refresh::Flights;

@@ -194,6 +194,28 @@ impl<K: HasClientId> Session<K> {
         matches!(self.caller.client.flights.table().entries.get(&key), Some(Entry::Asking { .. }))
     }
 
+    /// Why the session is over, if this process knows that it is.
+    pub(super) fn ended(&self) -> Option<Error> {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        let mut table = self.caller.client.flights.table();
+        table.forget(self.caller.client.core.runtime.clock.elapsed());
+        match table.entries.get(&key) {
+            Some(Entry::Ended { error, .. }) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a newer pair, or the session is over, as far as this process knows.
+    pub(super) fn is_outdated(&self) -> bool {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        match self.caller.client.flights.table().entries.get(&key) {
+            // A token that was not rotated is its own successor.
+            Some(Entry::Exchanged { successor, .. }) => *successor != key,
+            Some(Entry::Ended { .. }) => true,
+            Some(Entry::Asking { .. }) | None => false,
+        }
+    }
+
     /// How long ago this process got the pair, if it is known.
     pub(super) fn age(&self) -> Option<Duration> {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
@@ -571,7 +593,8 @@ impl Table {
 
     /// Ends a token, those it came from and those that came of it.
     fn end(&mut self, key: Key, error: &Error, now: Duration) {
-        let until = now + REPLAYED;
+        // Longer than its access tokens live, with which somebody may still come.
+        let until = now + UNTIL_DELIVERED;
         let mut ending = vec![key];
         while let Some(key) = ending.pop() {
             match self.entries.get(&key) {
