@@ -639,11 +639,9 @@ impl Error {
             matches!(
                 source.kind(),
                 io::ErrorKind::PermissionDenied
-                    | io::ErrorKind::InvalidInput
                     | io::ErrorKind::InvalidData
                     | io::ErrorKind::NotADirectory
                     | io::ErrorKind::IsADirectory
-                    | io::ErrorKind::Unsupported
             )
         })
     }
