@@ -26,7 +26,8 @@ pub(crate) trait Clock: fmt::Debug + Send + Sync {
 /// where it is set back the monotonic clock counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
-    elapsed: Duration,
+    /// By the monotonic clock.
+    pub(crate) elapsed: Duration,
     time: Timestamp,
 }
 

@@ -345,6 +345,37 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_session_is_renewed_after_the_computer_slept() -> Outcome {
+    let app = Application::start().await?;
+    let sealed = app.expired().await?;
+    let renewed = app.sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
+    // The time of day went on, and the monotonic clock stood still.
+    app.clock.be_wrong_by(jiff::SignedDuration::from_hours(1));
+    let (state, cookie) = app.sessions.authenticate(renewed.expose_secret()).await;
+    access_token(state);
+    assert!(cookie.is_some());
+    assert_eq!(app.authkit.refreshes(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_whose_answer_was_lost_is_done_when_it_is_asked_for_again() -> Outcome {
+    for away in [20, 200, 400, 570] {
+        let app = Application::start().await?;
+        let cookie = app.sessions.sign_in(app.login().await?)?;
+        let one = OrganizationId::new("org_one")?;
+        let (lost, _) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
+        lost?;
+        app.clock.advance(Duration::from_secs(away));
+        let (switched, cookie) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
+        assert_eq!(switched?.token().organization_id(), Some(&one), "after {away} s");
+        app.clock.advance(Duration::from_secs(301));
+        access_token(app.sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await.0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_cookie_that_grew_leaves_out_what_is_needed_least() -> Outcome {
     let app = Application::start().await?;
     let mut response = app.login().await?;

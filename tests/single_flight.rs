@@ -407,6 +407,42 @@ async fn a_switch_that_brings_another_organization_is_none() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_replay_in_another_organization_is_no_switch_to_the_old_one() -> Outcome {
+    // Another process has switched, and this one's refresh gets its pair.
+    let api = Api::answering(|request, count| {
+        let mut body = response(&format!("t{}", count + 1));
+        body["organization_id"] = request.get("organization_id").cloned().unwrap_or(json!("org_other"));
+        (200, body)
+    })?;
+    api.answer(100);
+    let mut parts = api.session("t0").into_parts();
+    parts.organization_id = Some(organization("org_old"));
+    drop(api.client.session(parts).refresh().await?);
+    let switched = api.session("t0").switch_organization(organization("org_old")).await?;
+    assert_eq!(switched.organization_id(), Some(&organization("org_old")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_api_that_advises_no_pause_gets_one() -> Outcome {
+    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
+    let client: ConfidentialClient = builder.clock(clock.clone()).build_with(move |_: http::Request<Bytes>| {
+        let status = if count.fetch_add(1, Ordering::SeqCst) < 1_000 { 503 } else { 400 };
+        async move {
+            let reply = http::Response::builder().status(status).header("retry-after", "0");
+            Ok::<_, TransportError>(reply.body(Bytes::new()).unwrap())
+        }
+    })?;
+    let refused = session(&client, "t0").refresh().await.unwrap_err();
+    assert!(matches!(refused, RefreshError::Kept(_)));
+    assert!(requests.load(Ordering::SeqCst) < 100, "{requests:?}");
+    Ok(())
+}
+
 /// A token of the session that the scripted API knows nothing of.
 async fn verified() -> Outcome<VerifiedToken> {
     let app = Application::start().await?;

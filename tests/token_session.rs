@@ -580,10 +580,10 @@ async fn a_new_token_is_written_again_and_again() -> Outcome {
 }
 
 /// One store for two sessions.
-struct Shared(Arc<Full>);
+struct Shared<S>(Arc<S>);
 
-impl TokenStore for Shared {
-    type Lock = <Full as TokenStore>::Lock;
+impl<S: TokenStore> TokenStore for Shared<S> {
+    type Lock = S::Lock;
 
     async fn lock(&self) -> io::Result<Self::Lock> {
         self.0.lock().await
@@ -680,6 +680,64 @@ async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
     assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient());
     assert!(started.elapsed() < Duration::from_millis(700), "{:?}", started.elapsed());
     tokio::time::sleep(Duration::from_millis(900)).await;
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+/// Says how many wait for its lock.
+struct Queue {
+    store: MemoryTokenStore,
+    waiting: AtomicU32,
+}
+
+/// One who waits for the lock.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl TokenStore for Queue {
+    type Lock = <MemoryTokenStore as TokenStore>::Lock;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let _waiting = Waiting(&self.waiting);
+        self.store.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        self.store.read().await
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        self.store.write(token).await
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        self.store.remove().await
+    }
+}
+
+#[tokio::test]
+async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Queue { store: MemoryTokenStore::new(), waiting: AtomicU32::new(0) });
+    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store))).answer_within(Duration::from_millis(50));
+    session.sign_in(app.login().await?).await?;
+    app.clock.advance(Duration::from_secs(301));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(1_500)), 1);
+    for _ in 0..20 {
+        let state = session.authenticate().await;
+        assert!(matches!(state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(store.waiting.load(Ordering::SeqCst), 0);
+    // Whoever has the lock goes on.
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
     access_token(session.authenticate().await);
     assert_eq!(app.authkit.refreshes(), 1);
     Ok(())

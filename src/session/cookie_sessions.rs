@@ -253,7 +253,14 @@ impl CookieSessions {
             return (Err(Stop::Unknown(error)), None);
         }
         let old = wire::copy(&session.parts.refresh_token);
-        let (session, problem) = match deadline.limit(session.renew(want, UNTIL_DELIVERED)).await {
+        let renewed = async {
+            match want {
+                // What was kept is looked at by whoever asks for it.
+                Want::Same | Want::Newest => session.renew(want, UNTIL_DELIVERED).await,
+                Want::Switch(_) => session.renew_now(want).await,
+            }
+        };
+        let (session, problem) = match deadline.limit(renewed).await {
             Ok(Ok(session)) => (session, None),
             Ok(Err(RefreshError::Kept(kept))) => {
                 let error = kept.error().clone();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use super::refresh::{UNTIL_DELIVERED, Want};
+use super::refresh::Want;
 use super::single_flight::{Listener, Teller, channel};
 use super::state::{
     AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
@@ -462,11 +462,12 @@ impl<S: SessionStore> SessionManager<S> {
         session: Session<Confidential>,
         goal: Goal,
     ) -> Result<Session<Confidential>, RefreshError<Confidential>> {
-        match goal {
-            Goal::Switch(id) => session.renew(Want::Switch(id), UNTIL_DELIVERED).await,
-            // What the store has lost may still be known here.
-            Goal::Refresh { .. } => session.renew_now().await,
-        }
+        // What the store has lost may still be known here.
+        let want = match goal {
+            Goal::Switch(id) => Want::Switch(id),
+            Goal::Refresh { .. } => Want::Newest,
+        };
+        session.renew_now(want).await
     }
 
     /// The token of a pair that another process has got meanwhile, as long as it is good.

@@ -22,7 +22,7 @@ use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorCode};
 use crate::id::OrganizationId;
 use crate::model::AuthenticationResponse;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, Moment};
 use crate::secret::{AccessToken, RefreshToken};
 use crate::wire;
 
@@ -31,7 +31,7 @@ pub(super) const REPLAYED: Duration = Duration::from_secs(30);
 /// The same for a pair whose keeper is a browser or a store: it may have been handed to somebody who hung up, in a reply that
 /// was lost, or to a store that has forgotten it. There is no other copy.
 pub(super) const UNTIL_DELIVERED: Duration = Duration::from_secs(600);
-/// Results kept at once; with more, those go that are kept for the shortest time from now on.
+/// Results kept at once; with more, the oldest go, and of those that WorkOS replays no more as long as there are any.
 const MOST_RESULTS: usize = 4096;
 /// How long it is known when a pair came. It is for access tokens that live no longer than this.
 const AGE_KNOWN: Duration = Duration::from_secs(3_600);
@@ -171,10 +171,10 @@ impl<K: HasClientId> Session<K> {
         }
     }
 
-    /// The newest pair. One that was kept from before is not new enough: its access token may be at its end.
-    pub(super) async fn renew_now(self) -> Result<Self, RefreshError<K>> {
-        let session = self.renew(Want::Newest, UNTIL_DELIVERED).await?;
-        if session.is_from_before() { session.renew(Want::Newest, UNTIL_DELIVERED).await } else { Ok(session) }
+    /// A new pair. One that was kept from before is not new enough: its access token may be at its end.
+    pub(super) async fn renew_now(self, want: Want) -> Result<Self, RefreshError<K>> {
+        let session = self.renew(want.clone(), UNTIL_DELIVERED).await?;
+        if session.is_from_before() { session.renew(want, UNTIL_DELIVERED).await } else { Ok(session) }
     }
 
     pub(super) fn is_from_before(&self) -> bool {
@@ -219,8 +219,8 @@ impl<K: HasClientId> Session<K> {
     /// How long ago this process got the pair, if it is known.
     pub(super) fn age(&self) -> Option<Duration> {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        let since = *self.caller.client.flights.table().births.get(&key)?;
-        Some(self.caller.client.core.runtime.clock.elapsed().saturating_sub(since))
+        let birth = *self.caller.client.flights.table().births.get(&key)?;
+        Some(birth.age(&*self.caller.client.core.runtime.clock))
     }
 }
 
@@ -272,7 +272,8 @@ struct Wanted {
 
 impl Wanted {
     fn fits(&self, exchanged: &Exchanged) -> bool {
-        self.any || exchanged.organization == self.organization
+        let organization = if self.switch { &exchanged.response.organization_id } else { &exchanged.organization };
+        self.any || *organization == self.organization
     }
 }
 
@@ -334,7 +335,7 @@ struct Table {
     /// When entries are forgotten, the soonest first.
     forgotten: BTreeSet<(Duration, Key)>,
     /// When the pair with this refresh token came.
-    births: HashMap<Key, Duration>,
+    births: HashMap<Key, Moment>,
     born: VecDeque<(Duration, Key)>,
     /// Somebody forgets on time.
     swept: bool,
@@ -357,6 +358,14 @@ enum Entry {
 impl Entry {
     fn is_of(&self, other: &Arc<Teller<Outcome>>) -> bool {
         matches!(self, Self::Asking { teller, .. } if Arc::ptr_eq(teller, other))
+    }
+
+    /// When it is forgotten, if by itself.
+    fn until(&self) -> Option<Duration> {
+        match self {
+            Self::Asking { .. } => None,
+            Self::Exchanged { until, .. } | Self::Ended { until, .. } => Some(*until),
+        }
     }
 }
 
@@ -485,7 +494,7 @@ impl Flights {
             teller: Arc::clone(&teller),
             listener: listener.clone(),
         };
-        table.entries.insert(key, entry);
+        table.put(key, entry);
         let turn = Turn { flights: Arc::clone(self), key, keep: wanted.keep, teller: Arc::clone(&teller) };
         let request = Box::pin(async move {
             let outcome = turn.teller.alive(exchange(&caller, &token, wanted)).await;
@@ -552,25 +561,25 @@ async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failu
 impl Table {
     /// Forgets what is too old, or too much.
     fn forget(&mut self, now: Duration) {
-        while let Some((until, key)) = self.forgotten.first().copied() {
-            if until > now && self.forgotten.len() <= MOST_RESULTS {
+        while let Some(soonest) = self.forgotten.first().copied() {
+            let next = if soonest.0 <= now {
+                soonest
+            } else if self.forgotten.len() > MOST_RESULTS {
+                // A sign-out is kept for a shorter time than a pair, and must not go before it.
+                let replayed_no_more = self.forgotten.range((now + REPLAYED, [u8::MAX; 32])..).next();
+                replayed_no_more.copied().unwrap_or(soonest)
+            } else {
                 break;
-            }
-            self.forgotten.pop_first();
-            let of_then = |entry: &Entry| match entry {
-                Entry::Exchanged { until: other, .. } | Entry::Ended { until: other, .. } => *other == until,
-                Entry::Asking { .. } => false,
             };
-            if self.entries.get(&key).is_some_and(of_then) {
-                self.entries.remove(&key);
-            }
+            self.forgotten.remove(&next);
+            self.entries.remove(&next.1);
         }
         while let Some((since, key)) = self.born.front().copied() {
             if now.saturating_sub(since) < AGE_KNOWN && self.born.len() <= MOST_AGES {
                 break;
             }
             self.born.pop_front();
-            if self.births.get(&key) == Some(&since) {
+            if self.births.get(&key).is_some_and(|birth| birth.elapsed == since) {
                 self.births.remove(&key);
             }
         }
@@ -583,12 +592,20 @@ impl Table {
         forgotten.into_iter().chain(born).min().map(|next| next.saturating_sub(now))
     }
 
-    fn keep(&mut self, key: Key, successor: Key, exchanged: &Arc<Exchanged>, now: Duration, keep: Duration) {
-        let until = now + keep;
-        self.entries.insert(key, Entry::Exchanged { exchanged: Arc::clone(exchanged), successor, until });
-        self.forgotten.insert((until, key));
+    /// Puts an entry in the place of another.
+    fn put(&mut self, key: Key, entry: Entry) {
+        let until = entry.until();
+        if let Some(old) = self.entries.insert(key, entry).and_then(|old| old.until()) {
+            self.forgotten.remove(&(old, key));
+        }
+        self.forgotten.extend(until.map(|until| (until, key)));
+    }
+
+    fn keep(&mut self, key: Key, successor: Key, exchanged: &Arc<Exchanged>, now: Moment, keep: Duration) {
+        let until = now.elapsed + keep;
+        self.put(key, Entry::Exchanged { exchanged: Arc::clone(exchanged), successor, until });
         self.births.insert(successor, now);
-        self.born.push_back((now, successor));
+        self.born.push_back((now.elapsed, successor));
     }
 
     /// Ends a token, those it came from and those that came of it.
@@ -606,8 +623,7 @@ impl Table {
                 Entry::Exchanged { successor, .. } if *successor == key && *other != key => Some(*other),
                 _ => None,
             }));
-            self.entries.insert(key, Entry::Ended { error: error.clone(), until });
-            self.forgotten.insert((until, key));
+            self.put(key, Entry::Ended { error: error.clone(), until });
         }
     }
 
@@ -630,7 +646,7 @@ struct Turn {
 impl Turn {
     fn settle<K>(self, caller: &Caller<K>, outcome: Outcome<Exchanged>) {
         let clock = &caller.client.core.runtime.clock;
-        let now = clock.elapsed();
+        let now = Moment::now(&**clock);
         let mut table = self.flights.table();
         // The session ended meanwhile: what came of it is thrown away.
         if self.teller.has_told() {
@@ -653,7 +669,7 @@ impl Turn {
                 Ok(exchanged)
             }
             (Err(Failure::Ended(error)), _) if is_ours => {
-                table.end(self.key, &error, now);
+                table.end(self.key, &error, now.elapsed);
                 Err(Failure::Ended(error))
             }
             (Err(Failure::Ended(error) | Failure::Kept(error)), _) => {
@@ -732,5 +748,40 @@ mod tests {
         later(3_600).await;
         assert_eq!(client.flights.table().births.len(), 0);
         assert!(!client.flights.table().swept, "the one who forgets has gone, too");
+    }
+
+    #[tokio::test]
+    async fn a_sign_out_is_known_however_many_pairs_are_kept_and_costs_none_of_them() {
+        const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
+            "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
+        let answer = |request: http::Request<Bytes>| async move {
+            let request: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            let token = request["refresh_token"].as_str().unwrap();
+            let body = format!(r#"{{"user":{USER},"access_token":"a of {token}","refresh_token":"{token}+"}}"#);
+            Ok::<_, TransportError>(http::Response::new(Bytes::from(body)))
+        };
+        let client = builder.build_with(answer).unwrap();
+        let session = |token: String| {
+            let user = serde_json::from_str(USER).unwrap();
+            client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
+        };
+        for number in 0..MOST_RESULTS {
+            drop(session(format!("t{number}")).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
+        }
+        let newest = session("ended".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap();
+        newest.end();
+        drop(session("later".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
+        assert!(matches!(session("ended".to_owned()).refresh().await, Err(RefreshError::Ended(_))));
+        // However often.
+        for _ in 0..MOST_RESULTS {
+            clock.advance(Duration::from_micros(1));
+            newest.end();
+        }
+        let known = format!("t{}", MOST_RESULTS - 1);
+        assert!(session(known).is_spent(), "it is kept");
+        let table = client.flights.table();
+        assert!(table.entries.len() <= MOST_RESULTS + 1 && table.forgotten.len() == table.entries.len());
     }
 }

@@ -1,7 +1,8 @@
 //! Work that goes on in a task of its own, whose result is shared by all who want it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -34,6 +35,16 @@ impl<T> Teller<T> {
             }
             first
         });
+    }
+
+    /// Does the work, unless all who waited for its result go away before it is done.
+    pub(super) async fn while_wanted<W: Future>(&self, work: W) -> Option<W::Output> {
+        let (mut work, mut unwanted) = (pin!(work), pin!(self.0.closed()));
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => unwanted.as_mut().poll(context).map(|()| None),
+        })
+        .await
     }
 
     pub(super) fn has_told(&self) -> bool {

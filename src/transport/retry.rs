@@ -167,9 +167,9 @@ impl Verdict {
     }
 }
 
-/// Exponential backoff with full jitter; the API's own advice wins.
+/// Exponential backoff with full jitter; the API's own advice wins, unless it is to wait for no time at all.
 pub(crate) fn backoff(attempt: u32, advised: Option<Duration>, random: &dyn Random) -> Duration {
-    if let Some(advised) = advised {
+    if let Some(advised) = advised.filter(|advised| !advised.is_zero()) {
         return advised.min(RETRY_AFTER_CAP);
     }
     let ceiling = BACKOFF_BASE.saturating_mul(1 << attempt.min(8)).min(BACKOFF_CAP);
@@ -216,6 +216,7 @@ mod tests {
     fn advice_wins_over_backoff_and_is_capped() {
         assert_eq!(backoff(0, Some(Duration::from_secs(7)), &Always(0)), Duration::from_secs(7));
         assert_eq!(backoff(0, Some(Duration::from_secs(3600)), &Always(0)), Duration::from_secs(60));
+        assert_eq!(backoff(0, Some(Duration::ZERO), &Always(0xff)), BACKOFF_BASE, "no time is no advice");
     }
 
     #[test]

@@ -325,9 +325,15 @@ impl<S: TokenStore> TokenSession<S> {
         let this = self.clone();
         let (teller, listener) = channel::<Outcome>();
         tokio::spawn(async move {
-            let early = |outcome: Result<ActiveSession, Stop>| teller.tell(outcome.map_err(Arc::new));
-            let outcome = teller.alive(this.renew(switch_to, early)).await;
-            teller.tell(outcome.map_err(Arc::new));
+            let tell = |outcome: Result<ActiveSession, Stop>| teller.tell(outcome.map_err(Arc::new));
+            let renewal = async {
+                // Whoever has the lock goes on; who waits for it after the caller has gone is in everybody's way.
+                let lock = teller.while_wanted(this.store.lock()).await;
+                let lock = lock.ok_or_else(|| Stop::Unknown(Error::abandoned()))?.map_err(unknown)?;
+                this.renew(lock, switch_to, tell).await
+            };
+            let outcome = teller.alive(renewal).await;
+            tell(outcome);
         });
         match listener.wait().await {
             Some(outcome) => outcome.map_err(|stop| (*stop).clone()),
@@ -338,10 +344,10 @@ impl<S: TokenStore> TokenSession<S> {
     /// `early` tells the caller what is known before the end.
     async fn renew(
         &self,
+        _lock: S::Lock,
         switch_to: Option<OrganizationId>,
         early: impl Fn(Result<ActiveSession, Stop>),
     ) -> Result<ActiveSession, Stop> {
-        let _lock = self.store.lock().await.map_err(unknown)?;
         // Somebody else may have been here.
         let held = self.read(if switch_to.is_some() { SignedOut::NotFound } else { SignedOut::Removed }).await?;
         if switch_to.is_none()
@@ -406,14 +412,13 @@ impl<S: TokenStore> TokenSession<S> {
         let known = self.remembered(held);
         let known = known.as_ref().map(|session| session.access_token());
         let bare = Bare { token: &held.refresh_token, held: known };
-        let is_switch = switch_to.is_some();
-        let session = bare.renew(&self.client, switch_to).await?;
-        if is_switch || !session.is_from_before() {
+        let session = bare.renew(&self.client, switch_to.clone()).await?;
+        if !session.is_from_before() {
             return Ok(session);
         }
         // The store has lost what this process got before.
         let parts = session.into_parts();
-        Bare { token: &parts.refresh_token, held: Some(&parts.access_token) }.renew(&self.client, None).await
+        Bare { token: &parts.refresh_token, held: Some(&parts.access_token) }.renew(&self.client, switch_to).await
     }
 
     /// Writes the new token before anything else is asked of its pair.
