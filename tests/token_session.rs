@@ -737,7 +737,7 @@ async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
     tokio::task::yield_now().await;
     assert_eq!(store.waiting.load(Ordering::SeqCst), 0);
     // Whoever has the lock goes on.
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     access_token(session.authenticate().await);
     assert_eq!(app.authkit.refreshes(), 1);
     Ok(())

@@ -31,7 +31,7 @@ pub(super) const REPLAYED: Duration = Duration::from_secs(30);
 /// The same for a pair whose keeper is a browser or a store: it may have been handed to somebody who hung up, in a reply that
 /// was lost, or to a store that has forgotten it. There is no other copy.
 pub(super) const UNTIL_DELIVERED: Duration = Duration::from_secs(600);
-/// Results kept at once; with more, the oldest go, and of those that WorkOS replays no more as long as there are any.
+/// Results kept at once; with more, those go that are kept for the shortest time from now on.
 const MOST_RESULTS: usize = 4096;
 /// How long it is known when a pair came. It is for access tokens that live no longer than this.
 const AGE_KNOWN: Duration = Duration::from_secs(3_600);
@@ -561,18 +561,12 @@ async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failu
 impl Table {
     /// Forgets what is too old, or too much.
     fn forget(&mut self, now: Duration) {
-        while let Some(soonest) = self.forgotten.first().copied() {
-            let next = if soonest.0 <= now {
-                soonest
-            } else if self.forgotten.len() > MOST_RESULTS {
-                // A sign-out is kept for a shorter time than a pair, and must not go before it.
-                let replayed_no_more = self.forgotten.range((now + REPLAYED, [u8::MAX; 32])..).next();
-                replayed_no_more.copied().unwrap_or(soonest)
-            } else {
+        while let Some((until, key)) = self.forgotten.first().copied() {
+            if until > now && self.forgotten.len() <= MOST_RESULTS {
                 break;
-            };
-            self.forgotten.remove(&next);
-            self.entries.remove(&next.1);
+            }
+            self.forgotten.pop_first();
+            self.entries.remove(&key);
         }
         while let Some((since, key)) = self.born.front().copied() {
             if now.saturating_sub(since) < AGE_KNOWN && self.born.len() <= MOST_AGES {
@@ -768,6 +762,7 @@ mod tests {
             client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
         };
         for number in 0..MOST_RESULTS {
+            clock.advance(Duration::from_micros(1));
             drop(session(format!("t{number}")).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
         }
         let newest = session("ended".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap();
