@@ -609,6 +609,25 @@ async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse
 }
 
 #[tokio::test]
+async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcome {
+    let app = Application::start().await?;
+    let store = Arc::new(Observed { slow_removal: Duration::from_secs(2), ..Observed::default() });
+    let (here, there) = (app.manager(Arc::clone(&store))?, app.manager(store)?);
+    let handle = here.sign_in(app.login().await?).await?;
+    let session = here.authenticate(&handle).await.active()?;
+    assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
+    app.expire();
+    let there = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        there.authenticate(&handle).await
+    };
+    let (here, there) = tokio::join!(here.authenticate(&handle), there);
+    assert!(matches!(here, SessionState::SignedOut(SignedOut::Ended(_))), "{here:?}");
+    assert!(matches!(there, SessionState::SignedOut(SignedOut::Removed)), "{there:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn switches_at_once_are_one_for_each_organization() -> Outcome {
     let app = Application::start().await?;
     let store = Arc::new(Observed::default());

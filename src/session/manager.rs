@@ -563,13 +563,14 @@ impl<S: SessionStore> SessionManager<S> {
 
     async fn load(&self, handle: &SessionHandle) -> Result<Loaded, Stop> {
         match call(self.store.load(&key(handle))).await {
+            Ok(Some(StoredSession::Ended)) => Err(Stop::SignedOut(SignedOut::Removed)),
+            Ok(Some(StoredSession::Live { sealed, .. })) if sealed == ENDED => Err(Stop::SignedOut(SignedOut::Removed)),
             Ok(Some(StoredSession::Live { version, sealed })) => match self.open(handle, &sealed) {
                 Ok(parts) => Ok(Loaded { version, session: self.client.session(parts) }),
                 // A newer release of the application is being rolled out.
                 Err(SealError::UnknownVersion) => Err(Stop::Unknown(Error::seal(SealError::UnknownVersion))),
                 Err(problem) => Err(Stop::SignedOut(SignedOut::Unreadable(Error::seal(problem)))),
             },
-            Ok(Some(StoredSession::Ended)) => Err(Stop::SignedOut(SignedOut::Removed)),
             Ok(None) => Err(Stop::SignedOut(SignedOut::NotFound)),
             Err(error) => Err(unknown(error)),
         }
