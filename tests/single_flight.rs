@@ -116,6 +116,23 @@ async fn a_storm_survives_a_lost_reply() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn a_runtime_that_has_ended_blocks_no_sign_out() -> Outcome {
+    let api = Api::rotating()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let verified = runtime.block_on(verified())?;
+    drop(runtime);
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _entered = handle.enter();
+        drop(api.session("t0").sign_out(&verified, None));
+        let _ = done.send(());
+    });
+    finished.recv_timeout(Duration::from_secs(5))?;
+    Ok(())
+}
+
 /// An API that is answered by the test, one permit a reply.
 struct Api {
     client: ConfidentialClient,

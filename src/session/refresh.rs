@@ -510,13 +510,16 @@ impl Flights {
         let mut table = self.table();
         table.forget(clock.elapsed());
         table.end(key, error, clock.elapsed());
-        self.sweep(&mut table, clock);
+        drop(table);
+        self.sweep(clock);
     }
 
     /// Forgets on time when nobody comes. Needs a runtime, and keeps neither it nor the table alive.
-    fn sweep(self: &Arc<Self>, table: &mut Table, clock: &Arc<dyn Clock>) {
+    fn sweep(self: &Arc<Self>, clock: &Arc<dyn Clock>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        if !std::mem::replace(&mut table.swept, true) {
+        let is_swept = std::mem::replace(&mut self.table().swept, true);
+        // The table is free again: a runtime that shuts down drops the task at once, and the sweeper needs the table then.
+        if !is_swept {
             let (sweeper, clock) = (Sweeper(Arc::downgrade(self)), Arc::clone(clock));
             runtime.spawn(async move {
                 while let Some(pause) = sweeper.sweep(clock.elapsed()) {
@@ -671,7 +674,8 @@ impl Turn {
                 Err(Failure::Kept(error))
             }
         };
-        self.flights.sweep(&mut table, clock);
+        drop(table);
+        self.flights.sweep(clock);
         self.teller.tell(outcome);
     }
 }
