@@ -773,7 +773,8 @@ impl World {
     }
 
     /// No pair is replaced before its time. By a clock that is ahead, the time comes sooner for those that outlive the
-    /// difference, and each process may take one that it has not got itself for expired.
+    /// difference, and each process may take one that it has not got itself, or has got before its clock was set forward, for
+    /// expired.
     pub(crate) fn count(&self) {
         let problems = self.state().replaced_too_soon(self.kind, self.schedule.token_life);
         for problem in problems {
@@ -800,6 +801,13 @@ impl State {
                     // Whoever shares a store or a cookie goes by the newest.
                     Kind::Manager | Kind::Cookies => before.next().filter(|before| has(before) || ahead.is_zero()),
                 };
+                // To a process, a time of day that was set forward is the same as a sleep, which makes its pairs older.
+                let slept = replaced.map_or(Duration::ZERO, |replaced| {
+                    let got = replaced.delivered.get(&pair.by).copied().unwrap_or(replaced.issued);
+                    let was_ahead = self.wrong(self.lives[pair.by].process, got).map_or(0, |(_, by)| by);
+                    Duration::from_secs(ahead.as_secs().saturating_add_signed(-was_ahead))
+                });
+                let least = if ahead < life { least } else { least.saturating_sub(slept) };
                 if let Some(replaced) = replaced
                     && pair.issued.duration_since(replaced.issued) < least
                 {
