@@ -24,14 +24,15 @@ use crate::model::User;
 use crate::token::TokenVerifier;
 use crate::wire;
 
-/// Keeps each session in the sealed [`SessionCookie`] of its user's browser, and nowhere else.
+/// Keeps each session in the sealed [`SessionCookie`] of its user's browser, without a store.
 ///
-/// It needs no store, and pays for that. Copies of a cookie can't be revoked: whoever has one has the session until WorkOS
-/// ends it, and signing out clears this browser's alone; only the process that signs out refuses them from then on, for 10
-/// minutes. Refreshes are single-flight within a process only. A process keeps
-/// what it got for 10 minutes; between processes there is nothing but the 30 seconds in which WorkOS answers a replayed refresh
-/// with the same tokens, so a browser that misses the answer to a refresh for longer, and comes to another process, must sign
-/// in again. Where that matters, take a [`SessionManager`](super::SessionManager).
+/// Copies of a cookie can't be revoked: whoever has one has the session until WorkOS ends it. Signing out clears this browser's
+/// cookie; only the process that signs out refuses copies from then on, for 10 minutes.
+///
+/// Refreshes are single-flight within a process, which keeps a new pair for 10 minutes for whoever comes with the old cookie.
+/// Other processes get the same pair from WorkOS only within the 30 seconds in which it replays a refresh. So a browser that misses
+/// the answer to a refresh for longer, and comes to another process, must sign in again. Where that matters, take a
+/// [`SessionManager`](super::SessionManager).
 ///
 /// Each call gives a cookie to set, if there is one, in every outcome: the old one's refresh token is used up.
 ///

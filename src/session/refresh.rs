@@ -542,7 +542,7 @@ async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, want
         return Ok(Exchanged { organization: wanted.organization, response, was_spent: false });
     };
     let response = match send(plain().organization(id)).await {
-        // Another process may have exchanged the token for something else. It is over when that can't be had either.
+        // Another process may have exchanged the token for something else. It is over when that is refused, too.
         Err(Failure::Ended(error)) if error.code() == Some(&ErrorCode::InvalidGrant) => send(plain()).await?,
         outcome => outcome?,
     };
