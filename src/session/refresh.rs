@@ -181,45 +181,42 @@ impl<K: HasClientId> Session<K> {
         self.age().is_some_and(|age| age > REPLAYED)
     }
 
+    /// What the client's clones know of its refresh token.
+    fn known<T>(&self, look: impl FnOnce(&Table, &Key) -> T) -> T {
+        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
+        look(&self.caller.client.flights.table(), &key)
+    }
+
     /// Whether this process has exchanged its refresh token.
     pub(super) fn is_spent(&self) -> bool {
-        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        let table = self.caller.client.flights.table();
-        matches!(table.entries.get(&key), Some(Entry::Exchanged { successor, .. }) if *successor != key)
+        // A token that was not rotated is its own successor.
+        let is_spent =
+            |key: &Key, entry: &Entry| matches!(entry, Entry::Exchanged { successor, .. } if successor != key);
+        self.known(|table, key| table.entries.get(key).is_some_and(|entry| is_spent(key, entry)))
     }
 
     /// Whether somebody in this process is at it.
     pub(super) fn is_being_refreshed(&self) -> bool {
-        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        matches!(self.caller.client.flights.table().entries.get(&key), Some(Entry::Asking { .. }))
+        self.known(|table, key| matches!(table.entries.get(key), Some(Entry::Asking { .. })))
     }
 
     /// Why the session is over, if this process knows that it is.
     pub(super) fn ended(&self) -> Option<Error> {
-        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        let mut table = self.caller.client.flights.table();
-        table.forget(self.caller.client.core.runtime.clock.elapsed());
-        match table.entries.get(&key) {
-            Some(Entry::Ended { error, .. }) => Some(error.clone()),
+        let now = self.caller.client.core.runtime.clock.elapsed();
+        self.known(|table, key| match table.entries.get(key) {
+            Some(Entry::Ended { error, until }) if *until > now => Some(error.clone()),
             _ => None,
-        }
+        })
     }
 
     /// Whether there is a newer pair, or the session is over, as far as this process knows.
     pub(super) fn is_outdated(&self) -> bool {
-        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        match self.caller.client.flights.table().entries.get(&key) {
-            // A token that was not rotated is its own successor.
-            Some(Entry::Exchanged { successor, .. }) => *successor != key,
-            Some(Entry::Ended { .. }) => true,
-            Some(Entry::Asking { .. }) | None => false,
-        }
+        self.is_spent() || self.ended().is_some()
     }
 
     /// How long ago this process got the pair, if it is known.
     pub(super) fn age(&self) -> Option<Duration> {
-        let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        let birth = *self.caller.client.flights.table().births.get(&key)?;
+        let birth = self.known(|table, key| table.births.get(key).copied())?;
         Some(birth.age(&*self.caller.client.core.runtime.clock))
     }
 }
