@@ -17,10 +17,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::Sha256;
 use workos_auth::testing::{AuthKit, TestUser};
-use workos_auth::{
-    Client, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, Password, SessionCookie, TokenVerifier,
-    VerifiedToken,
-};
+use workos_auth::{Client, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, Password, SessionCookie, TokenVerifier, VerifiedToken};
 
 /// 64 hex digits, since the official crate takes nothing else.
 pub const PASSWORD: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

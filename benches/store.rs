@@ -13,10 +13,9 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, Cmd};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Builder;
-use workos_auth::{
-    ConfidentialClient, EmailAddress, ExposeSecret, MemorySessionStore, Password, RedisSessionStore, SessionHandle,
-    SessionManager, SessionState, SessionStore, TokenVerifier,
-};
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::{MemorySessionStore, RedisSessionStore, SessionStore};
+use workos_auth::{ConfidentialClient, EmailAddress, ExposeSecret, Password, SessionManager, SessionState, TokenVerifier};
 use workos_auth_bench::{Outcome, Setup};
 
 /// Measured in turn, since the machine is noisy.

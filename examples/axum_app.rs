@@ -20,10 +20,14 @@ use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use workos_auth::handlers::NotSwitched;
+use workos_auth::parking::Parking;
+use workos_auth::session::{CookieSessions, MemorySessionStore, SwitchError};
 use workos_auth::testing::AuthKit;
+use workos_auth::typestate::SessionLayer;
 use workos_auth::{
-    Client, ConfidentialClient, CookiePassword, CookieSessions, Error, LoginHandlers, MemorySessionStore, NotSwitched,
-    Parking, RedirectUri, SessionCookie, SessionLayer, SessionManager, SessionState, SwitchError,
+    Client, ConfidentialClient, CookiePassword, Error, LoginHandlers, RedirectUri, SessionCookie, SessionManager,
+    SessionState,
 };
 
 type App<L> = State<Arc<LoginHandlers<L>>>;

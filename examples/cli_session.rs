@@ -17,7 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use workos_auth::{AuthenticationResponse, FileTokenStore, LoopbackListener, PublicClient, SessionState, TokenSession};
+use workos_auth::session::{FileTokenStore, TokenSession};
+use workos_auth::{AuthenticationResponse, LoopbackListener, PublicClient, SessionState};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 

@@ -9,8 +9,9 @@
 use std::env;
 use std::error::Error;
 
+use workos_auth::login::DeviceLogin;
 use workos_auth::testing::{AuthKit, Browser};
-use workos_auth::{Client, DeviceLogin, Public, PublicClient};
+use workos_auth::{Client, Public, PublicClient};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 

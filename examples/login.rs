@@ -14,9 +14,8 @@ use std::process::ExitCode;
 
 use jiff::{SignedDuration, Timestamp};
 use workos_auth::testing::{AuthKit, Browser};
-use workos_auth::{
-    Client, ConfidentialClient, HasClientId, LoopbackListener, PublicClient, Session, TokenVerifier, User,
-};
+use workos_auth::typestate::HasClientId;
+use workos_auth::{Client, ConfidentialClient, LoopbackListener, PublicClient, Session, TokenVerifier, User};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 

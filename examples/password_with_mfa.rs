@@ -12,10 +12,10 @@ use std::env;
 use std::error::Error;
 use std::io::{self, Write};
 
+use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::{AuthKit, TestUser};
 use workos_auth::{
-    Authentication, Client, Confidential, ConfidentialClient, EmailVerificationCode, ErrorCode, ExposeSecret, Password,
-    TotpCode,
+    Authentication, Client, Confidential, ConfidentialClient, ErrorCode, ExposeSecret, Password, TotpCode,
 };
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;

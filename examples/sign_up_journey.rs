@@ -9,11 +9,10 @@
 
 use std::error::Error;
 
+use workos_auth::api::{CreateUser, SessionStatus, TotpSettings};
+use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::AuthKit;
-use workos_auth::{
-    Authentication, Client, ConfidentialClient, CreateUser, EmailAddress, EmailVerificationCode, Password,
-    SessionStatus, TotpCode, TotpSettings,
-};
+use workos_auth::{Authentication, Client, ConfidentialClient, EmailAddress, Password, TotpCode};
 
 const PASSWORD: &str = "correct horse battery staple";
 

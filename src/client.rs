@@ -8,19 +8,12 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::Url;
 
-use crate::authenticate::{CodeExchange, ImpersonationExchange, MagicAuthGrant, PasswordGrant, RefreshGrant};
-use crate::authorize::{AuthorizationBuilder, NoTarget};
-use crate::credentials::{
-    ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, Identity, NoCredentials, Public,
-};
-use crate::device::DeviceAuthorizationRequest;
+use crate::credentials::{ApiKeyOnly, Confidential, Credentials, HasClientId, Identity, NoCredentials, Public};
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, EmailAddress, RedirectUri};
-use crate::pkce::Callback;
+use crate::id::{BaseUrl, ClientId};
 use crate::runtime::Runtime;
-use crate::secret::{ApiKey, AuthorizationCode, MagicAuthCode, Password, RefreshToken};
-use crate::session::Flights;
-use crate::token::KeyCaches;
+use crate::sealed::INTERNAL;
+use crate::secret::ApiKey;
 use crate::transport::{Core, RETRIES, Transport};
 use crate::wire;
 
@@ -53,8 +46,6 @@ pub type ApiKeyClient = Client<ApiKeyOnly>;
 pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
     pub(crate) core: Arc<Core>,
-    pub(crate) flights: Arc<Flights>,
-    pub(crate) keys: Arc<KeyCaches>,
 }
 
 /// # Building
@@ -172,7 +163,7 @@ impl Client<ApiKeyOnly> {
     }
 }
 
-/// # Signing users in: needs a client ID
+/// # The client ID
 impl<K> Client<K> {
     /// The client ID.
     #[must_use]
@@ -180,7 +171,7 @@ impl<K> Client<K> {
     where
         K: HasClientId,
     {
-        self.credentials.identity().client_id
+        self.credentials.identity(INTERNAL).client_id
     }
 
     /// Where the keys are that access tokens are signed with (RFC 7517 §5), for a gateway or another library that verifies
@@ -198,115 +189,6 @@ impl<K> Client<K> {
     {
         wire::jwks_url(&self.core.base_url, self.client_id())
     }
-
-    /// Starts a login in the browser: the authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636).
-    ///
-    /// ```
-    /// use workos_auth::{PublicClient, RedirectUri};
-    ///
-    /// let client = PublicClient::new("client_123")?;
-    /// let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    /// assert!(session.url().as_str().starts_with("https://api.workos.com/user_management/authorize?"));
-    /// # Ok::<_, workos_auth::Error>(())
-    /// ```
-    pub fn authorize(&self, redirect_uri: RedirectUri) -> AuthorizationBuilder<K, NoTarget>
-    where
-        K: HasClientId,
-    {
-        AuthorizationBuilder::new(Caller::new(self), redirect_uri)
-    }
-
-    /// Exchanges a refresh token for a new pair of tokens (RFC 6749 §6).
-    ///
-    /// ```no_run
-    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
-    /// use workos_auth::RefreshToken;
-    ///
-    /// let token = RefreshToken::new("from the application's own session");
-    /// let response = client.authenticate_with_refresh_token(token).send().await?.complete()?;
-    /// # Ok(()) }
-    /// ```
-    pub fn authenticate_with_refresh_token(&self, token: RefreshToken) -> RefreshGrant<K>
-    where
-        K: HasClientId,
-    {
-        RefreshGrant::new(Caller::new(self), token)
-    }
-}
-
-/// # Signing users in on another device
-impl<K> Client<K> {
-    /// Starts a login that the user finishes on another device (RFC 8628).
-    ///
-    /// ```no_run
-    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
-    /// let login = client.device_authorization().send().await?;
-    /// println!("Open {} and type {}", login.verification_uri(), login.user_code());
-    /// let response = login.wait().await?.complete()?;
-    /// # Ok(()) }
-    /// ```
-    pub fn device_authorization(&self) -> DeviceAuthorizationRequest<K>
-    where
-        K: HasClientId,
-    {
-        DeviceAuthorizationRequest::new(Caller::new(self))
-    }
-}
-
-/// # Signing users in: needs an API key too
-impl<K> Client<K> {
-    /// Exchanges a code whose `state` the application has checked itself (RFC 6749 §4.1.3).
-    ///
-    /// A code that nobody here asked for is login CSRF (RFC 9700 §4.7): where the login began with
-    /// [`authorize`](Self::authorize), use [`PkceSession::exchange`](crate::PkceSession::exchange), which can't
-    /// forget the check.
-    pub fn authenticate_with_code(&self, code: AuthorizationCode) -> CodeExchange<K>
-    where
-        K: HasApiKey + HasClientId,
-    {
-        CodeExchange::new(Caller::new(self), code)
-    }
-
-    /// Signs in with an e-mail address and a password.
-    ///
-    /// ```no_run
-    /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
-    /// use workos_auth::{Authentication, EmailAddress, Password};
-    ///
-    /// let email = EmailAddress::new("ada@example.com")?;
-    /// match client.authenticate_with_password(email, Password::new("from the form")).send().await? {
-    ///     Authentication::Complete(response) => println!("hello, {}", response.user.email),
-    ///     Authentication::TotpChallenge(challenge) => println!("a code, please: {}", challenge.id()),
-    ///     other => println!("{}", other.complete().unwrap_err()),
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub fn authenticate_with_password(&self, email: EmailAddress, password: Password) -> PasswordGrant<K>
-    where
-        K: HasApiKey + HasClientId,
-    {
-        PasswordGrant::new(Caller::new(self), email, password)
-    }
-
-    /// Signs in with the code of a Magic Auth e-mail.
-    pub fn authenticate_with_magic_auth(&self, code: MagicAuthCode, email: EmailAddress) -> MagicAuthGrant<K>
-    where
-        K: HasApiKey + HasClientId,
-    {
-        MagicAuthGrant::new(Caller::new(self), code, email)
-    }
-
-    /// Accepts a login that an administrator began in the WorkOS dashboard to act as a user: its callback
-    /// carries no `state`. Whatever is no impersonation is thrown away.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback carries a `state` or an error.
-    pub fn accept_impersonation(&self, callback: Callback) -> Result<ImpersonationExchange<K>, Error>
-    where
-        K: HasApiKey + HasClientId,
-    {
-        ImpersonationExchange::new(Caller::new(self), callback)
-    }
 }
 
 /// # Every client
@@ -318,23 +200,13 @@ impl<K> Client<K> {
     }
 
     fn holding<L>(&self, credentials: L) -> Client<L> {
-        Client {
-            credentials: Arc::new(credentials),
-            core: Arc::clone(&self.core),
-            flights: Arc::clone(&self.flights),
-            keys: Arc::clone(&self.keys),
-        }
+        Client { credentials: Arc::new(credentials), core: Arc::clone(&self.core) }
     }
 }
 
 impl<K> Clone for Client<K> {
     fn clone(&self) -> Self {
-        Self {
-            credentials: Arc::clone(&self.credentials),
-            core: Arc::clone(&self.core),
-            flights: Arc::clone(&self.flights),
-            keys: Arc::clone(&self.keys),
-        }
+        Self { credentials: Arc::clone(&self.credentials), core: Arc::clone(&self.core) }
     }
 }
 
@@ -351,11 +223,11 @@ impl<K: fmt::Debug> fmt::Debug for Client<K> {
 /// A client that has shown it can identify itself. It carries how, so that no later step repeats the bound,
 /// and so that the flow of a public client has no place for a key either.
 ///
-/// Seen by sealed traits, and by nobody outside.
+/// Sealed traits name it; nobody outside can make one.
 #[allow(missing_debug_implementations, reason = "what carries it has its own")]
 pub struct Caller<K> {
     pub(crate) client: Client<K>,
-    identify: fn(&K) -> Identity<'_>,
+    identify: fn(&K, crate::sealed::Internal) -> Identity<'_>,
 }
 
 impl<K> Clone for Caller<K> {
@@ -373,7 +245,7 @@ impl<K> Caller<K> {
     }
 
     pub(crate) fn identity(&self) -> Identity<'_> {
-        (self.identify)(&self.client.credentials)
+        (self.identify)(&self.client.credentials, INTERNAL)
     }
 }
 
@@ -633,7 +505,7 @@ impl<K> ClientBuilder<K> {
         }
         let transport = transport(&base_url)?;
         let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, settings.retries, runtime));
-        Ok(Client { credentials, core, flights: Arc::default(), keys: Arc::default() })
+        Ok(Client { credentials, core })
     }
 
     fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {

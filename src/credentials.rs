@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::id::ClientId;
+use crate::sealed::Internal;
 use crate::secret::ApiKey;
 
 /// Only a client ID: a public client (RFC 6749 §2.1), which proves itself with PKCE.
@@ -16,7 +17,7 @@ pub struct Confidential {
     pub(crate) api_key: ApiKey,
 }
 
-/// An API key without a client ID: good for the endpoints that need a key, and for no login.
+/// An API key without a client ID: for the endpoints that need a key, not for logins.
 pub struct ApiKeyOnly {
     pub(crate) api_key: ApiKey,
 }
@@ -47,7 +48,7 @@ impl fmt::Debug for ApiKeyOnly {
     }
 }
 
-/// Who asks, for as long as one request body is written.
+/// What a client identifies itself with, for as long as one request body is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'a> {
     pub(crate) client_id: &'a ClientId,
@@ -61,11 +62,11 @@ mod sealed {
     impl Sealed for super::ApiKeyOnly {}
 
     pub trait Identify {
-        fn identity(&self) -> super::Identity<'_>;
+        fn identity(&self, _: super::Internal) -> super::Identity<'_>;
     }
 
     pub trait Key {
-        fn api_key(&self) -> &super::ApiKey;
+        fn api_key(&self, _: super::Internal) -> &super::ApiKey;
     }
 }
 
@@ -94,13 +95,13 @@ impl HasClientId for Public {}
 impl HasClientId for Confidential {}
 
 impl sealed::Identify for Public {
-    fn identity(&self) -> Identity<'_> {
+    fn identity(&self, _: Internal) -> Identity<'_> {
         Identity { client_id: &self.client_id, api_key: None }
     }
 }
 
 impl sealed::Identify for Confidential {
-    fn identity(&self) -> Identity<'_> {
+    fn identity(&self, _: Internal) -> Identity<'_> {
         Identity { client_id: &self.client_id, api_key: Some(&self.api_key) }
     }
 }
@@ -118,13 +119,25 @@ impl HasApiKey for Confidential {}
 impl HasApiKey for ApiKeyOnly {}
 
 impl sealed::Key for Confidential {
-    fn api_key(&self) -> &ApiKey {
+    fn api_key(&self, _: Internal) -> &ApiKey {
         &self.api_key
     }
 }
 
 impl sealed::Key for ApiKeyOnly {
-    fn api_key(&self) -> &ApiKey {
+    fn api_key(&self, _: Internal) -> &ApiKey {
         &self.api_key
     }
 }
+
+/// The client holds a client ID and an API key: [`Confidential`]. Sealed.
+#[diagnostic::on_unimplemented(
+    message = "this call needs both a client ID and an API key",
+    label = "needs a `ConfidentialClient`",
+    note = "on a server, build one: `Client::builder().client_id(\"client_…\").api_key(\"sk_…\").build()?`",
+    note = "an `ApiKeyClient` becomes one with `.with_client_id(ClientId::new(\"client_…\")?)`",
+    note = "an application on a user's device must not hold an API key: use `authorize(…)` with PKCE, or `device_authorization()`"
+)]
+pub trait IsConfidential: HasClientId + HasApiKey {}
+
+impl IsConfidential for Confidential {}

@@ -2,22 +2,24 @@
 
 use std::fmt;
 
-use http::header::{ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, ORIGIN, SET_COOKIE, VARY};
+use http::header::{ALLOW, HeaderValue, LOCATION, ORIGIN, SET_COOKIE};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use url::{Url, form_urlencoded};
 
-use crate::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::client::ConfidentialClient;
-use crate::cookies::{Asked, CookieFingerprint, Cookies, SetCookie, name_set_by};
+use crate::cookies::{Asked, Cookies, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, ReturnPath};
+use crate::login::Callback;
+use crate::login::authorize::{AuthorizationBuilder, NoTarget, Target};
+use crate::login::parking::{LoginCookies, Parking};
 use crate::model::User;
-use crate::parking::{LoginCookies, Parking};
-use crate::pkce::Callback;
-use crate::session::{ActiveSession, Outdated, SessionLayer, SessionState, SignedOut, SwitchError};
+use crate::response::{ForResponse, ResponseHeaders};
+use crate::sealed::INTERNAL;
+use crate::session::{SessionLayer, SessionState, SignedIn, SignedOut, SwitchError};
 
 /// The parameter of the login's address that says where the user goes afterwards.
 const RETURN_TO: &str = "return_to";
@@ -29,7 +31,7 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
 ///
-/// `L` is what keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::CookieSessions).
+/// `L` is what keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::session::CookieSessions).
 /// Every answer carries `Cache-Control: no-store` and `Vary: Cookie` itself.
 ///
 /// Where the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set. Names are
@@ -37,9 +39,9 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 ///
 /// ```
 /// use workos_auth::testing::AuthKit;
-/// use workos_auth::{
-///     Client, CookiePassword, LoginHandlers, MemorySessionStore, Parking, RedirectUri, SessionManager, SessionState,
-/// };
+/// use workos_auth::parking::Parking;
+/// use workos_auth::session::MemorySessionStore;
+/// use workos_auth::{Client, CookiePassword, LoginHandlers, RedirectUri, SessionManager, SessionState};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,10 +60,11 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 ///
 /// // GET /inbox
 /// let (request, ()) = http::Request::get("/inbox").body(())?.into_parts();
-/// let (state, headers) = handlers.authenticate(&request).await;
-/// assert!(matches!(state, SessionState::SignedOut(_)));
-/// let mut response = http::Response::new("Please sign in.");
-/// headers.add_to(response.headers_mut());
+/// let response = handlers.authenticate(&request).await.respond(|state| match state {
+///     SessionState::Active(signed_in) => http::Response::new(format!("Hello, {}", signed_in.user().email)),
+///     _ => http::Response::new("Please sign in.".to_owned()),
+/// });
+/// assert_eq!(response.body(), "Please sign in.");
 /// # Ok(())
 /// # }
 /// ```
@@ -89,55 +92,6 @@ pub struct FinishedLogin {
     pub response: Response<()>,
 }
 
-/// Headers that go with the answer to a request whose session was asked for, whatever it is.
-///
-/// They suit a middleware around all routes: a handler inside that signs in or out has the last word.
-#[must_use = "the session may have a new cookie: add them to the answer"]
-pub struct ResponseHeaders {
-    cookie: Option<(SetCookie, Outdated)>,
-    asked: Asked,
-    speaks_of: Option<CookieFingerprint>,
-}
-
-impl ResponseHeaders {
-    /// Adds them to an answer that is sent now. A session cookie that the answer sets itself stays the only one. A renewed one is
-    /// left out if its session was signed out, switched or renewed again meanwhile, as far as this process knows. The answer's
-    /// `Cache-Control` becomes `no-store` unless it says so already, and `Cookie` is added to its `Vary`.
-    pub fn add_to(self, headers: &mut HeaderMap) {
-        let current = self.cookie.filter(|(_, is_outdated)| !is_outdated()).map(|(cookie, _)| cookie);
-        if let Some(cookie) = self.asked.in_time(current) {
-            let name = Some(cookie.name().as_bytes());
-            if headers.get_all(SET_COOKIE).iter().all(|line| name_set_by(line) != name) {
-                headers.append(SET_COOKIE, cookie.into());
-            }
-        }
-        if !lists(headers, &CACHE_CONTROL, |directive| directive.eq_ignore_ascii_case("no-store")) {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
-        if !lists(headers, &VARY, |field| field == "*" || field.eq_ignore_ascii_case("cookie")) {
-            headers.append(VARY, HeaderValue::from_static("Cookie"));
-        }
-    }
-
-    /// Which session cookie the outcome speaks of, by its value; none if the request brought none. A browser that has another
-    /// value by now has signed in since, or has a newer cookie of the same session.
-    #[must_use]
-    pub fn speaks_of(&self) -> Option<&CookieFingerprint> {
-        self.speaks_of.as_ref()
-    }
-
-    fn private() -> Self {
-        Self { cookie: None, asked: Asked::now(), speaks_of: None }
-    }
-}
-
-impl fmt::Debug for ResponseHeaders {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cookie = self.cookie.as_ref().map(|(cookie, _)| cookie);
-        formatter.debug_struct("ResponseHeaders").field("cookie", &cookie).finish_non_exhaustive()
-    }
-}
-
 /// A request that must change something, and changed nothing: it may come from a page that isn't the application's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -152,7 +106,6 @@ pub enum RefusedRequest {
 
 impl RefusedRequest {
     /// What to answer: 405 with `Allow`, or 403.
-    #[must_use]
     pub fn response(self) -> Response<()> {
         let mut response = Response::new(());
         match self {
@@ -179,10 +132,16 @@ pub enum NotSwitched {
     Failed(#[from] SwitchError),
 }
 
-/// Whether a header that is a list (RFC 9110 §5.6.1) has such an element.
-fn lists(headers: &HeaderMap, name: &HeaderName, wanted: impl Fn(&str) -> bool) -> bool {
-    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|element| wanted(element.trim_matches([' ', '\t'])))
+/// Why [`LoginHandlers::logout`] did not sign out.
+#[derive(Debug, thiserror::Error)]
+#[must_use = "the user is still signed in"]
+pub enum NotLoggedOut {
+    /// The request may come from another origin's page: nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] RefusedRequest),
+    /// The session may still be there: let the user try again.
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
 impl<L> LoginHandlers<L> {
@@ -193,7 +152,7 @@ impl<L> LoginHandlers<L> {
     where
         L: SessionLayer,
     {
-        let sessions = sessions.served_at(&redirect_uri);
+        let sessions = sessions.served_at(&redirect_uri, INTERNAL);
         let own_origin = origin(&redirect_uri);
         Self { client, sessions, parking, redirect_uri, own_origin, named_origins: Vec::new(), after_logout: None }
     }
@@ -239,7 +198,7 @@ impl<L> LoginHandlers<L> {
     ///
     /// ```
     /// # fn run<L>(handlers: workos_auth::LoginHandlers<L>, request: http::request::Parts) -> Result<(), workos_auth::Error> {
-    /// use workos_auth::ScreenHint;
+    /// use workos_auth::login::ScreenHint;
     ///
     /// let response =
     ///     handlers.begin_login_with(&request, |login| login.authkit().screen_hint(ScreenHint::SignUp))?;
@@ -282,75 +241,75 @@ impl<L> LoginHandlers<L> {
             &callback,
         )?;
         let return_path = login.return_path().cloned().map_or_else(|| ReturnPath::new("/"), Ok)?;
-        let response = login.exchange(callback)?.send().await?.complete()?;
+        let response = login.exchange(callback)?.send().await?;
         let user = response.user.clone();
-        let session = self.sessions.sign_in(response.into(), &self.redirect_uri).await?;
+        let session = self.sessions.sign_in(response.into(), &self.redirect_uri, INTERNAL).await?;
         if let Some(before) = self.cookie(request) {
             // The new session is what counts; what is left of the old one ends in its own time.
-            drop(self.sessions.sign_out(before, None, &self.redirect_uri).await);
+            drop(self.sessions.sign_out(before, None, &self.redirect_uri, INTERNAL).await);
         }
         let response = with_cookies(redirect(StatusCode::SEE_OTHER, return_path.as_str())?, [session, cleared]);
         Ok(FinishedLogin { user, return_path, response })
     }
 
-    /// Says whether the request's user is signed in, and what headers to add to the answer.
+    /// Says whether the request's user is signed in; [`ForResponse::respond`] puts the session's headers into the response.
     ///
-    /// They clear the cookie of a session that is over, unless a new login's cookie may be in its place when the answer arrives:
-    /// a login is under way in this browser, or the answer took longer than 250 ms. Then a later answer clears it.
-    pub async fn authenticate(&self, request: &Parts) -> (SessionState, ResponseHeaders)
+    /// They clear the cookie of a session that is over, unless a new login's cookie may be in its place when the response arrives:
+    /// a login is under way in this browser, or the response took longer than 250 ms. Then a later response clears it.
+    pub async fn authenticate(&self, request: &Parts) -> ForResponse<SessionState>
     where
         L: SessionLayer,
     {
         let asked = Asked::now();
         let Some(value) = self.cookie(request) else {
-            return (SessionState::SignedOut(SignedOut::NotFound), ResponseHeaders::private());
+            return ForResponse::new(SessionState::SignedOut(SignedOut::not_found()), ResponseHeaders::private());
         };
-        let (state, cookie) = self.sessions.authenticate(value, &self.redirect_uri).await;
-        (state, self.headers(request, value, asked, cookie))
+        let (state, cookie) = self.sessions.authenticate(value, &self.redirect_uri, INTERNAL).await;
+        ForResponse::new(state, self.headers(request, value, asked, cookie))
     }
 
-    /// Exchanges the session's tokens for those of another organization of its user, and says what headers to add to the
-    /// answer, in each case. As [`logout`](Self::logout), it refuses what other origins send.
+    /// Exchanges the session's tokens for those of another organization of its user. As [`logout`](Self::logout), it refuses what
+    /// other origins send.
     pub async fn switch_organization(
         &self,
         request: &Parts,
         id: OrganizationId,
-    ) -> (Result<ActiveSession, NotSwitched>, ResponseHeaders)
+    ) -> ForResponse<Result<SignedIn, NotSwitched>>
     where
         L: SessionLayer,
     {
         let asked = Asked::now();
         if let Err(refused) = self.admit(request) {
-            return (Err(refused.into()), ResponseHeaders::private());
+            return ForResponse::new(Err(refused.into()), ResponseHeaders::private());
         }
         let Some(value) = self.cookie(request) else {
-            return (Err(SwitchError::SignedOut(SignedOut::NotFound).into()), ResponseHeaders::private());
+            let none = SwitchError::SignedOut(SignedOut::not_found());
+            return ForResponse::new(Err(none.into()), ResponseHeaders::private());
         };
-        let (outcome, cookie) = self.sessions.switch_organization(value, id, &self.redirect_uri).await;
-        (outcome.map_err(NotSwitched::from), self.headers(request, value, asked, cookie))
+        let (switched, cookie) = self.sessions.switch_organization(value, id, &self.redirect_uri, INTERNAL).await;
+        ForResponse::new(switched.map_err(NotSwitched::from), self.headers(request, value, asked, cookie))
     }
 
     /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there.
     ///
-    /// A request that may come from another origin's page is refused and changes nothing. It is answered with 405 if it isn't a
-    /// `POST`, and with 403 unless its `Sec-Fetch-Site` is `same-origin` and its `Origin` is that of the redirect URI, each where
-    /// it is present, or its `Origin` is one that the application [named](Self::origin). `Origin: null` is no origin: a page
-    /// with the form needs a `Referrer-Policy` other than `no-referrer`. `Host` is never asked.
-    ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there. Let the user try again.
-    pub async fn logout(&self, request: &Parts) -> Result<Response<()>, Error>
+    /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there.
+    ///
+    /// [`NotLoggedOut::Refused`] for a request that may come from another origin's page; [`RefusedRequest::response`] answers it. It is
+    /// refused if it isn't a `POST`, and unless its `Sec-Fetch-Site` is `same-origin` and its `Origin` is that of the redirect URI,
+    /// each where it is present, or its `Origin` is one that the application [named](Self::origin). `Origin: null` isn't an origin: a
+    /// page with the form needs a `Referrer-Policy` other than `no-referrer`. `Host` is never read.
+    pub async fn logout(&self, request: &Parts) -> Result<Response<()>, NotLoggedOut>
     where
         L: SessionLayer,
     {
-        if let Err(refused) = self.admit(request) {
-            return Ok(refused.response());
-        }
+        self.admit(request)?;
         let after_logout = self.after_logout.as_ref().map_or("/", RedirectUri::as_str);
         let Some(value) = self.cookie(request) else {
-            return redirect(StatusCode::SEE_OTHER, after_logout);
+            return Ok(redirect(StatusCode::SEE_OTHER, after_logout)?);
         };
-        let (url, cookie) = self.sessions.sign_out(value, self.after_logout.as_ref(), &self.redirect_uri).await?;
+        let (url, cookie) =
+            self.sessions.sign_out(value, self.after_logout.as_ref(), &self.redirect_uri, INTERNAL).await?;
         let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str))?;
         Ok(with_cookies(response, [cookie]))
     }
@@ -381,21 +340,18 @@ impl<L> LoginHandlers<L> {
         let logins = LoginCookies::from_headers(&request.headers);
         let login = logins.is_any_under_way(self.redirect_uri.is_secure());
         let cookie = cookie.filter(|cookie| !(login && cookie.is_clearing()));
-        ResponseHeaders {
-            cookie: cookie.map(|cookie| {
-                let is_outdated = self.sessions.outdated(&cookie);
-                (cookie, is_outdated)
-            }),
-            asked,
-            speaks_of: Some(CookieFingerprint::of(value)),
-        }
+        let cookie = cookie.map(|cookie| {
+            let is_outdated = self.sessions.outdated(&cookie, INTERNAL);
+            (cookie, is_outdated)
+        });
+        ResponseHeaders::of(value, asked, cookie)
     }
 
     fn cookie<'a>(&self, request: &'a Parts) -> Option<&'a str>
     where
         L: SessionLayer,
     {
-        Cookies::of(&request.headers).value(&self.sessions.cookie_name(&self.redirect_uri))
+        Cookies::of(&request.headers).value(&self.sessions.cookie_name(&self.redirect_uri, INTERNAL))
     }
 }
 

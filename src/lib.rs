@@ -122,102 +122,93 @@
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod api;
-mod authenticate;
-mod authorize;
+pub mod api;
 mod base64url;
 mod client;
 mod cookies;
 mod credentials;
-mod device;
+pub mod danger;
 mod envelope;
-mod error;
+pub mod error;
 mod files;
-mod handlers;
-mod id;
+pub mod handlers;
+pub mod id;
+pub mod login;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod model;
 mod open_enum;
-mod parking;
-mod pkce;
+mod rejected;
+mod response;
 mod runtime;
-mod secret;
-mod session;
-mod sso;
-mod token;
-mod transport;
+mod sealed;
+pub mod secret;
+pub mod session;
+pub mod sso;
+pub mod token;
+pub mod transport;
 mod wire;
 
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use api::{
-    ApiRequest, AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, CreateMagicAuth, CreateUser,
-    CreatedUser, CustomRequest, EmailChange, EmailChanges, EmailVerifications, EnrollFactor, EnrolledFactor,
-    EnrolledTotp, Group, IdentityProvider, Invitation, InvitationState, Invitations, Items, List, MagicAuth,
-    MagicAuths, MembershipStatus, Mfa, Order, OrganizationMembership, OrganizationMemberships, Page, PasswordHashType,
-    PasswordReset, PasswordResets, PasswordSaltPosition, Radar, RadarChallenge, RadarChallengeType, Roles,
-    SendInvitation, SendRadarSms, SessionAuthMethod, SessionStatus, Sessions, SmsFactor, TotpFactor, TotpSettings,
-    UpdateUser, UserFactorEnrollment, UserIdentity, UserSession, Users, VerificationEmail,
-};
-pub use authenticate::{
-    Authentication, AuthenticationFactorType, BlockedLogin, ChallengeRequest, CodeExchange, ContinuesLogin,
-    EmailVerification, FactorChoice, ImpersonationExchange, MagicAuthGrant, MfaChallenge, MfaEnrollment,
-    OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PasswordGrant, PendingUser, RadarContext,
-    RadarEmailChallenge, RadarSms, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, RefreshGrant, Rejected,
-    RequestContext, SsoRequired, StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest, UnfinishedLogin,
-};
-pub use authorize::{
-    AuthKitTarget, AuthorizationBuilder, IsAuthKit, IsOAuth, IsProvider, NoTarget, OAuthTarget, Provider, ScreenHint,
-    SsoTarget, Target,
-};
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
-pub use cookies::{CookieFingerprint, SetCookie};
-pub use credentials::{ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, NoCredentials, Public};
-pub use device::{DeviceAuthorizationRequest, DeviceLogin, DevicePoll};
-pub use error::{
-    ApiError, AuthorizationErrorCode, CallbackError, Error, ErrorCode, ErrorKind, ParkedError, SealError, TokenError,
-};
-pub use handlers::{FinishedLogin, LoginHandlers, NotSwitched, RefusedRequest, ResponseHeaders};
-pub use id::{
-    AuthenticationChallengeId, AuthenticationFactorId, ClientId, ConnectionId, EmailAddress, EmailVerificationId,
-    GroupId, InvitationId, MagicAuthId, OrganizationId, OrganizationMembershipId, PasswordResetId, PhoneNumber,
-    ProfileId, RadarChallengeId, RedirectUri, ReturnPath, SessionId, UserId, VerificationId,
-};
+pub use credentials::{Confidential, Public};
+pub use error::{Error, ErrorCode, ErrorKind};
+pub use handlers::LoginHandlers;
+pub use id::{ClientId, EmailAddress, OrganizationId, RedirectUri, ReturnPath, UserId};
+pub use login::steps::Step;
+pub use login::{Callback, CodeExchange, NotSignedIn, PkceSession};
 #[cfg(feature = "loopback")]
 pub use loopback::LoopbackListener;
-pub use model::{
-    AuthenticationMethod, AuthenticationResponse, ConnectionType, Impersonator, OAuthTokens, Profile, Role, User,
-};
-#[cfg(feature = "keyring")]
-pub use parking::KeyringStore;
-pub use parking::{
-    DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parkable, ParkableStep, Parking, PkceStore, StoredLogin,
-};
-pub use pkce::{Callback, PkceSession, PlainSession};
+pub use model::{AuthenticationResponse, Provider, User};
+pub use rejected::Rejected;
 pub use secrecy::ExposeSecret;
-pub use secret::{
-    AccessToken, ApiKey, AuthorizationCode, AuthorizationUrl, CodeVerifier, CookiePassword, DeviceCode,
-    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, Password, PasswordHash,
-    PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    RadarCode, RefreshToken, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpCode, TotpQrCode,
-    TotpSecret, TotpUri,
-};
-#[cfg(feature = "token-file")]
-pub use session::FileTokenStore;
-#[cfg(feature = "keyring")]
-pub use session::KeyringTokenStore;
-#[cfg(feature = "redis")]
-pub use session::RedisSessionStore;
+pub use secret::{AccessToken, CookiePassword, Password, RefreshToken, TotpCode};
 pub use session::{
-    ActiveSession, CookieSessions, KeptSession, MemorySessionStore, MemoryTokenStore, RefreshError, Session,
-    SessionCookie, SessionLayer, SessionManager, SessionParts, SessionState, SessionStore, SignedOut, StoredSession,
-    SwitchError, TokenSession, TokenStore,
+    ActiveSession, ExpiredSession, OpenedSession, Refreshed, SessionCookie, SessionManager, SessionState, SetCookie,
+    SignedIn, SignedOut,
 };
-pub use sso::{AccessTokenClient, ConnectionSelector, SsoAuthorization, SsoExchange, SsoLogin, SsoSession};
-pub use token::{ExpiredToken, NamesSession, NoCustomClaims, TokenCheck, TokenVerifier, VerifiedToken};
-pub use transport::{RESPONSE_LIMIT, Transport, TransportError, TransportErrorKind};
+pub use token::{TokenVerifier, VerifiedToken};
+
+pub mod parking {
+    //! Logins that wait for a human: sealed by [`Parking`], in a [cookie](LoginCookies) of the user's browser, or in a [`PkceStore`].
+
+    #[cfg(feature = "keyring")]
+    pub use crate::login::parking::KeyringStore;
+    pub use crate::login::parking::{
+        DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore, StoredLogin,
+    };
+}
+
+pub mod step {
+    //! Logins that are not finished. Each step owns what its next call needs, and its methods are the next legal calls.
+
+    pub use crate::login::steps::{
+        BlockedLogin, ChallengeRequest, EmailVerification, FactorChoice, MfaChallenge, MfaEnrollment,
+        OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PendingUser, RadarEmailChallenge,
+        RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, Step, StepAnswer, TotpChallenge, TotpEnrollment,
+        TotpEnrollmentRequest, UnfinishedLogin,
+    };
+    pub use crate::model::{AuthenticationFactorType, RadarSms};
+}
+
+pub mod typestate {
+    //! What the compiler checks a login by: what a client holds, what a login aims at, and who may do what. Applications name these
+    //! only where they are generic, such as `K: HasClientId`.
+
+    pub use crate::credentials::{
+        ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, IsConfidential, NoCredentials, Public,
+    };
+    pub use crate::login::authorize::{
+        AuthKitTarget, IsAuthKit, IsOAuth, IsProvider, NoTarget, OAuthTarget, SsoTarget, Target,
+    };
+    pub use crate::login::outcome::Flow;
+    pub use crate::login::parking::{Parkable, ParkableStep};
+    pub use crate::login::steps::ContinuesLogin;
+    pub use crate::session::SessionLayer;
+    pub use crate::token::NamesSession;
+}
 
 /// The README's examples, compiled and run with the others.
 #[cfg(doctest)]

@@ -21,10 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::authenticate::{CodeExchange, Rejected};
 use crate::error::{CallbackError, Error, ErrorKind};
 use crate::id::RedirectUri;
-use crate::pkce::{Callback, PkceSession};
+use crate::login::{Callback, CodeExchange, PkceSession};
+use crate::rejected::Rejected;
 use crate::runtime::LONGEST;
 
 /// How long a connection may take to send the head of its request, however it is cut into pieces.

@@ -46,7 +46,7 @@ macro_rules! secrets {
     ($($(#[$attribute:meta])* $name:ident;)*) => {$(
         $(#[$attribute])*
         ///
-        /// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+        /// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
         pub struct $name(SecretString);
 
         impl $name {
@@ -92,8 +92,8 @@ secrets! {
     /// A single-use refresh token (RFC 6749 §1.5): every refresh rotates it.
     RefreshToken;
 
-    /// A single-use authorization code (RFC 6749 §1.3.1).
-    AuthorizationCode;
+    /// A code that another application of the environment can exchange for tokens of its own.
+    AuthKitAuthorizationCode;
 
     /// The PKCE secret that one login keeps until its code exchange (RFC 7636 §4.1).
     CodeVerifier;
@@ -160,15 +160,29 @@ secrets! {
     /// A refresh token of the OAuth provider the user signed in with (not a WorkOS token).
     ProviderRefreshToken;
 
-    /// The random ID of a session in a [`SessionStore`](crate::SessionStore): 256 bits, for a cookie of the user's browser.
+    /// The random ID of a session in a [`SessionStore`](crate::session::SessionStore): 256 bits, for a cookie of the user's browser.
     SessionHandle;
 
-    /// What a [`TokenStore`](crate::TokenStore) keeps: a refresh token and, so that processes that start together share one
+    /// What a [`TokenStore`](crate::session::TokenStore) keeps: a refresh token and, so that processes that start together share one
     /// refresh, the token that it came of. A short printable text.
     StoredToken;
 
     /// A text of the API that may echo what was submitted, and therefore counts as a secret.
     ServerMessage;
+}
+
+/// A single-use authorization code (RFC 6749 §1.3.1). It comes out of a [`Callback`](crate::Callback) that was checked against the
+/// [`State`] of its login, or out of [`danger::code_without_state`](crate::danger::code_without_state).
+///
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
+pub struct AuthorizationCode(SecretString);
+
+secrets!(@redacted AuthorizationCode);
+
+impl AuthorizationCode {
+    pub(crate) fn new(value: impl Into<String>) -> Self {
+        Self(seal(value.into()))
+    }
 }
 
 impl State {
@@ -180,7 +194,7 @@ impl State {
 
 /// A WorkOS API key (`sk_…`), which makes an application a confidential client (RFC 6749 §2.1).
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
 #[derive(Clone)]
 pub struct ApiKey(SecretString);
 
@@ -233,7 +247,7 @@ impl fmt::Debug for AuthorizationUrl {
 
 /// The password that seals session cookies: at least 32 characters, made by a generator and not by a person.
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
 pub struct CookiePassword(SecretString, Cow<'static, str>);
 
 /// What the WorkOS SDKs and iron-session call a password that was given without an ID.

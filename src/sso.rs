@@ -1,6 +1,6 @@
-//! SSO as a door of its own: a profile, no user and no session.
+//! SSO without AuthKit: it ends in a profile, without a user and a session.
 //!
-//! Applications that use WorkOS only for SSO come in here; those with AuthKit's users sign in with
+//! This is for applications that use WorkOS only for SSO. Those with AuthKit's users sign in with
 //! [`Client::authorize`], whose logins go over SSO as well.
 
 use std::fmt;
@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use http::Method;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::api::ApiRequest;
-use crate::authenticate::{Rejected, outcome};
-use crate::authorize::{Parameters, Provider};
 use crate::client::{Caller, Client};
-use crate::credentials::{HasApiKey, HasClientId, Identity};
+use crate::credentials::{Identity, IsConfidential};
 use crate::error::Error;
 use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
-use crate::model::{OAuthTokens, Profile};
-use crate::pkce::{Callback, PkceSession};
+use crate::login::parking::sealed::{Packed, Park};
+use crate::login::parking::{self, Parkable, Parking};
+use crate::login::{Callback, PkceSession};
+pub use crate::model::{ConnectionType, Profile, UnverifiedEmail};
+use crate::model::{OAuthTokens, Provider};
+use crate::rejected::Rejected;
+use crate::sealed::{INTERNAL, Internal};
 use crate::secret::{AuthorizationCode, AuthorizationUrl, CodeVerifier, SsoAccessToken};
-use crate::transport::{Body, Call, Core, Failure, Repeat};
-use crate::wire::{self, SsoTokenBody};
+use crate::transport::{self, Body, Call, Core, Failure, RequestKind};
+use crate::wire::{self, Parameters, SsoTokenBody};
 
 /// # SSO without `AuthKit`
 impl<K> Client<K> {
@@ -42,7 +46,7 @@ impl<K> Client<K> {
         selector: impl Into<ConnectionSelector>,
     ) -> SsoAuthorization<K>
     where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
         let mut parameters = Parameters::default();
         parameters.sso = true;
@@ -54,12 +58,12 @@ impl<K> Client<K> {
         SsoAuthorization { caller: Caller::new(self), redirect_uri, parameters }
     }
 
-    /// Exchanges the code of an SSO login that this application did not begin: one that the identity provider began has no state.
-    ///
-    /// A code that nobody here asked for is login CSRF (RFC 9700 §4.7): accept it only if the application means to.
+    /// Exchanges the code of an SSO login that is not an [`SsoSession`]: the application built its own authorization URL, and
+    /// the code came out of [`Callback::code_for`]; or the identity provider began the login, and the application accepts that
+    /// with [`danger::code_without_state`](crate::danger::code_without_state).
     pub fn exchange_sso_code(&self, code: AuthorizationCode) -> SsoExchange<K>
     where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
         SsoExchange { caller: Caller::new(self), code, verifier: None }
     }
@@ -67,7 +71,7 @@ impl<K> Client<K> {
     /// What can be called with the SSO access token of a user, and with nothing else: the API key is never sent.
     ///
     /// ```no_run
-    /// # async fn run(client: workos_auth::PublicClient, token: workos_auth::SsoAccessToken) -> Result<(), workos_auth::Error> {
+    /// # async fn run(client: workos_auth::PublicClient, token: workos_auth::secret::SsoAccessToken) -> Result<(), workos_auth::Error> {
     /// let profile = client.with_access_token(&token).profile().send().await?;
     /// # Ok(()) }
     /// ```
@@ -162,7 +166,7 @@ impl<K> SsoAuthorization<K> {
     /// Makes the verifier and the state, and with them the URL. Nothing is sent.
     ///
     /// # Errors
-    /// As [`AuthorizationBuilder::begin`](crate::AuthorizationBuilder::begin).
+    /// As [`AuthorizationBuilder::begin`](crate::login::AuthorizationBuilder::begin).
     pub fn begin(self) -> Result<SsoSession<K>, Error> {
         PkceSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?).map(SsoSession)
     }
@@ -196,9 +200,9 @@ impl<K> SsoSession<K> {
     /// # Errors
     /// As [`PkceSession::exchange`]: the session comes back.
     pub fn exchange(self, callback: Callback) -> Result<SsoExchange<K>, Rejected<Self>> {
-        match callback.into_code(Some(&self.0.login.state)) {
+        match callback.code_for(&self.0.login.state) {
             Ok(code) => Ok(SsoExchange { caller: self.0.login.caller, code, verifier: Some(self.0.verifier) }),
-            Err(error) => Err(Rejected::returning(error, self)),
+            Err(rejected) => Err(Rejected::returning(rejected.into(), self)),
         }
     }
 }
@@ -223,12 +227,12 @@ impl<K> SsoExchange<K> {
     /// # Errors
     /// As [`CodeExchange::send`](crate::CodeExchange::send): the exchange comes back when its code was not used up.
     pub async fn send(self) -> Result<SsoLogin, Rejected<Self>> {
-        self.login().await.map_err(|failure| failure.rejecting_code(self))
+        self.login().await.map_err(|failure| failure.rejecting(self))
     }
 
     async fn login(&self) -> Result<SsoLogin, Failure> {
         let call = self.call().map_err(Failure::unsent)?;
-        self.caller.client.core.send(call).await.and_then(outcome::read)
+        self.caller.client.core.send(call).await.and_then(transport::read)
     }
 
     fn call(&self) -> Result<Call, Error> {
@@ -246,7 +250,7 @@ impl<K> SsoExchange<K> {
             // The secret is in the body; a client proves itself in one way only (RFC 6749 §2.3).
             authorization: None,
             body: wire::body(&body).map(Body::Json)?,
-            repeat: Repeat::Credential,
+            kind: RequestKind::CodeExchange,
         })
     }
 }
@@ -290,14 +294,56 @@ impl AccessTokenClient {
             route: wire::SSO_PROFILE.into(),
             authorization: Some(authorization),
             body: Body::None,
-            repeat: Repeat::Read,
+            kind: RequestKind::Read,
         });
-        ApiRequest::new(&self.core, call, outcome::read)
+        ApiRequest::new(&self.core, call, transport::read)
     }
 }
 
 impl fmt::Debug for AccessTokenClient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("AccessTokenClient").finish_non_exhaustive()
+    }
+}
+
+impl<K: IsConfidential> Parkable for SsoSession<K> {}
+
+impl<K> Park for SsoSession<K> {
+    type Credentials = K;
+    const KIND: &'static str = "sso_login";
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        Park::caller(&self.0, INTERNAL)
+    }
+
+    fn redirect_uri(&self, _: Internal) -> Option<&RedirectUri> {
+        Park::redirect_uri(&self.0, INTERNAL)
+    }
+
+    fn pack(&self, _: Internal) -> Packed<'_> {
+        self.0.pack(INTERNAL)
+    }
+
+    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value, _: Internal) -> Option<Self> {
+        PkceSession::unpack(caller, secrets, details, INTERNAL).map(Self)
+    }
+}
+
+/// # SSO logins that were parked
+impl Parking {
+    /// Resumes an SSO login, for the handler of its callback.
+    ///
+    /// # Errors
+    /// As [`resume_login`](Self::resume_login).
+    pub fn resume_sso_login<K>(
+        &self,
+        client: &Client<K>,
+        redirect_uri: &RedirectUri,
+        sealed: &str,
+    ) -> Result<SsoSession<K>, Error>
+    where
+        K: IsConfidential,
+    {
+        parking::open(client, Some(redirect_uri), &self.passwords(), sealed)
     }
 }

@@ -14,13 +14,12 @@ use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
-use crate::authorize::Parameters;
 use crate::base64url::BASE64URL;
 use crate::credentials::Identity;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, RedirectUri, SessionId};
+use crate::id::{BaseUrl, ClientId, RedirectUri, ReturnPath, SessionId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, RefreshToken, SessionHandle, State};
+use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State};
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
@@ -125,39 +124,6 @@ pub(crate) struct RadarBody<'a> {
     pub(crate) radar_auth_attempt_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signals_id: Option<&'a str>,
-}
-
-/// The grants that answer a step of a login. Seen by the sealed traits of the steps, and by nobody outside.
-#[allow(missing_debug_implementations, reason = "it holds exposed secrets")]
-#[derive(Serialize)]
-#[serde(untagged)]
-pub enum StepBody<'a> {
-    Totp {
-        code: &'a str,
-        authentication_challenge_id: &'a str,
-        pending_authentication_token: &'a str,
-    },
-    EmailVerification {
-        pending_authentication_token: &'a str,
-        code: &'a str,
-    },
-    OrganizationSelection {
-        pending_authentication_token: &'a str,
-        organization_id: &'a str,
-    },
-    RadarEmail {
-        code: &'a str,
-        radar_challenge_id: &'a str,
-        pending_authentication_token: &'a str,
-    },
-    RadarSms {
-        code: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        verification_id: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        phone_number: Option<&'a str>,
-        pending_authentication_token: &'a str,
-    },
 }
 
 /// Any body, and where the user's own request came from.
@@ -327,6 +293,64 @@ fn random_text(random: &dyn Random) -> Result<String, Error> {
 /// `S256` (RFC 7636 §4.2).
 fn code_challenge(verifier: &CodeVerifier) -> String {
     BASE64URL.encode(Sha256::digest(verifier.expose_secret()))
+}
+
+/// The parameters of an authorization URL that were set; the others are absent from the URL.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
+    pub(crate) invitation_token: Option<InvitationToken>,
+    pub(crate) return_path: Option<ReturnPath>,
+    /// The door is `/sso/authorize`.
+    pub(crate) sso: bool,
+    /// The first value that was refused.
+    problem: Option<Error>,
+}
+
+impl Parameters {
+    pub(crate) fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        if value.is_empty() {
+            self.refuse(field, "must not be empty");
+        } else {
+            self.pairs.retain(|(other, _)| *other != name);
+            self.pairs.push((name, value));
+        }
+    }
+
+    fn refuse(&mut self, field: &'static str, reason: &'static str) {
+        self.problem.get_or_insert_with(|| Error::invalid_value(field, reason));
+    }
+
+    pub(crate) fn set_provider_scopes<S: AsRef<str>>(&mut self, scopes: impl IntoIterator<Item = S>) {
+        let mut joined = String::new();
+        for scope in scopes {
+            let scope = scope.as_ref();
+            if scope.is_empty() || scope.contains([',', ' ']) {
+                self.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
+            }
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(scope);
+        }
+        self.set("provider_scopes", "provider_scopes", joined);
+    }
+
+    pub(crate) fn set_provider_query_param(&mut self, key: &str, value: impl Into<String>) {
+        if key.is_empty() || key.contains(['[', ']']) {
+            self.refuse("provider_query_params", "must have a key without brackets");
+        }
+        self.set("provider_query_params", format!("provider_query_params[{key}]"), value);
+    }
+
+    /// The parameters, if none was refused.
+    pub(crate) fn checked(mut self) -> Result<Self, Error> {
+        match self.problem.take() {
+            Some(problem) => Err(problem),
+            None => Ok(self),
+        }
+    }
 }
 
 /// The authorization URL (RFC 6749 §4.1.1), its parameters sorted by name.

@@ -11,11 +11,10 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::{Api, ApiRequest, json};
-use crate::authenticate::outcome;
 use crate::client::Client;
 use crate::credentials::HasApiKey;
 use crate::error::Error;
-use crate::transport::{Body, Route};
+use crate::transport::{self, Body, Route};
 
 /// # Endpoints that are not modelled
 impl<K> Client<K> {
@@ -116,7 +115,7 @@ impl CustomRequest<'_> {
         if let Ok(call) = &mut call {
             call.route = Route { template: call.route.template, path: Zeroizing::new(path) };
         }
-        ApiRequest::new(api.core, call, outcome::read_or_null).send().await
+        ApiRequest::new(api.core, call, transport::read_or_null).send().await
     }
 }
 

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiRequest, List, Mfa};
-use crate::authenticate::AuthenticationFactorType;
+use crate::error::Error;
 use crate::id::{AuthenticationChallengeId, AuthenticationFactorId, PhoneNumber, UserId};
+use crate::model::AuthenticationFactorType;
 use crate::secret::{TotpCode, TotpQrCode, TotpSecret, TotpUri};
+use crate::transport::{self, Failure};
 use crate::wire::{self, EnrollBody, Fields};
 
 impl Mfa<'_> {
@@ -50,17 +52,22 @@ impl Mfa<'_> {
         }
     }
 
-    /// Answers a challenge (`POST /auth/challenges/{id}/verify`). A login that asks for a code is answered with
-    /// [`TotpChallenge::verify`](crate::TotpChallenge::verify).
-    pub fn verify(&self, id: &AuthenticationChallengeId, code: &TotpCode) -> ApiRequest<ChallengeVerification> {
-        self.api.post(("/auth/challenges/{id}/verify", id), &Fields([("code", wire::text(code))]))
+    /// Answers a challenge (`POST /auth/challenges/{id}/verify`): the request fails with
+    /// [`ErrorKind::WrongCode`](crate::ErrorKind::WrongCode) unless the code is right. A login that asks for a code is answered with
+    /// [`TotpChallenge::verify`](crate::step::TotpChallenge::verify).
+    pub fn verify(&self, id: &AuthenticationChallengeId, code: &TotpCode) -> ApiRequest<AuthenticationChallenge> {
+        let body = Fields([("code", wire::text(code))]);
+        self.api.post::<Verification>(("/auth/challenges/{id}/verify", id), &body).reading(|reply| {
+            let Verification { challenge, valid } = transport::read(reply)?;
+            if valid { Ok(challenge) } else { Err(Failure::answered(Error::wrong_code())) }
+        })
     }
 }
 
 /// What an authenticator app shows of a TOTP factor.
 ///
 /// ```
-/// use workos_auth::TotpSettings;
+/// use workos_auth::api::TotpSettings;
 ///
 /// let settings = TotpSettings::new().issuer("Example").user("ada@example.com");
 /// ```
@@ -270,13 +277,8 @@ pub struct AuthenticationChallenge {
     pub updated_at: Timestamp,
 }
 
-/// Whether the answer to a challenge was right.
-#[derive(Debug, Deserialize)]
-#[must_use = "a wrong code is `valid: false`, not an error"]
-#[non_exhaustive]
-pub struct ChallengeVerification {
-    /// The challenge.
-    pub challenge: AuthenticationChallenge,
-    /// Whether the code was right.
-    pub valid: bool,
+#[derive(Deserialize)]
+struct Verification {
+    challenge: AuthenticationChallenge,
+    valid: bool,
 }

@@ -89,7 +89,7 @@ pub struct Invitation {
     pub email: EmailAddress,
     /// What has become of it.
     pub state: InvitationState,
-    /// The token, for [`invitation_token`](crate::AuthorizationBuilder::invitation_token) of a login.
+    /// The token, for [`invitation_token`](crate::login::AuthorizationBuilder::invitation_token) of a login.
     pub token: InvitationToken,
     /// The address that the e-mail's link leads to.
     #[serde(rename = "accept_invitation_url")]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, MagicAuths, Written, request};
-use crate::authenticate::RadarContext;
 use crate::id::{EmailAddress, MagicAuthId, UserId};
+use crate::model::RadarContext;
 use crate::secret::{InvitationToken, MagicAuthCode};
 
 impl MagicAuths<'_> {

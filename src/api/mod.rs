@@ -22,8 +22,8 @@ use serde::de::DeserializeOwned;
 pub use custom::CustomRequest;
 pub use email::{EmailChange, VerificationEmail};
 pub use factors::{
-    AuthenticationChallenge, AuthenticationFactor, ChallengeVerification, EnrollFactor, EnrolledFactor, EnrolledTotp,
-    SmsFactor, TotpFactor, TotpSettings, UserFactorEnrollment,
+    AuthenticationChallenge, AuthenticationFactor, EnrollFactor, EnrolledFactor, EnrolledTotp, SmsFactor, TotpFactor,
+    TotpSettings, UserFactorEnrollment,
 };
 pub use invitations::{Invitation, InvitationState, SendInvitation};
 pub use magic_auth::{CreateMagicAuth, MagicAuth};
@@ -36,14 +36,14 @@ pub use users::{
     CreateUser, CreatedUser, IdentityProvider, PasswordHashType, PasswordSaltPosition, UpdateUser, UserIdentity,
 };
 
-use crate::authenticate::outcome;
 use crate::client::Client;
 use crate::credentials::HasApiKey;
 use crate::error::Error;
 use crate::id::Segment;
 use crate::model::User;
+use crate::sealed::INTERNAL;
 use crate::secret::ApiKey;
-use crate::transport::{Body, Call, Core, Failure, Repeat, Reply, Route};
+use crate::transport::{self, Body, Call, Core, Failure, Reply, RequestKind, Route};
 use crate::wire;
 
 /// A call of an endpoint, ready to be sent.
@@ -59,14 +59,19 @@ impl<T> ApiRequest<T> {
         Self { core: Arc::clone(core), call, read }
     }
 
+    /// The same call, whose reply is read in another way.
+    pub(crate) fn reading<U>(self, read: fn(Reply) -> Result<U, Failure>) -> ApiRequest<U> {
+        ApiRequest { core: self.core, call: self.call, read }
+    }
+
     /// Sends the call. What only reads is repeated while the API is out of reach; what changes something is repeated only
     /// when it can't have arrived.
     ///
     /// # Errors
     /// [`ErrorKind::Api`](crate::ErrorKind::Api) when the API refuses, [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue)
-    /// for a value that can't be sent, or how the connection or the reply failed. It may be sent again.
-    pub async fn send(&self) -> Result<T, Error> {
-        let reply = self.core.send(self.call.clone()?).await;
+    /// for a value that can't be sent, or how the connection or the reply failed.
+    pub async fn send(self) -> Result<T, Error> {
+        let reply = self.core.send(self.call?).await;
         reply.and_then(self.read).map_err(|failure| failure.error)
     }
 }
@@ -95,7 +100,7 @@ impl<S: Segment> Path for (&'static str, S) {
     }
 }
 
-/// Who asks.
+/// The API key and the transport of one client.
 #[derive(Clone, Copy)]
 struct Api<'a> {
     core: &'a Arc<Core>,
@@ -104,11 +109,11 @@ struct Api<'a> {
 
 impl<'a> Api<'a> {
     fn new<K: HasApiKey>(client: &'a Client<K>) -> Self {
-        Self { core: &client.core, key: client.credentials.api_key() }
+        Self { core: &client.core, key: client.credentials.api_key(INTERNAL) }
     }
 
     fn get<T: DeserializeOwned>(self, path: impl Path) -> ApiRequest<T> {
-        self.request(self.call(Method::GET, path, Ok(Body::None)), outcome::read)
+        self.request(self.call(Method::GET, path, Ok(Body::None)), transport::read)
     }
 
     fn list<T>(self, path: impl Path) -> List<T> {
@@ -116,7 +121,7 @@ impl<'a> Api<'a> {
     }
 
     fn post<T: DeserializeOwned>(self, path: impl Path, body: &impl Serialize) -> ApiRequest<T> {
-        self.request(self.call(Method::POST, path, json(body)), outcome::read)
+        self.request(self.call(Method::POST, path, json(body)), transport::read)
     }
 
     /// A call that is answered with `{"user": …}`.
@@ -126,21 +131,21 @@ impl<'a> Api<'a> {
             user: User,
         }
         self.request(self.call(Method::POST, path, json(body)), |reply| {
-            outcome::read(reply).map(|Wrapped { user }| user)
+            transport::read(reply).map(|Wrapped { user }| user)
         })
     }
 
     /// A call whose answer is of no interest.
     fn post_to(self, path: impl Path, body: &impl Serialize) -> ApiRequest<()> {
-        self.request(self.call(Method::POST, path, json(body)), outcome::accept)
+        self.request(self.call(Method::POST, path, json(body)), transport::accept)
     }
 
     fn put<T: DeserializeOwned>(self, path: impl Path, body: &impl Serialize) -> ApiRequest<T> {
-        self.request(self.call(Method::PUT, path, json(body)), outcome::read)
+        self.request(self.call(Method::PUT, path, json(body)), transport::read)
     }
 
     fn delete(self, path: impl Path) -> ApiRequest<()> {
-        self.request(self.call(Method::DELETE, path, Ok(Body::None)), outcome::accept)
+        self.request(self.call(Method::DELETE, path, Ok(Body::None)), transport::accept)
     }
 
     fn request<T>(self, call: Result<Call, Error>, read: fn(Reply) -> Result<T, Failure>) -> ApiRequest<T> {
@@ -148,8 +153,8 @@ impl<'a> Api<'a> {
     }
 
     fn call(self, method: Method, path: impl Path, body: Result<Body, Error>) -> Result<Call, Error> {
-        let repeat = if method == Method::GET { Repeat::Read } else { Repeat::Credential };
-        Ok(Call { method, route: path.route()?, authorization: Some(wire::bearer(self.key)?), body: body?, repeat })
+        let kind = if method == Method::GET { RequestKind::Read } else { RequestKind::Write };
+        Ok(Call { method, route: path.route()?, authorization: Some(wire::bearer(self.key)?), body: body?, kind })
     }
 }
 

@@ -13,9 +13,8 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::authenticate::outcome;
 use crate::error::Error;
-use crate::transport::{Call, Core};
+use crate::transport::{self, Call, Core};
 
 /// In which order a list comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +93,7 @@ impl<T> List<T> {
     /// Fetches a page.
     ///
     /// # Errors
-    /// As [`ApiRequest::send`](crate::ApiRequest::send).
+    /// As [`ApiRequest::send`](crate::api::ApiRequest::send).
     pub async fn send(self) -> Result<Page<T>, Error>
     where
         T: DeserializeOwned,
@@ -118,7 +117,7 @@ impl<T> List<T> {
         }
         let reply = self.core.send(call).await;
         let Received { data, list_metadata } =
-            reply.and_then(outcome::read::<Received<T>>).map_err(|failure| failure.error)?;
+            reply.and_then(transport::read::<Received<T>>).map_err(|failure| failure.error)?;
         let Cursors { before, after } = list_metadata.unwrap_or_default();
         Ok(Page { data, before, after, list: self })
     }
@@ -167,7 +166,7 @@ impl<T> Page<T> {
     /// Fetches the next page with the same filters, unless this is the last one.
     ///
     /// # Errors
-    /// As [`ApiRequest::send`](crate::ApiRequest::send).
+    /// As [`ApiRequest::send`](crate::api::ApiRequest::send).
     pub async fn next(&self) -> Result<Option<Self>, Error>
     where
         T: DeserializeOwned,

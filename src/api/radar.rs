@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, Radar};
-use crate::authenticate::RadarSms;
 use crate::id::{EmailAddress, PhoneNumber, RadarChallengeId, UserId};
+use crate::model::RadarSms;
 use crate::open_enum::open_enum;
 use crate::secret::{PendingAuthenticationToken, RadarCode};
 use crate::wire::{self, RadarSmsSendBody};
 
 impl Radar<'_> {
     /// Sends a code to a telephone (`POST /user_management/radar_challenges`), for applications that kept the pending token
-    /// themselves; a login in progress has [`RadarSmsSignUp::send`](crate::RadarSmsSignUp::send).
+    /// themselves; a login in progress has [`RadarSmsSignUp::send`](crate::step::RadarSmsSignUp::send).
     pub fn send_sms(&self, sms: &SendRadarSms) -> ApiRequest<RadarSms> {
         self.api.post(wire::RADAR_CHALLENGES, &sms.body())
     }

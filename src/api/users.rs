@@ -65,7 +65,8 @@ request! {
     /// A user to be created.
     ///
     /// ```
-    /// use workos_auth::{CreateUser, EmailAddress, Password};
+    /// use workos_auth::api::CreateUser;
+    /// use workos_auth::{EmailAddress, Password};
     ///
     /// let user = CreateUser::new(EmailAddress::new("ada@example.com")?)
     ///     .first_name("Ada")
@@ -178,7 +179,7 @@ pub struct CreatedUser {
     /// The user.
     #[serde(flatten)]
     pub user: User,
-    /// What Radar calls this attempt, for [`RadarContext`](crate::RadarContext) at the login that follows.
+    /// What Radar calls this attempt, for [`RadarContext`](crate::login::RadarContext) at the login that follows.
     pub radar_auth_attempt_id: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! What the API answers with.
 
+mod context;
 mod profile;
 
 use std::collections::BTreeMap;
@@ -7,12 +8,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use profile::{ConnectionType, Profile};
+pub use context::{RadarContext, RequestContext};
+pub use profile::{ConnectionType, Profile, UnverifiedEmail};
 
-use crate::authorize::Provider;
-use crate::id::{OrganizationId, UserId};
+use crate::id::{OrganizationId, PhoneNumber, UserId, VerificationId};
 use crate::open_enum::open_enum;
-use crate::secret::{AccessToken, AuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
+use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
 
 /// A finished login: the user, and the tokens of the session.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub struct AuthenticationResponse {
     /// The tokens of the OAuth provider, where the environment is set to return them.
     pub oauth_tokens: Option<OAuthTokens>,
     /// A code that another application can exchange for tokens of its own.
-    pub authkit_authorization_code: Option<AuthorizationCode>,
+    pub authkit_authorization_code: Option<AuthKitAuthorizationCode>,
 }
 
 /// A user of the application.
@@ -106,6 +107,25 @@ pub struct OAuthTokens {
 }
 
 open_enum! {
+    /// An OAuth provider that users sign in with directly.
+    Provider {
+        Apple = "AppleOAuth",
+        Bitbucket = "BitbucketOAuth",
+        GitHub = "GitHubOAuth",
+        GitLab = "GitLabOAuth",
+        Google = "GoogleOAuth",
+        Intuit = "IntuitOAuth",
+        LinkedIn = "LinkedInOAuth",
+        Microsoft = "MicrosoftOAuth",
+        Salesforce = "SalesforceOAuth",
+        Slack = "SlackOAuth",
+        VercelMarketplace = "VercelMarketplaceOAuth",
+        Vercel = "VercelOAuth",
+        Xero = "XeroOAuth",
+    }
+}
+
+open_enum! {
     /// How a user signed in.
     AuthenticationMethod {
         Sso = "SSO",
@@ -133,6 +153,26 @@ open_enum! {
         Impersonation = "Impersonation",
         MigratedSession = "MigratedSession",
     }
+}
+
+open_enum! {
+    /// The kind of an authentication factor.
+    AuthenticationFactorType {
+        GenericOtp = "generic_otp",
+        Sms = "sms",
+        Totp = "totp",
+        WebAuthn = "webauthn",
+    }
+}
+
+/// An SMS with a code that was sent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RadarSms {
+    /// The ID, for [`RadarSmsCode::from_parts`](crate::step::RadarSmsCode::from_parts).
+    pub verification_id: VerificationId,
+    /// The telephone number.
+    pub phone_number: PhoneNumber,
 }
 
 /// Seconds since 1970. A provider's odd number is the last day or the first, and loses nobody a login.

@@ -1,6 +1,7 @@
 //! Who signed in over SSO, as the identity provider says.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::{Role, null_is_empty};
 use crate::id::{ConnectionId, OrganizationId, ProfileId};
 use crate::open_enum::open_enum;
 
-/// A user's profile at an identity provider. Only the API of SSO knows it; it is no [`User`](crate::User).
+/// A user's profile at an identity provider. Only the API of SSO knows it; it isn't a [`User`](crate::User).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Profile {
@@ -23,8 +24,8 @@ pub struct Profile {
     pub connection_type: ConnectionType,
     /// The user's ID at the identity provider.
     pub idp_id: String,
-    /// The e-mail address, as the identity provider says: not verified by WorkOS.
-    pub email: String,
+    /// The e-mail address, as the identity provider says.
+    pub email: UnverifiedEmail,
     /// The first name.
     pub first_name: Option<String>,
     /// The last name.
@@ -45,6 +46,28 @@ pub struct Profile {
     /// Everything that the identity provider said.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub raw_attributes: BTreeMap<String, Value>,
+}
+
+/// An e-mail address that an identity provider asserts and WorkOS has not verified.
+///
+/// Anybody who administers an identity provider can put any address there. So it is compared with no other address by `==`: find a
+/// user by [`Profile::id`], or by [`Profile::idp_id`] within its connection.
+#[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct UnverifiedEmail(String);
+
+impl UnverifiedEmail {
+    /// The address, to be shown, or to send a verification code to.
+    #[must_use]
+    pub fn as_unverified_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UnverifiedEmail {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "UnverifiedEmail({})", self.0)
+    }
 }
 
 open_enum! {

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::seal::{self, PreparedPassword};
-use super::{Session, SessionParts};
-use crate::client::{Caller, Client};
+use super::{OpenedSession, Session, SessionParts, SignedOut};
+use crate::client::Client;
 use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
-use crate::credentials::{HasApiKey, HasClientId};
+use crate::credentials::IsConfidential;
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::model::{AuthenticationMethod, Impersonator, User};
@@ -31,9 +31,9 @@ pub(super) const MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
 /// WorkOS; a cookie can't be revoked by itself.
 ///
 /// ```
-/// use workos_auth::{ConfidentialClient, CookiePassword, ExposeSecret, Session, SessionCookie};
+/// use workos_auth::{ConfidentialClient, CookiePassword, ExposeSecret, OpenedSession, SessionCookie};
 ///
-/// # fn run(session: Session<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
+/// # fn run(session: OpenedSession<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?;
 ///
@@ -67,7 +67,7 @@ impl SessionCookie {
         })
     }
 
-    /// Opens what an older password sealed, too; it seals nothing any more. Where other applications read the cookie, each
+    /// Also opens what an older password sealed; it is kept for opening only. Where other applications read the cookie, each
     /// password has an ID of its own: [`CookiePassword::with_id`].
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl SessionCookie {
     /// Another name.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_name` when it is no token (RFC 6265 §4.1.1).
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_name` when it isn't a token (RFC 6265 §4.1.1).
     pub fn name(mut self, name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         let token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
@@ -142,32 +142,27 @@ impl SessionCookie {
         Cookies::of(headers).value(&self.name)
     }
 
-    /// Seals a session into a text of any length, for a place that is no cookie.
+    /// Seals a session into a text of any length, for a place other than a cookie.
     ///
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
-    pub fn seal<K>(&self, session: &Session<K>) -> Result<String, Error>
+    pub fn seal<K>(&self, session: &OpenedSession<K>) -> Result<String, Error>
     where
-        K: HasApiKey,
+        K: IsConfidential,
     {
-        let runtime = &session.caller.client.core.runtime;
-        let expires = self.lifetime.map(|lifetime| runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX));
-        let text = text(&session.parts)?;
-        let Some(password) = self.passwords.first() else { return Err(Error::seal(SealError::WrongPassword)) };
-        seal::seal(password, &text, expires, runtime.random.as_ref())
+        self.sealed(&session.0)
     }
 
-    /// Opens a cookie's value. Nothing of it is verified but the seal: [`Session::check`] comes next.
+    /// Opens a cookie's value. Nothing of it is verified but the seal: [`OpenedSession::check`] comes next.
     ///
     /// # Errors
-    /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed) with its own reason for each way it can fail.
-    pub fn open<K>(&self, client: &Client<K>, sealed: &str) -> Result<Session<K>, Error>
+    /// [`SignedOut`] as [`Unreadable`](super::SignedOutReason::Unreadable), since nobody can use this cookie: clear it. Its error is
+    /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed), which has its own reason for each way it can fail.
+    pub fn open<K>(&self, client: &Client<K>, sealed: &str) -> Result<OpenedSession<K>, SignedOut>
     where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
-        let now = || client.core.runtime.clock.now();
-        let parts = seal::open(&self.passwords, sealed, now, parts).map_err(Error::seal)?;
-        Ok(Session { caller: Caller::new(client), parts })
+        self.opened(client, sealed).map(OpenedSession)
     }
 
     /// The cookie that holds a session: `HttpOnly`, `SameSite=Lax`, `Path=/`.
@@ -175,20 +170,41 @@ impl SessionCookie {
     /// # Errors
     /// [`ErrorKind::Sealed`](crate::ErrorKind::Sealed) with [`SealError::TooLarge`], since a browser would drop it without a
     /// word; [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
-    pub fn set<K>(&self, session: &Session<K>) -> Result<SetCookie, Error>
+    pub fn set<K>(&self, session: &OpenedSession<K>) -> Result<SetCookie, Error>
     where
-        K: HasApiKey,
+        K: IsConfidential,
     {
-        let cookie = SetCookie::new(self.name.clone(), self.seal(session)?, self.max_age, self.is_secure());
+        self.holding(&session.0)
+    }
+
+    /// The cookie that clears the session's. It needs evidence that the session is over: an outage or a token that can't be
+    /// verified is none.
+    pub fn clear(&self, _evidence: &SignedOut) -> SetCookie {
+        SetCookie::clearing(self.name.clone(), self.is_secure())
+    }
+
+    pub(super) fn sealed<K>(&self, session: &Session<K>) -> Result<String, Error> {
+        let runtime = &session.caller.client.core.runtime;
+        let expires = self.lifetime.map(|lifetime| runtime.clock.now().checked_add(lifetime).unwrap_or(Timestamp::MAX));
+        let text = text(&session.parts)?;
+        let Some(password) = self.passwords.first() else { return Err(Error::seal(SealError::WrongPassword)) };
+        seal::seal(password, &text, expires, runtime.random.as_ref())
+    }
+
+    pub(super) fn opened<K: IsConfidential>(&self, client: &Client<K>, sealed: &str) -> Result<Session<K>, SignedOut> {
+        let now = || client.core.runtime.clock.now();
+        match seal::open(&self.passwords, sealed, now, parts) {
+            Ok(parts) => Ok(Session::new(client, parts)),
+            Err(problem) => Err(SignedOut::unreadable(Error::seal(problem))),
+        }
+    }
+
+    pub(super) fn holding<K>(&self, session: &Session<K>) -> Result<SetCookie, Error> {
+        let cookie = SetCookie::new(self.name.clone(), self.sealed(session)?, self.max_age, self.is_secure());
         match cookie.size() {
             bytes if bytes > LIMIT => Err(Error::seal(SealError::TooLarge { bytes })),
             _ => Ok(cookie),
         }
-    }
-
-    /// The cookie that clears the session's.
-    pub fn clear(&self) -> SetCookie {
-        SetCookie::clearing(self.name.clone(), self.is_secure())
     }
 
     /// Browsers refuse the prefix without it.

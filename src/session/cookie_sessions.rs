@@ -10,17 +10,18 @@ use url::Url;
 use super::manager::sign_out_everywhere;
 use super::refresh::{UNTIL_DELIVERED, Want};
 use super::state::{
-    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
-    goodbye, left, need,
+    AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, Stop, SwitchError, active, fresh, left,
+    logout_url, need,
 };
 use super::{RefreshError, Session, SessionCookie, SessionParts};
-use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
 use crate::cookies::{Asked, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::{Error, ErrorKind, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::model::User;
+use crate::rejected::Rejected;
+use crate::response::{ForResponse, Outdated, ResponseHeaders};
 use crate::token::TokenVerifier;
 use crate::wire;
 
@@ -34,25 +35,23 @@ use crate::wire;
 /// the answer to a refresh for longer, and comes to another process, must sign in again. Where that matters, take a
 /// [`SessionManager`](super::SessionManager).
 ///
-/// Each call gives a cookie to set, if there is one, in every outcome: the old one's refresh token is used up.
+/// Each call gives a [`ForResponse`], which puts the session's new cookie into the response: the old one's refresh token is used up.
 ///
 /// ```
-/// use workos_auth::{ConfidentialClient, CookiePassword, CookieSessions, SessionCookie, SessionState};
+/// use workos_auth::session::CookieSessions;
+/// use workos_auth::{ConfidentialClient, CookiePassword, SessionCookie, SessionState};
 ///
-/// # async fn run(request: http::request::Parts) -> Result<(), workos_auth::Error> {
+/// # async fn run(request: http::request::Parts) -> Result<http::Response<String>, workos_auth::Error> {
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?.host_prefix();
 /// let sessions = CookieSessions::new(client, cookie);
 ///
 /// let cookie = sessions.cookie_value(&request.headers).unwrap_or_default();
-/// let (state, set_cookie) = sessions.authenticate(cookie).await;
-/// if let SessionState::Active(session) = state {
-///     println!("hello, {}", session.user().email);
-/// }
-/// if let Some(cookie) = set_cookie {
-///     println!("Set-Cookie: {cookie}");
-/// }
-/// # Ok(()) }
+/// let response = sessions.authenticate(cookie).await.respond(|state| match state {
+///     SessionState::Active(signed_in) => http::Response::new(format!("Hello, {}", signed_in.user().email)),
+///     _ => http::Response::new("Please sign in.".to_owned()),
+/// });
+/// # Ok(response) }
 /// ```
 #[derive(Clone)]
 pub struct CookieSessions {
@@ -121,12 +120,11 @@ impl CookieSessions {
     /// # Errors
     /// As [`SessionCookie::set`]; the session comes back.
     pub fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<SetCookie, Rejected<SessionParts>> {
-        let session = self.client.session(parts);
-        self.fit(&session).map_err(|error| Rejected::returning(error, session.into_parts()))
+        let session = Session::new(&self.client, parts.into());
+        self.fit(&session).map_err(|error| Rejected::returning(error, session.parts))
     }
 
-    /// Says whether a cookie's user is signed in, and refreshes the session when its access token is at its end. The cookie, if
-    /// there is one, is to be set whatever the state is.
+    /// Says whether a cookie's user is signed in, and refreshes the session when its access token is at its end.
     ///
     /// Whoever begins a refresh waits for it, so that its pair gets into the browser; others whose token is still good don't. A
     /// pair that comes too late, or whose reply gets lost, is kept for whoever comes with the old cookie, for 10 minutes in this
@@ -134,17 +132,17 @@ impl CookieSessions {
     ///
     /// The cookie of a session that is over is cleared, unless the answer took longer than 250 ms: a new login's cookie may be in
     /// its place by then. The next answer clears it.
-    pub async fn authenticate(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
+    pub async fn authenticate(&self, sealed: &str) -> ForResponse<SessionState> {
         let asked = Asked::now();
-        let (state, cookie) = self.answer(sealed).await;
-        (state, asked.in_time(cookie))
+        let (state, cookie) = self.state_of(sealed).await;
+        ForResponse::new(state, self.headers(sealed, asked, cookie))
     }
 
-    async fn answer(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
+    pub(super) async fn state_of(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
         let deadline = Deadline::after(self.answer_within);
         let opened = self.open(sealed).and_then(|session| match session.ended() {
             // Its access token may be good for minutes more.
-            Some(error) => Err(Stop::SignedOut(SignedOut::Ended(error))),
+            Some(error) => Err(Stop::SignedOut(SignedOut::ended(error))),
             None => Ok(session),
         });
         let mut session = match opened {
@@ -181,14 +179,23 @@ impl CookieSessions {
         }
     }
 
-    /// Exchanges a session's tokens for those of another organization of its user. The cookie, if there is one, is to be set
-    /// in every case.
+    /// Exchanges a session's tokens for those of another organization of its user.
     pub async fn switch_organization(
         &self,
         sealed: &str,
         id: OrganizationId,
-    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
-        let (asked, deadline) = (Asked::now(), Deadline::after(self.answer_within));
+    ) -> ForResponse<Result<SignedIn, SwitchError>> {
+        let asked = Asked::now();
+        let (switched, cookie) = self.switched(sealed, id).await;
+        ForResponse::new(switched, self.headers(sealed, asked, cookie))
+    }
+
+    pub(super) async fn switched(
+        &self,
+        sealed: &str,
+        id: OrganizationId,
+    ) -> (Result<SignedIn, SwitchError>, Option<SetCookie>) {
+        let deadline = Deadline::after(self.answer_within);
         let (outcome, cookie) = match self.open(sealed) {
             Ok(session) => match self.renew(session, Want::Switch(id), deadline).await {
                 (Ok(session), cookie) => {
@@ -199,26 +206,27 @@ impl CookieSessions {
             },
             Err(stop) => (Err(stop), None),
         };
-        let (state, cookie) = self.finish(outcome, cookie);
-        let outcome = match state {
-            SessionState::Active(session) => Ok(session),
-            SessionState::SignedOut(why) => Err(SwitchError::SignedOut(why)),
-            SessionState::TemporarilyUnknown(error) => Err(SwitchError::Kept(error)),
-        };
-        (outcome, asked.in_time(cookie))
+        let cookie = self.cookie_after(&outcome, cookie);
+        (outcome.map_err(SwitchError::of), cookie)
     }
 
-    /// The cookie that clears the session's, and the URL that ends it at WorkOS, from where the browser goes back to
-    /// `return_to`. The URL is absent when there is no session, or nobody can tell its name at WorkOS at the moment.
-    pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, SetCookie) {
-        let url = match self.open(sealed) {
+    /// Signs out, and gives the URL that ends the session at WorkOS, from where the browser goes back to `return_to`. The URL is
+    /// absent when there is no session, or its ID at WorkOS is unavailable at the moment.
+    pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<Url>> {
+        let (url, cookie) = self.signed_out(sealed, return_to).await;
+        // A sign-out is always in time.
+        ForResponse::new(url, self.headers(sealed, Asked::now(), Some(cookie)))
+    }
+
+    pub(super) async fn signed_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, SetCookie) {
+        let (url, evidence) = match self.open(sealed) {
             Ok(session) => {
-                session.end();
-                goodbye(&session, &self.verifier, return_to).await
+                let evidence = session.end();
+                (logout_url(&session, &self.verifier, return_to).await, evidence)
             }
-            Err(_) => None,
+            Err(_) => (None, SignedOut::by_the_user()),
         };
-        (url, self.cookie.clear())
+        (url, self.cookie.clear(&evidence))
     }
 
     /// Ends all sessions of a user at WorkOS, and says how many. Each cookie is good until its access token expires.
@@ -235,11 +243,19 @@ impl CookieSessions {
         move || session.as_ref().is_some_and(Session::is_outdated)
     }
 
+    fn headers(&self, sealed: &str, asked: Asked, cookie: Option<SetCookie>) -> ResponseHeaders {
+        let cookie = cookie.map(|cookie| {
+            let outdated: Outdated = Box::new(self.outdated(&cookie));
+            (cookie, outdated)
+        });
+        ResponseHeaders::of(sealed, asked, cookie)
+    }
+
     fn open(&self, sealed: &str) -> Result<Session<Confidential>, Stop> {
         if sealed.is_empty() {
-            return Err(Stop::SignedOut(SignedOut::NotFound));
+            return Err(Stop::SignedOut(SignedOut::not_found()));
         }
-        self.cookie.open(&self.client, sealed).map_err(|error| Stop::SignedOut(SignedOut::Unreadable(error)))
+        self.cookie.opened(&self.client, sealed).map_err(Stop::SignedOut)
     }
 
     /// The newest pair, in its cookie: also one that came on the way to something else.
@@ -267,7 +283,7 @@ impl CookieSessions {
                 let error = kept.error().clone();
                 (kept.into_session(), Some(Stop::Unknown(error)))
             }
-            Ok(Err(RefreshError::Ended(error))) => return (Err(Stop::SignedOut(SignedOut::Ended(error))), None),
+            Ok(Err(RefreshError::Ended(over))) => return (Err(Stop::SignedOut(over)), None),
             Err(stop) => return (Err(stop), None),
         };
         match (self.fit(&session), problem) {
@@ -283,7 +299,7 @@ impl CookieSessions {
     /// A cookie of a size that browsers take: what is needed least is left out.
     fn fit(&self, session: &Session<Confidential>) -> Result<SetCookie, Error> {
         let leave_out: [fn(&mut User); 2] = [|user| user.metadata.clear(), |user| user.profile_picture_url = None];
-        let mut cookie = self.cookie.set(session);
+        let mut cookie = self.cookie.holding(session);
         let mut smaller = session.copy();
         for leave_out in leave_out {
             match &cookie {
@@ -291,18 +307,22 @@ impl CookieSessions {
                 _ => break,
             }
             leave_out(&mut smaller.parts.user);
-            cookie = self.cookie.set(&smaller);
+            cookie = self.cookie.holding(&smaller);
         }
         cookie
     }
 
-    fn finish(
-        &self,
-        outcome: Result<ActiveSession, Stop>,
-        cookie: Option<SetCookie>,
-    ) -> (SessionState, Option<SetCookie>) {
-        let over = matches!(outcome, Err(Stop::SignedOut(_)));
-        (outcome.into(), if over { Some(self.cookie.clear()) } else { cookie })
+    fn finish(&self, outcome: Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> (SessionState, Option<SetCookie>) {
+        let cookie = self.cookie_after(&outcome, cookie);
+        (SessionState::of(outcome), cookie)
+    }
+
+    /// The cookie to set: the one that clears it when the session is over.
+    fn cookie_after(&self, outcome: &Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> Option<SetCookie> {
+        match outcome {
+            Err(Stop::SignedOut(evidence)) => Some(self.cookie.clear(evidence)),
+            _ => cookie,
+        }
     }
 }
 

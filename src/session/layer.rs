@@ -1,4 +1,4 @@
-//! What keeps sessions, as the handlers of a login see it: a cookie's value comes in, a cookie goes out.
+//! What keeps sessions, as the handlers of a login see it: they pass a cookie's value, and get a cookie to set.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -6,12 +6,14 @@ use std::future::Future;
 use url::Url;
 
 use super::cookie::MAX_AGE;
-use super::state::{ActiveSession, SessionState, SignedOut, SwitchError};
+use super::state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
-use crate::authenticate::Rejected;
 use crate::cookies::SetCookie;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri};
+use crate::rejected::Rejected;
+use crate::response::Outdated;
+use crate::sealed::Internal;
 use crate::secret::SessionHandle;
 use crate::wire;
 
@@ -32,34 +34,33 @@ impl SessionLayer for CookieSessions {}
 
 use sealed::Layer;
 
-/// Whether a cookie that waits to be set is of no use by now.
-pub(crate) type Outdated = Box<dyn Fn() -> bool + Send + Sync>;
-
-mod sealed {
+pub(crate) mod sealed {
     use super::{
-        ActiveSession, Cow, Error, Future, OrganizationId, Outdated, RedirectUri, Rejected, SessionParts, SessionState,
-        SetCookie, SwitchError, Url,
+        Cow, Error, Future, Internal, OrganizationId, Outdated, RedirectUri, Rejected, SessionParts, SessionState,
+        SetCookie, SignedIn, SwitchError, Url,
     };
 
     pub trait Layer: Send + Sync + Sized + 'static {
         /// Said once, before anything else is asked.
-        fn served_at(self, redirect_uri: &RedirectUri) -> Self;
+        fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self;
 
-        fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str>;
+        fn cookie_name(&self, served_at: &RedirectUri, _: Internal) -> Cow<'_, str>;
 
         /// Says whether another cookie has taken the place of this one by now, or its session is over.
-        fn outdated(&self, cookie: &SetCookie) -> Outdated;
+        fn outdated(&self, cookie: &SetCookie, _: Internal) -> Outdated;
 
         fn sign_in(
             &self,
             parts: SessionParts,
             served_at: &RedirectUri,
+            _: Internal,
         ) -> impl Future<Output = Result<SetCookie, Rejected<SessionParts>>> + Send;
 
         fn authenticate(
             &self,
             value: &str,
             served_at: &RedirectUri,
+            _: Internal,
         ) -> impl Future<Output = (SessionState, Option<SetCookie>)> + Send;
 
         fn switch_organization(
@@ -67,36 +68,43 @@ mod sealed {
             value: &str,
             id: OrganizationId,
             served_at: &RedirectUri,
-        ) -> impl Future<Output = (Result<ActiveSession, SwitchError>, Option<SetCookie>)> + Send;
+            _: Internal,
+        ) -> impl Future<Output = (Result<SignedIn, SwitchError>, Option<SetCookie>)> + Send;
 
         fn sign_out(
             &self,
             value: &str,
             return_to: Option<&RedirectUri>,
             served_at: &RedirectUri,
+            _: Internal,
         ) -> impl Future<Output = Result<(Option<Url>, SetCookie), Error>> + Send;
     }
 }
 
 impl Layer for CookieSessions {
-    fn served_at(self, redirect_uri: &RedirectUri) -> Self {
-        self.served_at(redirect_uri)
+    fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self {
+        CookieSessions::served_at(self, redirect_uri)
     }
 
-    fn cookie_name(&self, _: &RedirectUri) -> Cow<'_, str> {
-        Cow::Borrowed(self.cookie_name())
+    fn cookie_name(&self, _: &RedirectUri, _: Internal) -> Cow<'_, str> {
+        Cow::Borrowed(CookieSessions::cookie_name(self))
     }
 
-    fn outdated(&self, cookie: &SetCookie) -> Outdated {
-        Box::new(self.outdated(cookie))
+    fn outdated(&self, cookie: &SetCookie, _: Internal) -> Outdated {
+        Box::new(CookieSessions::outdated(self, cookie))
     }
 
-    async fn sign_in(&self, parts: SessionParts, _: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {
+    async fn sign_in(
+        &self,
+        parts: SessionParts,
+        _: &RedirectUri,
+        _: Internal,
+    ) -> Result<SetCookie, Rejected<SessionParts>> {
         self.sign_in(parts)
     }
 
-    async fn authenticate(&self, value: &str, _: &RedirectUri) -> (SessionState, Option<SetCookie>) {
-        self.authenticate(value).await
+    async fn authenticate(&self, value: &str, _: &RedirectUri, _: Internal) -> (SessionState, Option<SetCookie>) {
+        self.state_of(value).await
     }
 
     async fn switch_organization(
@@ -104,8 +112,9 @@ impl Layer for CookieSessions {
         value: &str,
         id: OrganizationId,
         _: &RedirectUri,
-    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
-        self.switch_organization(value, id).await
+        _: Internal,
+    ) -> (Result<SignedIn, SwitchError>, Option<SetCookie>) {
+        self.switched(value, id).await
     }
 
     async fn sign_out(
@@ -113,31 +122,42 @@ impl Layer for CookieSessions {
         value: &str,
         return_to: Option<&RedirectUri>,
         _: &RedirectUri,
+        _: Internal,
     ) -> Result<(Option<Url>, SetCookie), Error> {
-        Ok(self.sign_out(value, return_to).await)
+        Ok(self.signed_out(value, return_to).await)
     }
 }
 
 impl<S: SessionStore> Layer for SessionManager<S> {
-    fn served_at(self, _: &RedirectUri) -> Self {
+    fn served_at(self, _: &RedirectUri, _: Internal) -> Self {
         self
     }
 
-    fn cookie_name(&self, served_at: &RedirectUri) -> Cow<'_, str> {
+    fn cookie_name(&self, served_at: &RedirectUri, _: Internal) -> Cow<'_, str> {
         Cow::Borrowed(name(served_at))
     }
 
-    /// It sets cookies at a login alone.
-    fn outdated(&self, _: &SetCookie) -> Outdated {
+    /// It sets cookies only at a login.
+    fn outdated(&self, _: &SetCookie, _: Internal) -> Outdated {
         Box::new(|| false)
     }
 
-    async fn sign_in(&self, parts: SessionParts, served_at: &RedirectUri) -> Result<SetCookie, Rejected<SessionParts>> {
+    async fn sign_in(
+        &self,
+        parts: SessionParts,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> Result<SetCookie, Rejected<SessionParts>> {
         let handle = self.sign_in(parts).await?;
         Ok(SetCookie::new(name(served_at), wire::text(&handle).to_owned(), MAX_AGE, served_at.is_secure()))
     }
 
-    async fn authenticate(&self, value: &str, served_at: &RedirectUri) -> (SessionState, Option<SetCookie>) {
+    async fn authenticate(
+        &self,
+        value: &str,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> (SessionState, Option<SetCookie>) {
         let state = self.authenticate(&SessionHandle::new(value)).await;
         let over = matches!(&state, SessionState::SignedOut(why) if is_cleared_for(why));
         (state, over.then(|| cleared(served_at)))
@@ -148,7 +168,8 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         value: &str,
         id: OrganizationId,
         served_at: &RedirectUri,
-    ) -> (Result<ActiveSession, SwitchError>, Option<SetCookie>) {
+        _: Internal,
+    ) -> (Result<SignedIn, SwitchError>, Option<SetCookie>) {
         let outcome = self.switch_organization(&SessionHandle::new(value), id).await;
         let over = matches!(&outcome, Err(SwitchError::SignedOut(why)) if is_cleared_for(why));
         (outcome, over.then(|| cleared(served_at)))
@@ -159,6 +180,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         value: &str,
         return_to: Option<&RedirectUri>,
         served_at: &RedirectUri,
+        _: Internal,
     ) -> Result<(Option<Url>, SetCookie), Error> {
         let url = self.sign_out(&SessionHandle::new(value), return_to).await?;
         Ok((url, cleared(served_at)))
@@ -167,7 +189,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
 
 /// A session that was removed a short while ago may have a successor under the same name, whose login came in between.
 fn is_cleared_for(why: &SignedOut) -> bool {
-    !matches!(why, SignedOut::Removed)
+    why.reason() != SignedOutReason::Removed
 }
 
 /// With a prefix that binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), where it is served so.

@@ -13,17 +13,17 @@ use url::Url;
 use super::refresh::Want;
 use super::single_flight::{Listener, Teller, channel};
 use super::state::{
-    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
-    goodbye, left, need,
+    AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, SignedOutReason, Stop, SwitchError,
+    active, fresh, left, logout_url, need,
 };
 use super::store::{SessionStore, StoredSession};
 use super::{RefreshError, Session, SessionParts, cookie};
-use crate::authenticate::Rejected;
 use crate::client::ConfidentialClient;
 use crate::credentials::Confidential;
 use crate::envelope::{self, Purpose};
 use crate::error::{Error, ErrorKind, ParkedError, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
+use crate::rejected::Rejected;
 use crate::secret::SessionHandle;
 use crate::token::{TokenVerifier, VerifiedToken};
 use crate::wire;
@@ -70,7 +70,8 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
-/// use workos_auth::{Callback, Client, MemorySessionStore, RedirectUri, SessionManager, SessionState};
+/// use workos_auth::session::MemorySessionStore;
+/// use workos_auth::{Callback, Client, RedirectUri, SessionManager, SessionState};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -99,7 +100,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # }
 /// ```
 ///
-/// For claims of a JWT template, verify [`ActiveSession::access_token`] with a
+/// For claims of a JWT template, verify [`SignedIn::access_token`] with a
 /// [`custom_claims`](TokenVerifier::custom_claims) verifier.
 pub struct SessionManager<S> {
     client: ConfidentialClient,
@@ -122,7 +123,7 @@ struct Renewal {
     listener: Listener<Outcome>,
 }
 
-type Outcome = Result<ActiveSession, Arc<Stop>>;
+type Outcome = Result<SignedIn, Arc<Stop>>;
 
 /// A session as it was loaded.
 struct Loaded {
@@ -232,7 +233,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// The refresh goes on when the caller is cancelled. A transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self, handle: &SessionHandle) -> SessionState {
-        self.current(handle, Deadline::after(self.answer_within)).await.into()
+        SessionState::of(self.current(handle, Deadline::after(self.answer_within)).await)
     }
 
     /// Exchanges a session's tokens for those of another organization of its user.
@@ -244,10 +245,10 @@ impl<S: SessionStore> SessionManager<S> {
         &self,
         handle: &SessionHandle,
         id: OrganizationId,
-    ) -> Result<ActiveSession, SwitchError> {
+    ) -> Result<SignedIn, SwitchError> {
         let switched = self.renewed(handle, Goal::Switch(id));
         let outcome = Deadline::after(self.answer_within).limit(switched).await;
-        outcome.and_then(|outcome| outcome).map_err(SwitchError::from)
+        outcome.and_then(|outcome| outcome).map_err(SwitchError::of)
     }
 
     /// Removes a session, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -282,14 +283,14 @@ impl<S: SessionStore> SessionManager<S> {
         let session = match self.load(handle).await {
             Ok(loaded) => Some(loaded.session),
             // Nothing is written for whoever makes handles up.
-            Err(Stop::SignedOut(SignedOut::NotFound | SignedOut::Removed)) => return Ok(None),
+            Err(Stop::SignedOut(why)) if why.reason() != SignedOutReason::Unreadable => return Ok(None),
             Err(Stop::Unknown(error)) if matches!(error.kind(), ErrorKind::Store) => return Err(error),
             // What can't be opened can be removed.
             Err(_) => None,
         };
         // Before anything is removed: whoever asks again then has no session to name.
         let url = match &session {
-            Some(session) => goodbye(session, &self.verifier, return_to).await,
+            Some(session) => logout_url(session, &self.verifier, return_to).await,
             None => None,
         };
         call(self.store.remove(&key(handle), TOMBSTONE)).await.map_err(Error::session_store)?;
@@ -310,7 +311,7 @@ impl<S: SessionStore> SessionManager<S> {
         }
     }
 
-    async fn current(&self, handle: &SessionHandle, deadline: Deadline) -> Result<ActiveSession, Stop> {
+    async fn current(&self, handle: &SessionHandle, deadline: Deadline) -> Result<SignedIn, Stop> {
         let Loaded { version, session } = deadline.limit(self.load(handle)).await??;
         let goal = Goal::Refresh { seen: version };
         match deadline.limit(need(&session, session.age(), &self.verifier, self.refresh_ahead)).await?? {
@@ -333,7 +334,7 @@ impl<S: SessionStore> SessionManager<S> {
     }
 
     /// The session as it is after a renewal, whoever does it.
-    async fn renewed(&self, handle: &SessionHandle, goal: Goal) -> Result<ActiveSession, Stop> {
+    async fn renewed(&self, handle: &SessionHandle, goal: Goal) -> Result<SignedIn, Stop> {
         let key = key(handle);
         loop {
             let (renewal, _) = self.renewal(handle, &goal);
@@ -378,7 +379,7 @@ impl<S: SessionStore> SessionManager<S> {
     }
 
     /// Gets a new pair under the store's lock. `early` tells those who wait what is known before the end.
-    async fn renew(&self, handle: &SessionHandle, goal: Goal, early: impl Fn(Stop)) -> Result<ActiveSession, Stop> {
+    async fn renew(&self, handle: &SessionHandle, goal: Goal, early: impl Fn(Stop)) -> Result<SignedIn, Stop> {
         let key = key(handle);
         let owner = wire::random_name(self.client.core.runtime.random.as_ref()).map_err(Stop::Unknown)?;
         let until = Instant::now() + LOCK_WAIT;
@@ -422,7 +423,7 @@ impl<S: SessionStore> SessionManager<S> {
         owner: &str,
         goal: Goal,
         early: impl Fn(Stop),
-    ) -> Result<ActiveSession, Stop> {
+    ) -> Result<SignedIn, Stop> {
         let loaded = self.load(handle).await?;
         if let Some(token) = self.got_by_another(&loaded, &goal).await? {
             return Ok(active(loaded.session, token));
@@ -448,7 +449,8 @@ impl<S: SessionStore> SessionManager<S> {
                 }
                 Err(Stop::Unknown(error))
             }
-            Err(RefreshError::Ended(error)) => {
+            Err(RefreshError::Ended(over)) => {
+                let error = over.into();
                 let held = Held { key, claim: &claim, owner, version };
                 self.bury(handle, held, is_alone, error, early).await
             }
@@ -491,7 +493,7 @@ impl<S: SessionStore> SessionManager<S> {
         version: u64,
         session: Session<Confidential>,
         early: impl Fn(Stop),
-    ) -> Result<ActiveSession, Stop> {
+    ) -> Result<SignedIn, Stop> {
         let sealed = self.seal(handle, &session.parts).map_err(Stop::Unknown)?;
         let until = Instant::now() + WRITE_RETRY_FOR;
         let mut version = version;
@@ -533,7 +535,7 @@ impl<S: SessionStore> SessionManager<S> {
         mut is_alone: bool,
         error: Error,
         early: impl Fn(Stop),
-    ) -> Result<ActiveSession, Stop> {
+    ) -> Result<SignedIn, Stop> {
         let Held { key, claim, owner, version } = held;
         let mut until = Instant::now() + GRACE;
         let mut pauses = Pauses(FIRST_LOOK);
@@ -558,20 +560,22 @@ impl<S: SessionStore> SessionManager<S> {
             return fresh(self.load(handle).await?.session, &self.verifier).await;
         }
         call(self.store.remove(key, TOMBSTONE)).await.map_err(unknown)?;
-        Err(Stop::SignedOut(SignedOut::Ended(error)))
+        Err(Stop::SignedOut(SignedOut::ended(error)))
     }
 
     async fn load(&self, handle: &SessionHandle) -> Result<Loaded, Stop> {
         match call(self.store.load(&key(handle))).await {
-            Ok(Some(StoredSession::Ended)) => Err(Stop::SignedOut(SignedOut::Removed)),
-            Ok(Some(StoredSession::Live { sealed, .. })) if sealed == ENDED => Err(Stop::SignedOut(SignedOut::Removed)),
+            Ok(Some(StoredSession::Ended)) => Err(Stop::SignedOut(SignedOut::removed())),
+            Ok(Some(StoredSession::Live { sealed, .. })) if sealed == ENDED => {
+                Err(Stop::SignedOut(SignedOut::removed()))
+            }
             Ok(Some(StoredSession::Live { version, sealed })) => match self.open(handle, &sealed) {
-                Ok(parts) => Ok(Loaded { version, session: self.client.session(parts) }),
+                Ok(parts) => Ok(Loaded { version, session: Session::new(&self.client, parts) }),
                 // A newer release of the application is being rolled out.
                 Err(SealError::UnknownVersion) => Err(Stop::Unknown(Error::seal(SealError::UnknownVersion))),
-                Err(problem) => Err(Stop::SignedOut(SignedOut::Unreadable(Error::seal(problem)))),
+                Err(problem) => Err(Stop::SignedOut(SignedOut::unreadable(Error::seal(problem)))),
             },
-            Ok(None) => Err(Stop::SignedOut(SignedOut::NotFound)),
+            Ok(None) => Err(Stop::SignedOut(SignedOut::not_found())),
             Err(error) => Err(unknown(error)),
         }
     }

@@ -1,9 +1,22 @@
-//! Sessions: checked, refreshed once for everybody, sealed into a cookie.
+//! Sessions: opened, checked, refreshed once for all callers, kept.
+//!
+//! An application that keeps sessions itself walks from one type to the next:
+//!
+//! ```text
+//! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
+//!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
+//!                                                    │                                                               ▼
+//!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
+//! ```
+//!
+//! An opened session says nothing about its user. An active one holds the verified token. A refreshed one must be kept before it
+//! is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that by themselves.
 
 mod cookie;
 mod cookie_sessions;
 mod layer;
 mod manager;
+mod parts;
 mod refresh;
 mod seal;
 mod single_flight;
@@ -11,20 +24,21 @@ mod state;
 mod store;
 mod tokens;
 
+use std::error::Error as StdError;
 use std::fmt;
 
-use serde::de::DeserializeOwned;
+use jiff::Timestamp;
 use url::Url;
 
 pub use cookie::SessionCookie;
 pub use cookie_sessions::CookieSessions;
-pub(crate) use layer::Outdated;
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
-pub(crate) use refresh::Flights;
+use parts::Session;
+pub use parts::SessionParts;
 pub use refresh::{KeptSession, RefreshError};
 use refresh::{REPLAYED, Want};
-pub use state::{ActiveSession, SessionState, SignedOut, SwitchError};
+pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
 pub use store::{MemorySessionStore, SessionStore, StoredSession};
@@ -35,256 +49,407 @@ pub use tokens::KeyringTokenStore;
 pub use tokens::{MemoryTokenStore, TokenSession, TokenStore};
 
 use crate::api::ApiRequest;
-use crate::client::{Caller, Client};
-use crate::credentials::{HasApiKey, HasClientId};
-use crate::error::{Error, TokenError};
-use crate::id::{OrganizationId, RedirectUri};
-use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, User};
-use crate::secret::{AccessToken, RefreshToken};
-use crate::token::{NamesSession, TokenCheck, TokenVerifier};
+use crate::client::Client;
+pub use crate::cookies::{CookieFingerprint, SetCookie};
+use crate::credentials::{HasClientId, IsConfidential};
+use crate::error::Error;
+use crate::id::{OrganizationId, RedirectUri, SessionId};
+use crate::model::{AuthenticationMethod, Impersonator, User};
+use crate::rejected::Rejected;
+pub use crate::response::ForResponse;
+use crate::sealed::INTERNAL;
+use crate::secret::AccessToken;
+use crate::token::{ExpiredToken, NamesSession, NotVerified, TokenVerifier, VerifiedToken};
+use crate::transport::accept;
 use crate::wire;
-
-/// What a session is made of, for applications that keep it in a place of their own.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SessionParts {
-    /// Who signed in.
-    pub user: User,
-    /// The access token, not verified.
-    pub access_token: AccessToken,
-    /// The single-use token that gets the next pair.
-    pub refresh_token: RefreshToken,
-    /// The organization that the user signed in to.
-    pub organization_id: Option<OrganizationId>,
-    /// How the user signed in.
-    pub authentication_method: Option<AuthenticationMethod>,
-    /// The administrator who acts as the user.
-    pub impersonator: Option<Impersonator>,
-}
-
-impl SessionParts {
-    /// What every session has; the other fields can be set.
-    #[must_use]
-    pub fn new(user: User, access_token: AccessToken, refresh_token: RefreshToken) -> Self {
-        Self {
-            user,
-            access_token,
-            refresh_token,
-            organization_id: None,
-            authentication_method: None,
-            impersonator: None,
-        }
-    }
-}
-
-impl From<AuthenticationResponse> for SessionParts {
-    fn from(response: AuthenticationResponse) -> Self {
-        Self {
-            user: response.user,
-            access_token: response.access_token,
-            refresh_token: response.refresh_token,
-            organization_id: response.organization_id,
-            authentication_method: response.authentication_method,
-            impersonator: response.impersonator,
-        }
-    }
-}
-
-/// A signed-in user's session, of a [`PublicClient`](crate::PublicClient) or a
-/// [`ConfidentialClient`](crate::ConfidentialClient).
-///
-/// Its user and organization are what WorkOS said when the session was made or last refreshed; decisions are made on the
-/// [`VerifiedToken`](crate::VerifiedToken) of [`check`](Self::check).
-///
-/// ```
-/// use workos_auth::testing::{AuthKit, Browser};
-/// use workos_auth::{Callback, Client, RedirectUri, RefreshError, TokenCheck};
-///
-/// # #[tokio::main]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let authkit = AuthKit::start().await?;
-/// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
-/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
-/// let verifier = client.verifier();
-/// let mut session = client.session(response);
-/// # let mut times = 0;
-/// let token = loop {
-///     match session.check(&verifier).await? {
-/// #       TokenCheck::Active(token) if times > 0 => break token,
-/// #       TokenCheck::Active(_) => { times += 1; session = session.refresh().await?; continue }
-///         TokenCheck::Active(token) => break token,
-///         TokenCheck::Expired(_) => {}
-///     }
-///     session = match session.refresh().await {
-///         Ok(session) => session,
-///         // Nothing is known against the session: keep it, and answer 503.
-///         Err(RefreshError::Kept(kept)) => return Err(kept.error().clone().into()),
-///         // The user must sign in again: clear the cookie.
-///         Err(RefreshError::Ended(error)) => return Err(error.into()),
-///     };
-/// };
-/// assert_eq!(token.user_id(), &session.user().id);
-///
-/// let goodbye = session.sign_out(&token, None);
-/// # assert!(goodbye.as_str().contains("/user_management/sessions/logout?session_id="));
-/// # Ok(())
-/// # }
-/// ```
-#[must_use = "a session that is dropped is lost: its refresh token exists here alone"]
-pub struct Session<K> {
-    caller: Caller<K>,
-    parts: SessionParts,
-}
 
 /// # Sessions
 impl<K> Client<K> {
     /// Makes a session of a finished login, or of the [`SessionParts`] that an application has kept.
     ///
     /// What a session doesn't hold is gone: take a provider's OAuth tokens out of the response before.
-    pub fn session(&self, parts: impl Into<SessionParts>) -> Session<K>
+    pub fn session(&self, parts: impl Into<SessionParts>) -> OpenedSession<K>
     where
         K: HasClientId,
     {
-        Session { caller: Caller::new(self), parts: parts.into() }
+        OpenedSession(Session::new(self, parts.into()))
     }
 
     /// Where to send the browser to end a session at WorkOS, and from there back to `return_to`.
     ///
-    /// An application that holds the [`Session`] calls [`Session::sign_out`], which also keeps a refresh that is under way from
-    /// bringing it back.
+    /// An application that holds the session calls [`ActiveSession::sign_out`] or [`ExpiredSession::sign_out`], which also keep a
+    /// refresh that is under way from bringing it back.
     #[must_use]
     pub fn logout_url(&self, token: &impl NamesSession, return_to: Option<&RedirectUri>) -> Url
     where
         K: HasClientId,
     {
-        wire::logout_url(&self.core.base_url, token.session_id(), return_to)
+        wire::logout_url(&self.core.base_url, token.session_id(INTERNAL), return_to)
     }
 }
 
-impl<K> Session<K> {
-    /// Who signed in.
-    #[must_use]
-    pub fn user(&self) -> &User {
-        &self.parts.user
-    }
+/// A session that was opened: nothing of it is verified, so it says nothing about its user.
+///
+/// ```
+/// use workos_auth::session::{NotActive, RefreshError};
+/// use workos_auth::testing::{AuthKit, Browser};
+/// use workos_auth::{Callback, Client, ConfidentialClient, CookiePassword, ExposeSecret, RedirectUri, SessionCookie};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = Client::builder()
+/// #     .client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()?;
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+/// let verifier = client.verifier();
+/// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?;
+/// let set_cookie = cookie.set(&client.session(response))?;
+///
+/// // With each request:
+/// # let mut response = http::Response::new(());
+/// let mut session = cookie.open(&client, set_cookie.expose_secret())?;
+/// let active = loop {
+///     let expired = match session.check(&verifier).await {
+///         Ok(active) => break active,
+///         Err(NotActive::Expired(expired)) => expired,
+///         // An outage or a wrong token: `?` makes an error of it.
+///         Err(other) => return Err(other.into()),
+///     };
+///     match expired.refresh().await {
+///         Ok(refreshed) => {
+///             let (set_cookie, opened) = refreshed.into_cookie(&cookie)?;
+///             response.headers_mut().append(http::header::SET_COOKIE, set_cookie.into());
+///             session = opened;
+///         }
+///         // Nothing is known against the session: keep the cookie, and answer 503.
+///         Err(RefreshError::Kept(kept)) => return Err(kept.error().clone().into()),
+///         // The user must sign in again.
+///         Err(RefreshError::Ended(over)) => {
+///             response.headers_mut().append(http::header::SET_COOKIE, cookie.clear(&over).into());
+///             return Err(over.into());
+///         }
+///     }
+/// };
+/// println!("hello, {}", active.user().email);
+///
+/// let sign_out = active.sign_out(None);
+/// let clear = cookie.clear(&sign_out.signed_out);
+/// # assert!(clear.is_clearing());
+/// # assert!(sign_out.url.as_str().contains("/user_management/sessions/logout?session_id="));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a session that is dropped is lost unless a cookie or a store has it: call `check(&verifier).await`"]
+pub struct OpenedSession<K>(Session<K>);
 
-    /// The organization that the user signed in to.
-    #[must_use]
-    pub fn organization_id(&self) -> Option<&OrganizationId> {
-        self.parts.organization_id.as_ref()
-    }
-
-    /// How the user signed in.
-    #[must_use]
-    pub fn authentication_method(&self) -> Option<&AuthenticationMethod> {
-        self.parts.authentication_method.as_ref()
-    }
-
-    /// The administrator who acts as the user.
-    #[must_use]
-    pub fn impersonator(&self) -> Option<&Impersonator> {
-        self.parts.impersonator.as_ref()
-    }
-
-    /// The access token, not verified, to be passed on to a service that verifies it.
-    #[must_use]
-    pub fn access_token(&self) -> &AccessToken {
-        &self.parts.access_token
-    }
-
-    /// The same session once more, for one of two who go on with it.
-    fn copy(&self) -> Self {
-        let parts = &self.parts;
-        let parts = SessionParts {
-            user: parts.user.clone(),
-            access_token: parts.access_token.clone(),
-            refresh_token: wire::copy(&parts.refresh_token),
-            organization_id: parts.organization_id.clone(),
-            authentication_method: parts.authentication_method.clone(),
-            impersonator: parts.impersonator.clone(),
-        };
-        Self { caller: self.caller.clone(), parts }
-    }
-
-    /// Whatever this process still brings for it is thrown away.
-    fn end(&self) {
-        self.caller.client.flights.end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+impl<K> OpenedSession<K> {
+    /// Verifies the access token, which makes it the session of a signed-in user.
+    ///
+    /// # Errors
+    /// [`NotActive`]: the token has expired, is invalid, or the signing keys are unavailable.
+    pub async fn check(self, verifier: &TokenVerifier) -> Result<ActiveSession<K>, NotActive<K>> {
+        let Self(session) = self;
+        match session.verify(verifier).await {
+            Ok(token) => Ok(ActiveSession { session, token }),
+            Err(NotVerified::Expired(token)) => Err(NotActive::Expired(ExpiredSession { session, token })),
+            Err(NotVerified::Invalid(error)) => Err(NotActive::Invalid(Rejected::returning(error, Self(session)))),
+            Err(NotVerified::KeysUnavailable(error)) => {
+                Err(NotActive::KeysUnavailable(Rejected::returning(error, Self(session))))
+            }
+        }
     }
 
     /// Takes the session apart, to keep it in a place of the application's own.
     #[must_use]
     pub fn into_parts(self) -> SessionParts {
-        self.parts
+        self.0.parts
+    }
+}
+
+/// Why an opened session isn't a signed-in user's.
+///
+/// There is no fourth way, so this enum is exhaustive.
+#[must_use = "it holds the session"]
+pub enum NotActive<K> {
+    /// The access token has expired: refresh the session.
+    Expired(ExpiredSession<K>),
+    /// The access token isn't one of this application, was changed, or belongs to another user. The session comes back.
+    Invalid(Rejected<OpenedSession<K>>),
+    /// The signing keys are unavailable, so nobody can tell at the moment. The session comes back.
+    KeysUnavailable(Rejected<OpenedSession<K>>),
+}
+
+impl<K> NotActive<K> {
+    /// Why the session isn't active.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        match self {
+            Self::Expired(_) => Error::token(crate::error::TokenError::Expired),
+            Self::Invalid(rejected) | Self::KeysUnavailable(rejected) => rejected.error().clone(),
+        }
+    }
+}
+
+impl<K> From<NotActive<K>> for Error {
+    fn from(not_active: NotActive<K>) -> Self {
+        not_active.error()
+    }
+}
+
+impl<K> fmt::Debug for NotActive<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired(session) => formatter.debug_tuple("Expired").field(session).finish(),
+            Self::Invalid(rejected) => formatter.debug_tuple("Invalid").field(rejected).finish(),
+            Self::KeysUnavailable(rejected) => formatter.debug_tuple("KeysUnavailable").field(rejected).finish(),
+        }
+    }
+}
+
+impl<K> fmt::Display for NotActive<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(formatter)
+    }
+}
+
+impl<K> StdError for NotActive<K> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Expired(_) => None,
+            Self::Invalid(rejected) | Self::KeysUnavailable(rejected) => rejected.source(),
+        }
+    }
+}
+
+/// A signed-in user's session: the session and its verified token in one value.
+///
+/// Claims are those of [`token`](Self::token). A refresh or a switch consumes the session, so no claim of an older token is left.
+#[must_use = "read its token, or refresh it"]
+pub struct ActiveSession<K> {
+    session: Session<K>,
+    token: VerifiedToken,
+}
+
+impl<K> ActiveSession<K> {
+    /// The claims, on which authorization decisions are made.
+    #[must_use]
+    pub fn token(&self) -> &VerifiedToken {
+        &self.token
     }
 
-    /// Verifies the access token: active, with its claims, or expired, and to be refreshed.
-    ///
-    /// # Errors
-    /// As [`TokenVerifier::verify`], and [`TokenError::WrongUser`] when the token is not the session's user's.
-    /// [`ErrorKind::KeysUnavailable`](crate::ErrorKind::KeysUnavailable) says nothing about the session.
-    pub async fn check<C: DeserializeOwned>(&self, verifier: &TokenVerifier<C>) -> Result<TokenCheck<C>, Error> {
-        let check = verifier.verify(&self.parts.access_token).await?;
-        let user_id = match &check {
-            TokenCheck::Active(token) => token.user_id(),
-            TokenCheck::Expired(token) => token.user_id(),
-        };
-        if *user_id == self.parts.user.id { Ok(check) } else { Err(Error::token(TokenError::WrongUser)) }
+    /// Who signed in, as WorkOS said when the session was made or last refreshed. The ID is the token's.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.session.parts.user
     }
 
-    /// Exchanges the refresh token for a new pair of tokens.
+    /// The organization that the user signed in to (`org_id`).
+    #[must_use]
+    pub fn organization_id(&self) -> Option<&OrganizationId> {
+        self.token.organization_id()
+    }
+
+    /// How the user signed in.
+    #[must_use]
+    pub fn authentication_method(&self) -> Option<&AuthenticationMethod> {
+        self.session.parts.authentication_method.as_ref()
+    }
+
+    /// The administrator who acts as the user.
+    #[must_use]
+    pub fn impersonator(&self) -> Option<&Impersonator> {
+        self.session.parts.impersonator.as_ref()
+    }
+
+    /// The access token, to be passed on to a service that verifies it, or to a
+    /// [`custom_claims`](TokenVerifier::custom_claims) verifier.
+    #[must_use]
+    pub fn access_token(&self) -> &AccessToken {
+        &self.session.parts.access_token
+    }
+
+    /// Exchanges the refresh token for a new pair of tokens, also before the access token expires.
     ///
     /// However many tasks of this process refresh the same session at once, one request is sent and all get its result; so
-    /// does whoever comes with the old token within 30 seconds. That holds for all clones of one client. The request
+    /// does a caller with the old token within 30 seconds. That holds for all clones of one client. The request
     /// goes on when the caller is cancelled. The new tokens are handed out as they come, not verified.
     ///
     /// # Errors
     /// [`RefreshError::Kept`] gives the session back; [`RefreshError::Ended`] says why there is none any more.
-    pub async fn refresh(self) -> Result<Self, RefreshError<K>>
+    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
     where
         K: HasClientId,
     {
-        self.renew(Want::Same, REPLAYED).await
+        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
     }
 
     /// Exchanges the refresh token for a pair of tokens in another organization of the user.
     ///
     /// # Errors
-    /// As [`refresh`](Self::refresh). The session is kept when the user is no member; an organization that wants SSO or a
+    /// As [`refresh`](Self::refresh). The session is kept when the user isn't a member; an organization that requires SSO or a
     /// second factor ends it ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
-    pub async fn switch_organization(self, id: OrganizationId) -> Result<Self, RefreshError<K>>
+    pub async fn switch_organization(self, id: OrganizationId) -> Result<Refreshed<K>, RefreshError<K>>
     where
         K: HasClientId,
     {
-        self.renew(Want::Switch(id), REPLAYED).await
+        self.session.renew(Want::Switch(id), REPLAYED).await.map(Refreshed)
     }
 
-    /// Ends the session here, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
-    ///
-    /// A refresh that is under way comes to nothing. Clear the cookie, and send the browser to the URL.
-    #[must_use = "the session at WorkOS ends when the browser goes to this URL"]
-    pub fn sign_out(self, token: &impl NamesSession, return_to: Option<&RedirectUri>) -> Url {
-        self.end();
-        wire::logout_url(&self.caller.client.core.base_url, token.session_id(), return_to)
+    /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
+    pub fn sign_out(self, return_to: Option<&RedirectUri>) -> SignOut {
+        SignOut::of(&self.session, self.token.session_id(), return_to)
     }
 
-    /// Ends the session here, and at WorkOS without the browser. Its access token is good until it expires.
-    pub fn revoke(self, token: &impl NamesSession) -> ApiRequest<()>
+    /// Ends the session in this process, and at WorkOS without the browser. Its access token is good until it expires.
+    pub fn revoke(self) -> ApiRequest<SignedOut>
     where
-        K: HasApiKey,
+        K: IsConfidential,
     {
-        self.end();
-        self.caller.client.sessions().revoke(token.session_id())
+        revoke(&self.session, self.token.session_id())
     }
 }
 
-impl<K> fmt::Debug for Session<K> {
+/// A session whose access token has expired. It can be refreshed or signed out, and says nothing about its user.
+#[must_use = "refresh it, or sign it out"]
+pub struct ExpiredSession<K> {
+    session: Session<K>,
+    token: ExpiredToken,
+}
+
+impl<K> ExpiredSession<K> {
+    /// The session (`sid`).
+    #[must_use]
+    pub fn session_id(&self) -> &SessionId {
+        self.token.session_id()
+    }
+
+    /// When its access token expired (`exp`).
+    #[must_use]
+    pub fn expired_at(&self) -> Timestamp {
+        self.token.expired_at()
+    }
+
+    /// Exchanges the refresh token for a new pair of tokens; as [`ActiveSession::refresh`].
+    ///
+    /// # Errors
+    /// As [`ActiveSession::refresh`].
+    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    where
+        K: HasClientId,
+    {
+        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
+    }
+
+    /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
+    pub fn sign_out(self, return_to: Option<&RedirectUri>) -> SignOut {
+        SignOut::of(&self.session, self.token.session_id(), return_to)
+    }
+
+    /// Ends the session in this process, and at WorkOS without the browser.
+    pub fn revoke(self) -> ApiRequest<SignedOut>
+    where
+        K: IsConfidential,
+    {
+        revoke(&self.session, self.token.session_id())
+    }
+}
+
+/// A session with new tokens, which must be kept before it is used: the old refresh token is used up, and this is the only copy of
+/// the new one.
+#[must_use = "the new tokens exist only here: put them into the cookie with `into_cookie`, or into the application's store with `keep`"]
+pub struct Refreshed<K>(Session<K>);
+
+impl<K> Refreshed<K> {
+    /// Seals the session into its cookie, which goes into the response.
+    ///
+    /// # Errors
+    /// As [`SessionCookie::set`]; the value comes back.
+    pub fn into_cookie(self, cookie: &SessionCookie) -> Result<(SetCookie, OpenedSession<K>), Rejected<Self>>
+    where
+        K: IsConfidential,
+    {
+        let session = OpenedSession(self.0);
+        match cookie.set(&session) {
+            Ok(set_cookie) => Ok((set_cookie, session)),
+            Err(error) => Err(Rejected::returning(error, Self(session.0))),
+        }
+    }
+
+    /// Hands the session's parts to the application, which writes them where it keeps them.
+    ///
+    /// Where the caller may be cancelled, such as in a request handler, spawn the refresh and this as one task: a pair that was not
+    /// written is lost after 30 seconds.
+    ///
+    /// ```
+    /// # async fn run(refreshed: workos_auth::Refreshed<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
+    /// # async fn write(_: &[u8]) -> std::io::Result<()> { Ok(()) }
+    /// use workos_auth::ExposeSecret;
+    ///
+    /// let session = refreshed.keep(async |parts| write(parts.refresh_token.expose_secret().as_bytes()).await).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the application's own error as its source; the value comes back.
+    pub async fn keep<E>(
+        self,
+        write: impl AsyncFnOnce(&SessionParts) -> Result<(), E>,
+    ) -> Result<OpenedSession<K>, Rejected<Self>>
+    where
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        match write(&self.0.parts).await {
+            Ok(()) => Ok(OpenedSession(self.0)),
+            Err(error) => Err(Rejected::returning(Error::not_kept(error.into()), self)),
+        }
+    }
+}
+
+/// A session that was signed out in this process.
+#[derive(Clone, Debug)]
+#[must_use = "the session at WorkOS ends when the browser goes to `url`, and the cookie is cleared with `signed_out`"]
+#[non_exhaustive]
+pub struct SignOut {
+    /// Where to send the browser, to end the session at WorkOS.
+    pub url: Url,
+    /// The evidence that [`SessionCookie::clear`] asks for.
+    pub signed_out: SignedOut,
+}
+
+impl SignOut {
+    fn of<K>(session: &Session<K>, id: &SessionId, return_to: Option<&RedirectUri>) -> Self {
+        let signed_out = session.end();
+        Self { url: wire::logout_url(&session.caller.client.core.base_url, id, return_to), signed_out }
+    }
+}
+
+fn revoke<K: IsConfidential>(session: &Session<K>, id: &SessionId) -> ApiRequest<SignedOut> {
+    session.end();
+    session.caller.client.sessions().revoke(id).reading(|reply| accept(reply).map(|()| SignedOut::by_the_user()))
+}
+
+macro_rules! opaque {
+    ($($name:ident)*) => {$(
+        impl<K> fmt::Debug for $name<K> {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+opaque! { OpenedSession Refreshed }
+
+impl<K> fmt::Debug for ActiveSession<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Session")
-            .field("user_id", &self.parts.user.id)
-            .field("organization_id", &self.parts.organization_id)
-            .finish_non_exhaustive()
+        formatter.debug_struct("ActiveSession").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+impl<K> fmt::Debug for ExpiredSession<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ExpiredSession").field("token", &self.token).finish_non_exhaustive()
     }
 }

@@ -15,12 +15,12 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::single_flight::{Listener, Teller, channel};
-use super::{Session, SessionParts};
-use crate::authenticate::{Authentication, RefreshGrant, Rejected};
+use super::{Refreshed, Session, SessionParts, SignedOut};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorCode};
 use crate::id::OrganizationId;
+use crate::login::{NotSignedIn, RefreshGrant};
 use crate::model::AuthenticationResponse;
 use crate::runtime::{Clock, Moment};
 use crate::secret::{AccessToken, RefreshToken};
@@ -43,7 +43,7 @@ const MOST_TURNS: usize = 10_000;
 /// How often a switch is tried again that brought another organization.
 const DETOURS: usize = 2;
 
-/// A refresh that brought no new session.
+/// Why a refresh or a switch did not give what was asked for.
 ///
 /// There is no third way, so this enum is exhaustive.
 #[must_use = "a session that was kept is in here"]
@@ -51,10 +51,10 @@ pub enum RefreshError<K> {
     /// Nothing is known against the session: no connection, no complete reply, 408, 429, 5xx, or a refusal that is not
     /// about its token. Keep it, and try again.
     Kept(KeptSession<K>),
-    /// There is no session any more, and the user must sign in again. The error says why: `invalid_grant`, a step that WorkOS
-    /// wants ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)),
+    /// There is no session any more, and the user must sign in again. [`SignedOut::error`] says why: `invalid_grant`, a step that
+    /// WorkOS requires ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)),
     /// [`ErrorKind::AnotherUser`](crate::ErrorKind::AnotherUser) or [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut).
-    Ended(Error),
+    Ended(SignedOut),
 }
 
 /// A session whose refresh failed, and why.
@@ -68,46 +68,55 @@ impl<K> KeptSession<K> {
         &self.0.1
     }
 
-    /// The session as it was.
-    pub fn into_session(self) -> Session<K> {
+    /// The session with the newest pair that is known. It may be newer than the one that the caller had, where the session was
+    /// refreshed on the way to another organization: so it must be kept before it is used.
+    pub fn into_refreshed(self) -> Refreshed<K> {
+        Refreshed(self.into_session())
+    }
+
+    pub(super) fn into_session(self) -> Session<K> {
         self.0.0
     }
 }
 
 impl<K> RefreshError<K> {
+    pub(super) fn kept(session: Session<K>, error: Error) -> Self {
+        Self::Kept(KeptSession(Box::new((session, error))))
+    }
+
     /// Why the refresh failed.
     #[must_use]
-    pub fn error(&self) -> &Error {
+    pub fn error(&self) -> Error {
         match self {
-            Self::Kept(kept) => kept.error(),
-            Self::Ended(error) => error,
+            Self::Kept(kept) => kept.error().clone(),
+            Self::Ended(signed_out) => signed_out.clone().into(),
         }
     }
 
-    /// The session as it was, for another try.
+    /// The session, for another try; as [`KeptSession::into_refreshed`].
     ///
     /// # Errors
     /// Why the session ended.
-    pub fn recover(self) -> Result<Session<K>, Error> {
+    pub fn recover(self) -> Result<Refreshed<K>, SignedOut> {
         match self {
-            Self::Kept(kept) => Ok(kept.into_session()),
-            Self::Ended(error) => Err(error),
+            Self::Kept(kept) => Ok(kept.into_refreshed()),
+            Self::Ended(signed_out) => Err(signed_out),
         }
     }
 }
 
 impl<K> From<RefreshError<K>> for Error {
     fn from(error: RefreshError<K>) -> Self {
-        match error {
-            RefreshError::Kept(kept) => kept.0.1,
-            RefreshError::Ended(error) => error,
-        }
+        error.error()
     }
 }
 
 impl<K> std::error::Error for RefreshError<K> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error().source()
+        match self {
+            Self::Kept(kept) => kept.error().source(),
+            Self::Ended(signed_out) => signed_out.error().and_then(std::error::Error::source),
+        }
     }
 }
 
@@ -121,7 +130,7 @@ impl<K> fmt::Debug for RefreshError<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kept(kept) => formatter.debug_tuple("Kept").field(kept.error()).finish(),
-            Self::Ended(error) => formatter.debug_tuple("Ended").field(error).finish(),
+            Self::Ended(signed_out) => formatter.debug_tuple("Ended").field(signed_out).finish(),
         }
     }
 }
@@ -151,13 +160,12 @@ impl<K: HasClientId> Session<K> {
             Want::Newest => Wanted { organization: self.parts.organization_id.clone(), switch: false, any: true, keep },
             Want::Switch(id) => Wanted { organization: Some(id), switch: true, any: false, keep },
         };
-        let flights = Arc::clone(&self.caller.client.flights);
+        let flights = self.flights();
         let held = Some(&self.parts.access_token);
-        let Refreshed { outcome, newest } =
-            flights.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
+        let Attempt { outcome, newest } = flights.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
         let newest = newest.map(|exchanged| exchanged.parts(self.parts.authentication_method.clone()));
         if newest.as_ref().is_some_and(|newest| newest.user.id != self.parts.user.id) {
-            return Err(RefreshError::Ended(Error::another_user()));
+            return Err(RefreshError::Ended(SignedOut::ended(Error::another_user())));
         }
         // A pair that came on the way to something else is the newest all the same.
         let session = match newest {
@@ -166,8 +174,8 @@ impl<K: HasClientId> Session<K> {
         };
         match outcome {
             Ok(()) => Ok(session),
-            Err(Failure::Kept(error)) => Err(RefreshError::Kept(KeptSession(Box::new((session, error))))),
-            Err(Failure::Ended(error)) => Err(RefreshError::Ended(error)),
+            Err(Failure::Kept(error)) => Err(RefreshError::kept(session, error)),
+            Err(Failure::Ended(error)) => Err(RefreshError::Ended(SignedOut::ended(error))),
         }
     }
 
@@ -176,15 +184,21 @@ impl<K: HasClientId> Session<K> {
         let session = self.renew(want.clone(), UNTIL_DELIVERED).await?;
         if session.is_from_before() { session.renew(want, UNTIL_DELIVERED).await } else { Ok(session) }
     }
+}
 
+impl<K> Session<K> {
     pub(super) fn is_from_before(&self) -> bool {
         self.age().is_some_and(|age| age > REPLAYED)
+    }
+
+    pub(super) fn flights(&self) -> Arc<Flights> {
+        flights(&self.caller.client)
     }
 
     /// What the client's clones know of its refresh token.
     fn known<T>(&self, look: impl FnOnce(&Table, &Key) -> T) -> T {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        look(&self.caller.client.flights.table(), &key)
+        look(&self.flights().table(), &key)
     }
 
     /// Whether this process has exchanged its refresh token.
@@ -221,6 +235,11 @@ impl<K: HasClientId> Session<K> {
     }
 }
 
+/// The table that the clones of a client share.
+fn flights<K>(client: &Client<K>) -> Arc<Flights> {
+    client.core.shared.get()
+}
+
 /// A session of which only a refresh token is known, and the access token that its holder had before.
 pub(super) struct Bare<'a> {
     pub(super) token: &'a RefreshToken,
@@ -243,9 +262,9 @@ impl Bare<'_> {
     ) -> Result<Session<K>, BareError<K>> {
         let any = switch_to.is_none();
         let wanted = Wanted { switch: !any, organization: switch_to, any, keep: UNTIL_DELIVERED };
-        let Refreshed { outcome, newest } =
-            client.flights.refresh(&Caller::new(client), self.token, self.held, wanted).await;
-        let session = newest.map(|exchanged| client.session(exchanged.parts(None)));
+        let Attempt { outcome, newest } =
+            flights(client).refresh(&Caller::new(client), self.token, self.held, wanted).await;
+        let session = newest.map(|exchanged| Session::new(client, exchanged.parts(None)));
         match (outcome, session) {
             (Ok(()), Some(session)) => Ok(session),
             (Ok(()), None) => Err(BareError::Kept(Error::abandoned(), None)),
@@ -310,7 +329,7 @@ impl Exchanged {
 type Outcome<T = Arc<Exchanged>> = Result<T, Failure>;
 
 /// What became of a refresh, and the newest pair that was seen on the way.
-struct Refreshed {
+struct Attempt {
     outcome: Result<(), Failure>,
     newest: Option<Arc<Exchanged>>,
 }
@@ -388,7 +407,7 @@ impl Flights {
         token: &RefreshToken,
         held: Option<&AccessToken>,
         mut wanted: Wanted,
-    ) -> Refreshed {
+    ) -> Attempt {
         let mut token = wire::copy(token);
         let mut newest: Option<Arc<Exchanged>> = None;
         let mut detours = 0;
@@ -400,18 +419,18 @@ impl Flights {
                 tokio::spawn(request);
             }
             let (exchanged, shared) = match next {
-                Next::Take(Ok(exchanged)) => return Refreshed { outcome: Ok(()), newest: Some(exchanged) },
-                Next::Take(Err(failure)) => return Refreshed { outcome: Err(failure), newest },
+                Next::Take(Ok(exchanged)) => return Attempt { outcome: Ok(()), newest: Some(exchanged) },
+                Next::Take(Err(failure)) => return Attempt { outcome: Err(failure), newest },
                 Next::GoOnWith(exchanged) => (exchanged, false),
                 Next::Wait { teller, listener, shared } => match listener.wait().await {
                     Some(Ok(exchanged)) => {
                         if wanted.fits(&exchanged) && !exchanged.was_spent {
-                            return Refreshed { outcome: Ok(()), newest: Some(exchanged) };
+                            return Attempt { outcome: Ok(()), newest: Some(exchanged) };
                         }
                         let detour = shared && !exchanged.was_spent;
                         (exchanged, detour)
                     }
-                    Some(Err(failure)) if shared => return Refreshed { outcome: Err(failure), newest },
+                    Some(Err(failure)) if shared => return Attempt { outcome: Err(failure), newest },
                     // It was for another organization; now it is this caller's turn.
                     Some(Err(_)) => continue,
                     // Nobody runs the task that asks. WorkOS answers the same request with the same pair.
@@ -422,10 +441,7 @@ impl Flights {
                 },
             };
             if shared && detours == DETOURS {
-                return Refreshed {
-                    outcome: Err(Failure::Kept(Error::another_organization())),
-                    newest: Some(exchanged),
-                };
+                return Attempt { outcome: Err(Failure::Kept(Error::another_organization())), newest: Some(exchanged) };
             }
             detours += usize::from(shared);
             // The successor is of another organization.
@@ -433,7 +449,7 @@ impl Flights {
             token = wire::copy(&exchanged.response.refresh_token);
             newest = Some(exchanged);
         }
-        Refreshed { outcome: Err(Failure::Kept(Error::abandoned())), newest }
+        Attempt { outcome: Err(Failure::Kept(Error::abandoned())), newest }
     }
 
     fn next<K: HasClientId>(
@@ -547,14 +563,14 @@ async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, want
 }
 
 async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failure> {
-    match grant.send().await.map_err(Rejected::into_parts) {
-        Ok(Authentication::Complete(response)) => Ok(*response),
-        Ok(step) => Err(Failure::Ended(match step.complete() {
-            Ok(_) => Error::abandoned(),
-            Err(error) => error,
-        })),
-        Err((error, Some(_))) => Err(Failure::Kept(error)),
-        Err((error, None)) => Err(Failure::Ended(error)),
+    let rejected = match grant.send().await {
+        Ok(response) => return Ok(response),
+        Err(NotSignedIn::Step(step)) => return Err(Failure::Ended(step.into())),
+        Err(NotSignedIn::Rejected(rejected)) => rejected,
+    };
+    match rejected.into_parts() {
+        (error, Some(_)) => Err(Failure::Kept(error)),
+        (error, None) => Err(Failure::Ended(error)),
     }
 }
 

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
-use super::{RefreshError, Session, SessionParts};
-use crate::credentials::HasClientId;
+use super::parts::{Session, SessionParts};
 use crate::error::{Error, ErrorKind, TokenError};
 use crate::id::{OrganizationId, RedirectUri};
 use crate::model::{AuthenticationMethod, Impersonator, User};
 use crate::secret::AccessToken;
-use crate::token::{TokenCheck, TokenVerifier, VerifiedToken};
+use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
+use crate::wire;
 
 /// How long before its expiry a token is replaced, unless the application says otherwise.
 pub(super) const AHEAD: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const LIFETIME: Duration = Duration::from_secs(300);
 #[must_use = "match on it: only an active session lets the user in"]
 pub enum SessionState {
     /// The user is signed in.
-    Active(ActiveSession),
+    Active(SignedIn),
     /// The user is not, and must sign in: clear the cookie.
     SignedOut(SignedOut),
     /// Nobody can tell: the store, WorkOS or its keys are unavailable, or don't make sense. Keep the cookie, and answer 503.
@@ -46,27 +46,100 @@ impl SessionState {
     /// # Errors
     /// Why there is none: [`ErrorKind::SignedOut`] or what made WorkOS end the session, and else the reason why nobody can
     /// tell, which [`is_transient`](Error::is_transient) in most cases.
-    pub fn active(self) -> Result<ActiveSession, Error> {
+    pub fn active(self) -> Result<SignedIn, Error> {
         match self {
             Self::Active(session) => Ok(session),
-            Self::SignedOut(SignedOut::Ended(error)) | Self::TemporarilyUnknown(error) => Err(error),
-            Self::SignedOut(_) => Err(Error::signed_out()),
+            Self::SignedOut(signed_out) => Err(signed_out.into()),
+            Self::TemporarilyUnknown(error) => Err(error),
         }
     }
 }
 
-/// Why a user is not signed in.
+/// Evidence that a session is over: what [`SessionCookie::clear`](super::SessionCookie::clear) asks for. Only this crate makes one,
+/// and an outage is never one.
 #[derive(Clone, Debug)]
+pub struct SignedOut {
+    reason: SignedOutReason,
+    error: Option<Error>,
+}
+
+/// Why a user is not signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SignedOut {
-    /// There is no such session: nobody signed in, or it was kept for as long as it may be.
+pub enum SignedOutReason {
+    /// There is no such session: nobody signed in, or the time for which it may be kept is over.
     NotFound,
     /// It was signed out, or ended by WorkOS, a short while ago.
     Removed,
-    /// WorkOS ended it just now; the error says why.
-    Ended(Error),
+    /// The user signed out just now.
+    ByTheUser,
+    /// WorkOS ended it; [`SignedOut::error`] says why.
+    Ended,
     /// What is kept can't be opened: it was changed, or sealed with a password that is no longer in use.
-    Unreadable(Error),
+    Unreadable,
+}
+
+impl SignedOut {
+    fn because(reason: SignedOutReason) -> Self {
+        Self { reason, error: None }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::because(SignedOutReason::NotFound)
+    }
+
+    pub(crate) fn removed() -> Self {
+        Self::because(SignedOutReason::Removed)
+    }
+
+    pub(crate) fn by_the_user() -> Self {
+        Self::because(SignedOutReason::ByTheUser)
+    }
+
+    pub(crate) fn ended(error: Error) -> Self {
+        Self { reason: SignedOutReason::Ended, error: Some(error) }
+    }
+
+    pub(crate) fn unreadable(error: Error) -> Self {
+        Self { reason: SignedOutReason::Unreadable, error: Some(error) }
+    }
+
+    /// Why the session is over.
+    #[must_use]
+    pub fn reason(&self) -> SignedOutReason {
+        self.reason
+    }
+
+    /// What WorkOS said when it ended the session, or why it can't be opened.
+    #[must_use]
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+}
+
+impl fmt::Display for SignedOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.reason {
+            SignedOutReason::NotFound => "there is no such session",
+            SignedOutReason::Removed => "the session was signed out a short while ago",
+            SignedOutReason::ByTheUser => "the session was signed out",
+            SignedOutReason::Ended => "the session was ended by WorkOS",
+            SignedOutReason::Unreadable => "the session can't be opened",
+        })
+    }
+}
+
+impl std::error::Error for SignedOut {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.as_ref().map(|error| error as _)
+    }
+}
+
+/// What WorkOS said, or [`ErrorKind::SignedOut`].
+impl From<SignedOut> for Error {
+    fn from(signed_out: SignedOut) -> Self {
+        signed_out.error.unwrap_or_else(Self::signed_out)
+    }
 }
 
 /// A switch to another organization that did not happen.
@@ -80,37 +153,29 @@ pub enum SwitchError {
     SignedOut(SignedOut),
 }
 
-impl SwitchError {
-    /// Why there was no switch.
-    #[must_use]
-    pub fn error(&self) -> Option<&Error> {
-        match self {
-            Self::Kept(error) | Self::SignedOut(SignedOut::Ended(error) | SignedOut::Unreadable(error)) => Some(error),
-            Self::SignedOut(_) => None,
-        }
-    }
-}
-
 impl From<SwitchError> for Error {
     fn from(error: SwitchError) -> Self {
         match error {
-            SwitchError::Kept(error) | SwitchError::SignedOut(SignedOut::Ended(error)) => error,
-            SwitchError::SignedOut(_) => Self::signed_out(),
+            SwitchError::Kept(error) => error,
+            SwitchError::SignedOut(signed_out) => signed_out.into(),
         }
     }
 }
 
 impl std::error::Error for SwitchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.error().and_then(std::error::Error::source)
+        match self {
+            Self::Kept(error) => error.source(),
+            Self::SignedOut(signed_out) => signed_out.source(),
+        }
     }
 }
 
 impl fmt::Display for SwitchError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.error() {
-            Some(error) => error.fmt(formatter),
-            None => formatter.write_str("the session was signed out"),
+        match self {
+            Self::Kept(error) => error.fmt(formatter),
+            Self::SignedOut(signed_out) => signed_out.fmt(formatter),
         }
     }
 }
@@ -119,12 +184,12 @@ impl fmt::Display for SwitchError {
 ///
 /// It can't be refreshed by itself: whoever keeps the session does that.
 #[derive(Clone)]
-pub struct ActiveSession {
+pub struct SignedIn {
     parts: Arc<SessionParts>,
     token: VerifiedToken,
 }
 
-impl ActiveSession {
+impl SignedIn {
     /// The claims, which authorization decisions are made on.
     #[must_use]
     pub fn token(&self) -> &VerifiedToken {
@@ -137,10 +202,10 @@ impl ActiveSession {
         &self.parts.user
     }
 
-    /// The organization that the user signed in to.
+    /// The organization that the user signed in to (`org_id`).
     #[must_use]
     pub fn organization_id(&self) -> Option<&OrganizationId> {
-        self.parts.organization_id.as_ref()
+        self.token.organization_id()
     }
 
     /// How the user signed in.
@@ -163,12 +228,12 @@ impl ActiveSession {
     }
 }
 
-impl fmt::Debug for ActiveSession {
+impl fmt::Debug for SignedIn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("ActiveSession")
+            .debug_struct("SignedIn")
             .field("user_id", &self.parts.user.id)
-            .field("organization_id", &self.parts.organization_id)
+            .field("organization_id", &self.organization_id())
             .finish_non_exhaustive()
     }
 }
@@ -180,30 +245,21 @@ pub(super) enum Stop {
     Unknown(Error),
 }
 
-impl From<Result<ActiveSession, Stop>> for SessionState {
-    fn from(result: Result<ActiveSession, Stop>) -> Self {
-        match result {
-            Ok(session) => Self::Active(session),
+impl SessionState {
+    pub(super) fn of(outcome: Result<SignedIn, Stop>) -> Self {
+        match outcome {
+            Ok(signed_in) => Self::Active(signed_in),
             Err(Stop::SignedOut(why)) => Self::SignedOut(why),
             Err(Stop::Unknown(error)) => Self::TemporarilyUnknown(error),
         }
     }
 }
 
-impl From<Stop> for SwitchError {
-    fn from(stop: Stop) -> Self {
+impl SwitchError {
+    pub(super) fn of(stop: Stop) -> Self {
         match stop {
             Stop::SignedOut(why) => Self::SignedOut(why),
             Stop::Unknown(error) => Self::Kept(error),
-        }
-    }
-}
-
-impl<K> From<RefreshError<K>> for Stop {
-    fn from(error: RefreshError<K>) -> Self {
-        match error {
-            RefreshError::Kept(kept) => Self::Unknown(kept.error().clone()),
-            RefreshError::Ended(error) => Self::SignedOut(SignedOut::Ended(error)),
         }
     }
 }
@@ -228,17 +284,17 @@ pub(super) async fn need<K>(
     verifier: &TokenVerifier,
     ahead: Duration,
 ) -> Result<Need, Stop> {
-    let check = session.check(verifier).await;
+    let verified = session.verify(verifier).await;
     let now = session.caller.client.core.runtime.clock.now();
     let came = age.and_then(|age| now.checked_sub(age).ok());
     let is_younger = |lifetime: Duration| age.is_some_and(|age| age < lifetime);
-    match check {
-        Ok(TokenCheck::Active(token)) if is_short(&token, now, ahead) => {
+    match verified {
+        Ok(token) if is_short(&token, now, ahead) => {
             let was_short = came.is_some_and(|came| is_short(&token, came, ahead));
             Ok(if was_short { Need::Nothing(token) } else { Need::RefreshSoon(token) })
         }
-        Ok(TokenCheck::Active(token)) => Ok(Need::Nothing(token)),
-        Ok(TokenCheck::Expired(token)) => {
+        Ok(token) => Ok(Need::Nothing(token)),
+        Err(NotVerified::Expired(token)) => {
             let had_expired = came.is_some_and(|came| verifier.has_expired(token.expired_at(), came));
             if had_expired && is_younger(token.lifetime().unwrap_or(LIFETIME)) {
                 return Err(Stop::Unknown(Error::token(TokenError::Expired)));
@@ -246,10 +302,14 @@ pub(super) async fn need<K>(
             Ok(Need::Refresh)
         }
         // Its key was retired before its time.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => {
-            if is_younger(LIFETIME) { Err(Stop::Unknown(error)) } else { Ok(Need::Refresh) }
+        Err(NotVerified::Invalid(error)) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => {
+            if is_younger(LIFETIME) {
+                Err(Stop::Unknown(error))
+            } else {
+                Ok(Need::Refresh)
+            }
         }
-        Err(error) => Err(Stop::Unknown(error)),
+        Err(NotVerified::Invalid(error) | NotVerified::KeysUnavailable(error)) => Err(Stop::Unknown(error)),
     }
 }
 
@@ -290,26 +350,27 @@ pub(super) fn left(token: &VerifiedToken, from: Timestamp) -> Duration {
 }
 
 /// A session whose tokens came a moment ago.
-pub(super) async fn fresh<K>(session: Session<K>, verifier: &TokenVerifier) -> Result<ActiveSession, Stop> {
-    let token = match session.check(verifier).await.and_then(TokenCheck::active) {
-        Ok(token) => token,
-        Err(error) => return Err(Stop::Unknown(error)),
-    };
-    Ok(active(session, token))
+pub(super) async fn fresh<K>(session: Session<K>, verifier: &TokenVerifier) -> Result<SignedIn, Stop> {
+    match session.verify(verifier).await {
+        Ok(token) => Ok(active(session, token)),
+        Err(not_verified) => Err(Stop::Unknown(not_verified.error())),
+    }
 }
 
-pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> ActiveSession {
-    ActiveSession { parts: Arc::new(session.into_parts()), token }
+pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> SignedIn {
+    SignedIn { parts: Arc::new(session.parts), token }
 }
 
-/// The URL that ends a session at WorkOS, where its name is known for certain within a moment.
-pub(super) async fn goodbye<K: HasClientId>(
+/// The URL that ends a session at WorkOS, where its ID is known for certain within a moment.
+pub(super) async fn logout_url<K>(
     session: &Session<K>,
     verifier: &TokenVerifier,
     return_to: Option<&RedirectUri>,
 ) -> Option<Url> {
-    match timeout(NAMING, session.check(verifier)).await.ok()?.ok()? {
-        TokenCheck::Active(token) => Some(session.caller.client.logout_url(&token, return_to)),
-        TokenCheck::Expired(token) => Some(session.caller.client.logout_url(&token, return_to)),
+    let base_url = &session.caller.client.core.base_url;
+    match timeout(NAMING, session.verify(verifier)).await.ok()? {
+        Ok(token) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
+        Err(NotVerified::Expired(token)) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
+        Err(_) => None,
     }
 }

@@ -68,7 +68,7 @@ fn works<T>(result: io::Result<T>) -> Verdict<T> {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use workos_auth::MemorySessionStore;
+/// use workos_auth::session::MemorySessionStore;
 /// use workos_auth::testing::check_session_store;
 ///
 /// # #[tokio::main]

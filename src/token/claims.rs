@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::object::Object;
 use super::texts::{Text, Texts};
+use crate::error::{Error, TokenError};
 use crate::id::{OrganizationId, SessionId, UserId};
+use crate::sealed::Internal;
 
 /// Claims as they stand in the token; none of them means anything before the signature was checked.
 #[derive(Deserialize)]
@@ -82,27 +84,30 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>,
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a session for certain",
     label = "needs a `&VerifiedToken` or an `&ExpiredToken`",
-    note = "`verifier.verify(&access_token).await?` and `session.check(&verifier).await?` give one of them"
+    note = "`verifier.verify(&access_token).await` gives one of them"
 )]
-pub trait NamesSession: sealed::Sealed {
-    /// The session (`sid`).
-    fn session_id(&self) -> &SessionId;
+pub trait NamesSession: sealed::SessionName {}
+
+pub(crate) mod sealed {
+    use crate::id::SessionId;
+    use crate::sealed::Internal;
+
+    pub trait SessionName {
+        fn session_id(&self, _: Internal) -> &SessionId;
+    }
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl<C> Sealed for super::VerifiedToken<C> {}
-    impl Sealed for super::ExpiredToken {}
-}
+impl<C> NamesSession for VerifiedToken<C> {}
+impl NamesSession for ExpiredToken {}
 
-impl<C> NamesSession for VerifiedToken<C> {
-    fn session_id(&self) -> &SessionId {
+impl<C> sealed::SessionName for VerifiedToken<C> {
+    fn session_id(&self, _: Internal) -> &SessionId {
         self.session_id()
     }
 }
 
-impl NamesSession for ExpiredToken {
-    fn session_id(&self) -> &SessionId {
+impl sealed::SessionName for ExpiredToken {
+    fn session_id(&self, _: Internal) -> &SessionId {
         self.session_id()
     }
 }
@@ -210,48 +215,42 @@ impl<C> VerifiedToken<C> {
         self.verified.organization_id.as_ref()
     }
 
-    /// The user's first role in the organization (`role`).
+    /// What the user may do in this organization, if it is the one that the user signed in to (`org_id`).
+    ///
+    /// ```
+    /// # fn run(token: workos_auth::VerifiedToken, owner: &workos_auth::OrganizationId) -> Result<bool, workos_auth::Error> {
+    /// // `owner` is the organization that the requested data belongs to.
+    /// Ok(token.in_organization(owner)?.has_permission("posts:write"))
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with [`TokenError::WrongOrganization`] when the token is for another
+    /// organization or for none.
+    pub fn in_organization(&self, id: &OrganizationId) -> Result<Membership<'_>, Error> {
+        match self.active_organization() {
+            Some(membership) if membership.organization_id == id => Ok(membership),
+            _ => Err(Error::token(TokenError::WrongOrganization)),
+        }
+    }
+
+    /// What the user may do in the organization that the user signed in to, whichever it is. Data of another organization needs
+    /// [`in_organization`](Self::in_organization) instead.
     #[must_use]
-    pub fn role(&self) -> Option<&str> {
-        self.verified.role.as_deref()
-    }
-
-    /// All roles of the user in the organization (`roles`).
-    pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.verified.roles.iter()
-    }
-
-    /// The user's permissions (`permissions`).
-    pub fn permissions(&self) -> impl Iterator<Item = &str> {
-        self.verified.permissions.iter()
-    }
-
-    /// The organization's entitlements (`entitlements`).
-    pub fn entitlements(&self) -> impl Iterator<Item = &str> {
-        self.verified.entitlements.iter()
+    pub fn active_organization(&self) -> Option<Membership<'_>> {
+        let verified = &*self.verified;
+        Some(Membership {
+            organization_id: verified.organization_id.as_ref()?,
+            role: verified.role.as_deref(),
+            roles: &verified.roles,
+            permissions: &verified.permissions,
+            entitlements: &verified.entitlements,
+        })
     }
 
     /// The feature flags that are on (`feature_flags`).
     pub fn feature_flags(&self) -> impl Iterator<Item = &str> {
         self.verified.feature_flags.iter()
-    }
-
-    /// Whether the user has a role (`role` or `roles`).
-    #[must_use]
-    pub fn has_role(&self, role: &str) -> bool {
-        self.role() == Some(role) || self.verified.roles.contains(role)
-    }
-
-    /// Whether the user has a permission (`permissions`).
-    #[must_use]
-    pub fn has_permission(&self, permission: &str) -> bool {
-        self.verified.permissions.contains(permission)
-    }
-
-    /// Whether the organization has an entitlement (`entitlements`).
-    #[must_use]
-    pub fn has_entitlement(&self, entitlement: &str) -> bool {
-        self.verified.entitlements.contains(entitlement)
     }
 
     /// Whether a feature flag is on (`feature_flags`).
@@ -273,16 +272,82 @@ impl<C> VerifiedToken<C> {
     }
 }
 
+/// What a user may do in one organization, by a verified token: made by [`VerifiedToken::in_organization`].
+#[derive(Clone, Copy)]
+pub struct Membership<'a> {
+    organization_id: &'a OrganizationId,
+    role: Option<&'a str>,
+    roles: &'a Texts,
+    permissions: &'a Texts,
+    entitlements: &'a Texts,
+}
+
+impl<'a> Membership<'a> {
+    /// The organization (`org_id`).
+    #[must_use]
+    pub fn organization_id(&self) -> &'a OrganizationId {
+        self.organization_id
+    }
+
+    /// The user's first role in the organization (`role`).
+    #[must_use]
+    pub fn role(&self) -> Option<&'a str> {
+        self.role
+    }
+
+    /// All roles of the user in the organization (`roles`).
+    pub fn roles(&self) -> impl Iterator<Item = &'a str> {
+        self.roles.iter()
+    }
+
+    /// The user's permissions in the organization (`permissions`).
+    pub fn permissions(&self) -> impl Iterator<Item = &'a str> {
+        self.permissions.iter()
+    }
+
+    /// The organization's entitlements (`entitlements`).
+    pub fn entitlements(&self) -> impl Iterator<Item = &'a str> {
+        self.entitlements.iter()
+    }
+
+    /// Whether the user has a role (`role` or `roles`).
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.role == Some(role) || self.roles.contains(role)
+    }
+
+    /// Whether the user has a permission (`permissions`).
+    #[must_use]
+    pub fn has_permission(&self, permission: &str) -> bool {
+        self.permissions.contains(permission)
+    }
+
+    /// Whether the organization has an entitlement (`entitlements`).
+    #[must_use]
+    pub fn has_entitlement(&self, entitlement: &str) -> bool {
+        self.entitlements.contains(entitlement)
+    }
+}
+
+impl fmt::Debug for Membership<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Membership")
+            .field("organization_id", &self.organization_id)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
+}
+
 impl ExpiredToken {
     /// How long it was good for, where it says when it was issued.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         Duration::try_from(self.expires_at.duration_since(self.issued_at?)).ok()
     }
 
-    /// The user (`sub`) whose session it was.
-    #[must_use]
-    pub fn user_id(&self) -> &UserId {
-        &self.user_id
+    /// Whether it was this user's. It says so to the session only: an expired token isn't a signed-in user.
+    pub(crate) fn belongs_to(&self, user_id: &UserId) -> bool {
+        self.user_id == *user_id
     }
 
     /// The session (`sid`), to refresh it or to end it.
@@ -319,7 +384,6 @@ impl fmt::Debug for ExpiredToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("ExpiredToken")
-            .field("user_id", self.user_id())
             .field("session_id", self.session_id())
             .field("expired_at", &self.expired_at())
             .finish_non_exhaustive()

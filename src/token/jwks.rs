@@ -22,12 +22,11 @@ use tokio::runtime::{self, Handle};
 use tokio::sync::watch;
 
 use super::object::Object;
-use crate::authenticate::outcome;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
 use crate::id::ClientId;
 use crate::runtime::Moment;
-use crate::transport::{Body, Call, Core, Repeat, Route, TransportError};
+use crate::transport::{self, Body, Call, Core, RequestKind, Route, TransportError};
 
 /// From this age on the keys are fetched anew in the background, so that no request waits for it.
 const REFRESH_AFTER: Duration = Duration::from_secs(8 * 60);
@@ -88,7 +87,7 @@ impl VerifyingKey {
     }
 }
 
-/// A key, or why it is none.
+/// A usable key, or why it was rejected.
 type Key = Result<Arc<VerifyingKey>, TokenError>;
 
 struct KeySet {
@@ -174,7 +173,7 @@ impl Jwks {
 
     /// The key with this ID, which is not at hand; nobody waits for it longer than this.
     pub(super) async fn key(self: &Arc<Self>, kid: &str, timeout: Duration) -> Result<Arc<VerifyingKey>, Error> {
-        let too_late = || Err(Error::keys_unavailable(Some(Error::transport(TransportError::timeout()))));
+        let too_late = || Err(Error::keys_unavailable(Some(Error::from(TransportError::timeout()))));
         match within(timeout, self.fetched(kid)).await {
             Some(key) => key,
             None => self.kept(kid, MAX_STALE).unwrap_or_else(too_late),
@@ -263,15 +262,15 @@ impl Jwks {
 
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
         let route = Route::of("/sso/jwks/{client_id}", &self.client_id)?;
-        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, repeat: Repeat::Keys };
+        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, kind: RequestKind::Keys };
         let reply = self.core.send(call).await.map_err(|failure| failure.error)?;
-        let Object(document) = outcome::read(reply).map_err(|failure| failure.error)?;
+        let Object(document) = transport::read(reply).map_err(|failure| failure.error)?;
         let known = self.state().keys.clone();
         Ok(prepare(document, known.as_deref().map(|known| &known.keys)))
     }
 }
 
-/// The one who fetches. Dropped without an outcome, it makes room for another.
+/// Owns the fetch under way. Dropped without an outcome, it makes room for another fetch.
 struct Turn {
     jwks: Arc<Jwks>,
     number: u64,
@@ -281,7 +280,7 @@ struct Turn {
 impl Turn {
     async fn run(self) {
         let outcome = tokio::time::timeout(BUDGET, self.jwks.download()).await;
-        self.settle(outcome.unwrap_or_else(|_elapsed| Err(Error::transport(TransportError::timeout()))));
+        self.settle(outcome.unwrap_or_else(|_elapsed| Err(Error::from(TransportError::timeout()))));
     }
 
     fn settle(&self, outcome: Result<HashMap<String, Key>, Error>) {

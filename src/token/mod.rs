@@ -1,4 +1,4 @@
-//! Access tokens: verified first, read then.
+//! Access tokens: their claims can be read only after they were verified.
 
 mod claims;
 mod jwks;
@@ -7,6 +7,5 @@ mod object;
 mod texts;
 mod verifier;
 
-pub use claims::{ExpiredToken, NamesSession, NoCustomClaims, VerifiedToken};
-pub(crate) use jwks::KeyCaches;
-pub use verifier::{TokenCheck, TokenVerifier};
+pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
+pub use verifier::{NotVerified, TokenVerifier};

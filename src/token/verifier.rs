@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken};
-use super::jwks::{Jwks, VerifyingKey};
+use super::jwks::{Jwks, KeyCaches, VerifyingKey};
 use super::memory::{Memory, Remembered};
 use super::object::Object;
 use super::texts::Text;
@@ -43,7 +43,8 @@ const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
-/// use workos_auth::{Callback, Client, RedirectUri, TokenCheck};
+/// use workos_auth::token::NotVerified;
+/// use workos_auth::{Callback, Client, RedirectUri};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,14 +52,13 @@ const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 /// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
 /// # let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
 /// # let callback = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
-/// # let response = session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+/// # let response = session.exchange(Callback::from_url(&callback)?)?.send().await?;
 /// let verifier = client.verifier();
-/// match verifier.verify(&response.access_token).await? {
-///     TokenCheck::Active(token) => {
-///         assert_eq!(token.user_id(), &response.user.id);
-///         assert!(!token.has_permission("posts:write"));
-///     }
-///     TokenCheck::Expired(token) => println!("refresh {}", token.session_id()),
+/// match verifier.verify(&response.access_token).await {
+///     Ok(token) => assert_eq!(token.user_id(), &response.user.id),
+///     Err(NotVerified::Expired(token)) => println!("refresh {}", token.session_id()),
+///     Err(NotVerified::Invalid(error)) => println!("refuse it: {error}"),
+///     Err(NotVerified::KeysUnavailable(_)) => println!("try again"),
 /// }
 /// # Ok(())
 /// # }
@@ -85,27 +85,52 @@ struct Policy {
     min_ttl: Duration,
 }
 
-/// What became of a token whose signature and issuer are right.
-#[derive(Debug)]
-#[must_use = "an expired token decides nothing: match on it"]
-pub enum TokenCheck<C = NoCustomClaims> {
-    /// It is good.
-    Active(VerifiedToken<C>),
-    /// Its time is over: refresh the session.
+/// Why a token is not to be trusted.
+///
+/// There is no fourth way, so this enum is exhaustive.
+#[derive(Debug, thiserror::Error)]
+#[must_use = "it says whether to refresh, to refuse or to try again"]
+pub enum NotVerified {
+    /// Its signature and issuer are right, and its time is over: refresh its session.
+    #[error("the access token was refused: {}", TokenError::Expired)]
     Expired(ExpiredToken),
+    /// It isn't a token of this application, or was changed.
+    #[error(transparent)]
+    Invalid(Error),
+    /// The signing keys are unavailable ([`ErrorKind::KeysUnavailable`]), so nobody can tell at the moment.
+    #[error(transparent)]
+    KeysUnavailable(Error),
 }
 
-impl<C> TokenCheck<C> {
-    /// The claims, for applications that do nothing else with an expired token than refuse it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with [`TokenError::Expired`].
-    pub fn active(self) -> Result<VerifiedToken<C>, Error> {
-        match self {
-            Self::Active(token) => Ok(token),
-            Self::Expired(_) => Err(Error::token(TokenError::Expired)),
+impl NotVerified {
+    pub(crate) fn of(error: Error) -> Self {
+        if matches!(error.kind(), ErrorKind::KeysUnavailable) {
+            Self::KeysUnavailable(error)
+        } else {
+            Self::Invalid(error)
         }
     }
+
+    /// Why the token is not to be trusted; [`TokenError::Expired`] when its time is over.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        match self {
+            Self::Expired(_) => Error::token(TokenError::Expired),
+            Self::Invalid(error) | Self::KeysUnavailable(error) => error.clone(),
+        }
+    }
+}
+
+impl From<NotVerified> for Error {
+    fn from(not_verified: NotVerified) -> Self {
+        not_verified.error()
+    }
+}
+
+/// A token whose signature and issuer are right.
+enum Judged<C> {
+    Good(VerifiedToken<C>),
+    Expired(ExpiredToken),
 }
 
 /// # Verified tokens
@@ -119,7 +144,7 @@ impl<K> Client<K> {
     {
         let (client_id, base_url) = (self.client_id().clone(), self.base_url());
         TokenVerifier {
-            jwks: self.keys.of(&self.core, &client_id),
+            jwks: self.core.shared.get::<KeyCaches>().of(&self.core, &client_id),
             policy: Policy {
                 shared_issuers: [base_url.to_owned(), format!("{base_url}/")],
                 own_issuers: vec![format!("{base_url}/user_management/{client_id}")],
@@ -220,13 +245,19 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
     /// Fetching keys needs a tokio runtime. Without one, the keys that are there serve until they are ten minutes old.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with its reason;
-    /// [`ErrorKind::KeysUnavailable`](crate::ErrorKind::KeysUnavailable) when nobody can tell at the moment, which says
-    /// nothing about the session.
-    pub async fn verify(&self, token: &AccessToken) -> Result<TokenCheck<C>, Error> {
-        let token = wire::text(token);
+    /// [`NotVerified`]: the token has expired, is invalid, or the signing keys are unavailable, which says nothing about the
+    /// session.
+    pub async fn verify(&self, token: &AccessToken) -> Result<VerifiedToken<C>, NotVerified> {
+        match self.check(wire::text(token)).await {
+            Ok(Judged::Good(token)) => Ok(token),
+            Ok(Judged::Expired(token)) => Err(NotVerified::Expired(token)),
+            Err(error) => Err(NotVerified::of(error)),
+        }
+    }
+
+    async fn check(&self, token: &str) -> Result<Judged<C>, Error> {
         let Some(memory) = &self.memory else {
-            return self.verify_signature(token).await.map(|(check, _)| check);
+            return self.verify_signature(token).await.map(|(judged, _)| judged);
         };
         if token.len() > MAX_LENGTH {
             return Err(Error::token(TokenError::TooLarge));
@@ -235,24 +266,25 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         if let Some(known) = memory.get(&fingerprint) {
             match self.key(&known.key.kid).await {
                 Ok(key) if Arc::ptr_eq(&key, &known.key) => {
-                    return Ok(if self.has_expired(known.token.expires_at(), self.jwks.now()) {
-                        TokenCheck::Expired(known.token.expire())
+                    let has_expired = self.has_expired(known.token.expires_at(), self.jwks.now());
+                    return Ok(if has_expired {
+                        Judged::Expired(known.token.expire())
                     } else {
-                        TokenCheck::Active(known.token)
+                        Judged::Good(known.token)
                     });
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::KeysUnavailable) => return Err(error),
                 Ok(_) | Err(_) => memory.remove(&fingerprint),
             }
         }
-        let (check, key) = self.verify_signature(token).await?;
-        if let TokenCheck::Active(token) = &check {
+        let (judged, key) = self.verify_signature(token).await?;
+        if let Judged::Good(token) = &judged {
             memory.insert(fingerprint, Remembered { token: token.clone(), key });
         }
-        Ok(check)
+        Ok(judged)
     }
 
-    async fn verify_signature(&self, token: &str) -> Result<(TokenCheck<C>, Arc<VerifyingKey>), Error> {
+    async fn verify_signature(&self, token: &str) -> Result<(Judged<C>, Arc<VerifyingKey>), Error> {
         let parts = Parts::split(token).map_err(Error::token)?;
         let key = if let Some(key) = self.jwks.by_header(parts.header) {
             key
@@ -264,8 +296,8 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         key.verify(parts.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
         key.keep_header(parts.header);
         let payload = BASE64URL.decode(parts.payload).map_err(|_| Error::token(TokenError::Malformed))?;
-        let check = self.judge(&payload).map_err(Error::token)?;
-        Ok((check, key))
+        let judged = self.judge(&payload).map_err(Error::token)?;
+        Ok((judged, key))
     }
 
     async fn key(&self, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
@@ -276,7 +308,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
     }
 
     /// The claims of a token whose signature is right.
-    fn judge(&self, payload: &[u8]) -> Result<TokenCheck<C>, TokenError> {
+    fn judge(&self, payload: &[u8]) -> Result<Judged<C>, TokenError> {
         let payload = str::from_utf8(payload).map_err(|_| TokenError::MalformedClaims)?;
         let Object(claims): Object<Claims<'_>> =
             serde_json::from_str(payload).map_err(|_| TokenError::MalformedClaims)?;
@@ -306,12 +338,12 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(TokenError::NotYetValid);
         }
         if self.has_expired(expires_at, now) {
-            return Ok(TokenCheck::Expired(ExpiredToken { user_id, session_id, expires_at, issued_at: claims.iat }));
+            return Ok(Judged::Expired(ExpiredToken { user_id, session_id, expires_at, issued_at: claims.iat }));
         }
         // All of it was read above, so what follows the object needs no second look.
         let custom = C::deserialize(&mut serde_json::Deserializer::from_str(payload))
             .map_err(|_| TokenError::MalformedClaims)?;
-        Ok(TokenCheck::Active(VerifiedToken::new(Verified {
+        Ok(Judged::Good(VerifiedToken::new(Verified {
             user_id,
             session_id,
             expires_at,

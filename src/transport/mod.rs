@@ -1,8 +1,10 @@
-//! The one way out: limits, timeouts, retries and tracing around a [`Transport`].
+//! How every request is sent: limits, timeouts, retries and tracing around a [`Transport`].
 
+mod decode;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod retry;
+mod shared;
 #[cfg(any(feature = "reqwest", feature = "redis-tls"))]
 pub(crate) mod tls;
 
@@ -20,10 +22,13 @@ use tracing::Instrument;
 use tracing::field::Empty;
 use zeroize::Zeroizing;
 
-pub(crate) use retry::{RETRIES, Repeat};
+pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
+pub(crate) use retry::{RETRIES, RequestKind, is_refusal};
+pub(crate) use shared::Shared;
 
 use crate::error::{Error, ErrorKind};
 use crate::id::{BaseUrl, Segment};
+use crate::rejected::Rejected;
 use crate::runtime::Runtime;
 use retry::{Progress, Verdict, backoff, retry_after};
 
@@ -40,7 +45,8 @@ pub const RESPONSE_LIMIT: usize = 1 << 20;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use workos_auth::{Client, TransportError};
+/// use workos_auth::transport::TransportError;
+/// use workos_auth::Client;
 ///
 /// let client = Client::builder()
 ///     .client_id("client_123")
@@ -141,10 +147,6 @@ impl TransportError {
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
-
-    pub(crate) fn into_parts(self) -> (TransportErrorKind, Option<Box<dyn StdError + Send + Sync>>) {
-        (self.kind, self.source)
-    }
 }
 
 type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
@@ -164,6 +166,8 @@ impl<T: Transport> ErasedTransport for T {
 pub(crate) struct Core {
     pub(crate) base_url: BaseUrl,
     pub(crate) runtime: Runtime,
+    /// What the modules above keep for a client and its clones.
+    pub(crate) shared: Shared,
     transport: Box<dyn ErasedTransport>,
     user_agent: HeaderValue,
     timeout: Duration,
@@ -205,7 +209,7 @@ pub(crate) struct Call {
     pub(crate) route: Route,
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) body: Body,
-    pub(crate) repeat: Repeat,
+    pub(crate) kind: RequestKind,
 }
 
 /// What a request carries.
@@ -229,39 +233,56 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) request_id: Option<String>,
     pub(crate) body: Bytes,
+    kind: RequestKind,
     retry_after: Option<Duration>,
     replay_before: Option<Timestamp>,
 }
 
 impl Reply {
-    /// The error that this reply tells of.
-    pub(crate) fn error(self, kind: ErrorKind) -> Failure {
-        let fate = if self.status == StatusCode::TOO_MANY_REQUESTS { Fate::Unused } else { Fate::Unknown };
-        let error = Error::reply(kind, self.status, self.request_id);
-        Failure { error: error.advise(self.retry_after, self.replay_before), fate }
+    /// The failure that this reply tells of.
+    pub(crate) fn failure(self, kind: ErrorKind) -> Failure {
+        let unused = self.status == StatusCode::TOO_MANY_REQUESTS;
+        let error = Error::reply(kind, self.status, self.request_id).advise(self.retry_after, self.replay_before);
+        Failure { returns: self.kind.returns(unused, &error), error }
     }
 }
 
 /// A request that brought no usable reply.
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    pub(crate) fate: Fate,
+    /// The value that was sent may be used again.
+    returns: bool,
 }
 
 impl Failure {
     /// Of a request that could not even be written.
     pub(crate) fn unsent(error: Error) -> Self {
-        Self { error, fate: Fate::Unused }
+        Self { error, returns: true }
+    }
+
+    /// Of a request that the API answered as it should, and the answer is no.
+    pub(crate) fn answered(error: Error) -> Self {
+        Self { error, returns: false }
+    }
+
+    /// Gives the value of the call back where it may be used again.
+    pub(crate) fn rejecting<F>(self, flow: F) -> Rejected<F> {
+        Rejected::new(self.error, self.returns.then_some(flow))
     }
 }
 
-/// What a failed request says about the credential it carried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It was not sent, or turned away unread.
-    Unused,
-    /// It may have been used up.
-    Unknown,
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        let kind = match error.kind {
+            TransportErrorKind::NotSent => ErrorKind::NotSent,
+            TransportErrorKind::Certificate => ErrorKind::Certificate,
+            TransportErrorKind::Tls => ErrorKind::Tls,
+            TransportErrorKind::Timeout => ErrorKind::Timeout,
+            TransportErrorKind::Interrupted => ErrorKind::Interrupted,
+            TransportErrorKind::TooLarge => ErrorKind::TooLarge,
+        };
+        Self::with_source(kind, error.source)
+    }
 }
 
 impl Core {
@@ -273,12 +294,20 @@ impl Core {
         retries: u32,
         runtime: Runtime,
     ) -> Self {
-        Self { base_url, runtime, transport: Box::new(transport), user_agent, timeout, retries }
+        Self {
+            base_url,
+            runtime,
+            shared: Shared::default(),
+            transport: Box::new(transport),
+            user_agent,
+            timeout,
+            retries,
+        }
     }
 
     /// Sends a request as often as its row of the retry table allows, and brings back the last complete reply.
     pub(crate) async fn send(&self, call: Call) -> Result<Reply, Failure> {
-        let rule = call.repeat.rule();
+        let rule = call.kind.rule();
         let clock = &self.runtime.clock;
         let first_sent = clock.elapsed();
         // The first and the last moment at which the API may have used the credential up.
@@ -309,7 +338,7 @@ impl Core {
                 attempt += 1;
                 continue;
             }
-            let replay_before = maybe_done.and_then(|then| call.repeat.replay_before(then));
+            let replay_before = maybe_done.and_then(|then| call.kind.replay_before(then));
             return match outcome {
                 Ok(response) => Ok(Reply {
                     status: response.status(),
@@ -317,20 +346,19 @@ impl Core {
                     retry_after: advised,
                     replay_before,
                     body: response.into_body(),
+                    kind: call.kind,
                 }),
-                Err(error) => Err(Failure {
-                    error: Error::transport(error).advise(None, replay_before),
-                    fate: match (verdict, ambiguous_since) {
-                        (Verdict::NotSent | Verdict::Insecure, None) => Fate::Unused,
-                        _ => Fate::Unknown,
-                    },
-                }),
+                Err(error) => {
+                    let unused = ambiguous_since.is_none() && matches!(verdict, Verdict::NotSent | Verdict::Insecure);
+                    let error = Error::from(error).advise(None, replay_before);
+                    Err(Failure { returns: call.kind.returns(unused, &error), error })
+                }
             };
         }
     }
 
     async fn attempt(&self, call: &Call, attempt: u32) -> Result<Response<Bytes>, TransportError> {
-        let limit = call.repeat.rule().attempt.map_or(self.timeout, |limit| limit.min(self.timeout));
+        let limit = call.kind.rule().attempt.map_or(self.timeout, |limit| limit.min(self.timeout));
         let span = tracing::debug_span!(
             "workos_auth.request",
             method = %call.method,

@@ -1,4 +1,4 @@
-//! What may be sent again: one table for every request.
+//! What is sent again, and what comes back to the caller: one table for every request.
 
 use std::time::Duration;
 
@@ -9,31 +9,38 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::{TransportError, TransportErrorKind};
+use crate::error::{Error, ErrorCode};
 use crate::runtime::{LONGEST, Random, seconds};
 
-/// Which row of the retry table a request is on.
+/// What a request is: its row in the table of what is sent again and what comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum RequestKind {
     /// A request that changes nothing.
     Read,
-    /// The keys, which whoever checks a token may be waiting for.
+    /// The signing keys; callers that check a token may be waiting for them.
     Keys,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
-    /// A code, password or other credential that must not arrive twice.
+    /// The exchange of an authorization code, which must not arrive twice (RFC 6749 §4.1.2).
+    CodeExchange,
+    /// A password, a one-time code or another answer of the user, or a call between two steps of a login.
     Credential,
-    /// A poll of a device login: its loop sends the next one in its own time.
-    Poll,
+    /// One poll of a device login: its loop sends the next one in its own time.
+    DevicePoll,
+    /// A change through the API, or a request for a device code.
+    Write,
 }
 
 /// One row of the table.
 pub(crate) struct Rule {
-    /// No connection was made.
+    /// Sent again when no connection was made.
     not_sent: bool,
-    /// A complete reply of 429 came.
+    /// Sent again after a complete reply of 429.
     throttled: bool,
-    /// Bytes left, and no complete reply or a 5xx came.
+    /// Sent again when bytes left, and no complete reply or a 5xx came.
     ambiguous: bool,
+    /// When the caller gets its value back after the last attempt.
+    returns: Returns,
     /// How long one attempt may take, besides the client's own timeout.
     pub(crate) attempt: Option<Duration>,
     /// How long after the first attempt the last one may begin.
@@ -41,6 +48,21 @@ pub(crate) struct Rule {
     /// How long the API answers the same request with the same result. Once the outcome is ambiguous, the request is repeated
     /// for as long, and no wait goes past it.
     window: Option<Duration>,
+}
+
+/// When a failed call gives back the value that it consumed. A request that did not leave, or that the API turned away unread,
+/// always gives it back.
+enum Returns {
+    /// Not otherwise: no value was consumed, or a new one is asked for.
+    WhenUnused,
+    /// Also after a refusal that leaves the login alive. After an ambiguous outcome the value may be used up.
+    UnlessUsed,
+    /// Also after an ambiguous outcome: the same answer may be sent again by its user.
+    UnlessEnded,
+    /// Also after an ambiguous outcome, but after no refusal.
+    WhileTransient,
+    /// Unless the API said that the token is dead.
+    UnlessInvalidGrant,
 }
 
 /// What is known of a request after one of its attempts.
@@ -65,10 +87,17 @@ const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 /// The API replays a refresh for about 30 s; what is left of it is for the last attempt to arrive.
 const REPLAY_WINDOW: Duration = Duration::from_secs(25);
 
-const NEVER: Rule =
-    Rule { not_sent: false, throttled: false, ambiguous: false, attempt: None, budget: None, window: None };
+const NEVER: Rule = Rule {
+    not_sent: false,
+    throttled: false,
+    ambiguous: false,
+    returns: Returns::WhenUnused,
+    attempt: None,
+    budget: None,
+    window: None,
+};
 
-impl Repeat {
+impl RequestKind {
     pub(crate) const fn rule(self) -> Rule {
         match self {
             Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
@@ -78,28 +107,85 @@ impl Repeat {
                 ambiguous: true,
                 attempt: Some(Duration::from_secs(5)),
                 budget: Some(Duration::from_secs(10)),
-                window: None,
+                ..NEVER
             },
             Self::Refresh => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,
+                returns: Returns::UnlessInvalidGrant,
                 attempt: Some(Duration::from_secs(8)),
-                budget: None,
                 window: Some(REPLAY_WINDOW),
+                ..NEVER
             },
-            Self::Credential => Rule { not_sent: true, throttled: true, ..NEVER },
-            Self::Poll => NEVER,
+            Self::CodeExchange => Rule { not_sent: true, throttled: true, returns: Returns::UnlessUsed, ..NEVER },
+            Self::Credential => Rule { not_sent: true, throttled: true, returns: Returns::UnlessEnded, ..NEVER },
+            Self::DevicePoll => Rule { returns: Returns::WhileTransient, ..NEVER },
+            Self::Write => Rule { not_sent: true, throttled: true, ..NEVER },
         }
     }
 
     /// Until when the caller may send the same credential again after an attempt whose outcome is ambiguous.
     pub(crate) fn replay_before(self, ambiguous_since: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::Refresh => ambiguous_since.checked_add(REPLAY_WINDOW).ok(),
-            Self::Read | Self::Keys | Self::Credential | Self::Poll => None,
-        }
+        ambiguous_since.checked_add(self.rule().window?).ok()
     }
+
+    /// Whether a failed call gives back the value that it consumed. `unused`: the request did not leave, or was turned away unread.
+    pub(crate) fn returns(self, unused: bool, error: &Error) -> bool {
+        unused
+            || match self.rule().returns {
+                Returns::WhenUnused => false,
+                Returns::UnlessUsed => goes_on(error),
+                Returns::UnlessEnded => error.is_transient() || goes_on(error),
+                Returns::WhileTransient => error.is_transient(),
+                Returns::UnlessInvalidGrant => error.code() != Some(&ErrorCode::InvalidGrant),
+            }
+    }
+}
+
+/// Whether the login goes on that a refusal belongs to: the API named what was wrong with the request, and the user or the
+/// application can correct it. Any status but those of a refusal says nothing about the login, so only the code counts.
+fn goes_on(error: &Error) -> bool {
+    match error.status() {
+        Some(status) if is_refusal(status) => !error.code().is_some_and(ends_login),
+        _ => matches!(
+            error.code(),
+            Some(
+                ErrorCode::InvalidCredentials
+                    | ErrorCode::InvalidOneTimeCode
+                    | ErrorCode::OneTimeCodePreviouslyUsed
+                    | ErrorCode::OneTimeCodeExpired
+                    | ErrorCode::EmailVerificationCodeIncorrect
+            )
+        ),
+    }
+}
+
+/// The API has read the request, and refuses what is in it.
+pub(crate) fn is_refusal(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)
+}
+
+/// The codes that end a login: the same code or token is refused again, whatever is sent with it.
+///
+/// All others are about the answer, which may be another next time (a wrong or expired one-time code, an organization, an
+/// invitation), or about the application (its secret, its settings).
+fn ends_login(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        // The authorization code or refresh token is unknown, expired or used, or its verifier is wrong (RFC 6749 §5.2).
+        ErrorCode::InvalidGrant
+            // The login began without a challenge, so that no verifier fits (RFC 7636 §4.6), or where none is known.
+            | ErrorCode::CodeChallengeNotFound
+            | ErrorCode::PkceNotSupported
+            // The token that continues the login is dead, or belongs to another user than the rest.
+            | ErrorCode::InvalidPendingAuthenticationToken
+            | ErrorCode::UserMismatch
+            | ErrorCode::OneTimeCodeTooManyAttempts
+            // RFC 8628 §3.5.
+            | ErrorCode::ExpiredToken
+            | ErrorCode::AccessDenied
+    )
 }
 
 impl Rule {
@@ -193,7 +279,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     #[derive(Debug)]
     struct Always(u8);
@@ -221,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_ambiguous_refresh_is_repeated_until_its_window_closes() {
-        let rule = Repeat::Refresh.rule();
+        let rule = RequestKind::Refresh.rule();
         let seconds = Duration::from_secs;
         let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
             let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };

@@ -75,7 +75,8 @@ static UNLOCK: LazyLock<Script> = LazyLock::new(|| {
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
-/// use workos_auth::{RedisSessionStore, SessionManager};
+/// use workos_auth::session::RedisSessionStore;
+/// use workos_auth::SessionManager;
 ///
 /// let sessions = SessionManager::new(client, RedisSessionStore::connect("redis://127.0.0.1/")?);
 /// # Ok(()) }
@@ -129,7 +130,7 @@ impl RedisSessionStore {
     /// # async fn run(authority: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
     /// use redis::aio::ConnectionManager;
     /// use redis::{Client, TlsCertificates};
-    /// use workos_auth::RedisSessionStore;
+    /// use workos_auth::session::RedisSessionStore;
     ///
     /// // The authority of this Redis, in PEM.
     /// let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority) };

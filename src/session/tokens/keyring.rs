@@ -11,7 +11,7 @@ use super::TokenStore;
 use super::lock::LockFile;
 use crate::error::Error;
 use crate::files::PrivateDirectory;
-use crate::parking::keyring::{entry, failed};
+use crate::login::parking::keyring::{entry, failed};
 use crate::secret::StoredToken;
 use crate::wire;
 

@@ -27,15 +27,15 @@ pub use keyring::KeyringTokenStore;
 use super::refresh::{Bare, BareError};
 use super::single_flight::channel;
 use super::state::{
-    AHEAD, ANSWER_WITHIN, ActiveSession, Deadline, Need, SessionState, SignedOut, Stop, SwitchError, active, fresh,
-    goodbye, left, need,
+    AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, Stop, SwitchError, active, fresh, left,
+    logout_url, need,
 };
 use super::{Session, SessionParts};
-use crate::authenticate::Rejected;
 use crate::client::PublicClient;
 use crate::credentials::Public;
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri};
+use crate::rejected::Rejected;
 use crate::secret::{RefreshToken, StoredToken};
 use crate::token::TokenVerifier;
 use crate::wire;
@@ -141,7 +141,8 @@ impl TokenStore for MemoryTokenStore {
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
-/// use workos_auth::{Callback, Client, MemoryTokenStore, RedirectUri, SessionState, TokenSession};
+/// use workos_auth::session::{MemoryTokenStore, TokenSession};
+/// use workos_auth::{Callback, Client, RedirectUri, SessionState};
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -175,13 +176,13 @@ type Current = (LoginId, Arc<Session<Public>>);
 
 /// What this process knows without an exchange.
 enum AtHand {
-    Good(ActiveSession),
+    Good(SignedIn),
     /// Good, but not for long.
-    Short(ActiveSession),
+    Short(SignedIn),
     Nothing,
 }
 
-type Outcome = Result<ActiveSession, Arc<Stop>>;
+type Outcome = Result<SignedIn, Arc<Stop>>;
 
 /// Tells one login from the next: an access token of another is nobody's.
 type LoginId = String;
@@ -226,7 +227,7 @@ impl<S: TokenStore> TokenSession<S> {
             Ok(login) => login,
             Err(error) => return Err(Rejected::returning(error, parts)),
         };
-        self.remember(login, &Arc::new(self.client.session(parts)));
+        self.remember(login, &Arc::new(Session::new(&self.client, parts)));
         Ok(())
     }
 
@@ -237,7 +238,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// transient failure of anything is
     /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown), never signed out.
     pub async fn authenticate(&self) -> SessionState {
-        self.answer(None).await.into()
+        SessionState::of(self.answer(None).await)
     }
 
     /// Exchanges the token for a pair in another organization of the user.
@@ -245,8 +246,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// # Errors
     /// [`SwitchError`] says whether there still is a session. An organization that wants SSO or a second factor ends it
     /// ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
-    pub async fn switch_organization(&self, id: OrganizationId) -> Result<ActiveSession, SwitchError> {
-        self.answer(Some(id)).await.map_err(SwitchError::from)
+    pub async fn switch_organization(&self, id: OrganizationId) -> Result<SignedIn, SwitchError> {
+        self.answer(Some(id)).await.map_err(SwitchError::of)
     }
 
     /// Removes the token, and gives the URL that ends the session at WorkOS, for the user's browser, from where it goes back to
@@ -268,17 +269,17 @@ impl<S: TokenStore> TokenSession<S> {
         self.store.remove().await.map_err(Error::session_store)?;
         drop(lock);
         let Some(Ok(held)) = held.map(|token| Held::read(&token)) else { return Ok(None) };
-        Ok(timeout(NAMING, self.goodbye(&held, return_to)).await.ok().flatten())
+        Ok(timeout(NAMING, self.logout_url(&held, return_to)).await.ok().flatten())
     }
 
     /// Only an access token says what a session is called.
-    async fn goodbye(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<Url> {
+    async fn logout_url(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<Url> {
         let session = match self.remembered(held) {
             Some(session) => session,
             None => Arc::new(Bare { token: &held.refresh_token, held: None }.renew(&self.client, None).await.ok()?),
         };
         session.end();
-        goodbye(&session, &self.verifier, return_to).await
+        logout_url(&session, &self.verifier, return_to).await
     }
 
     async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {
@@ -299,11 +300,11 @@ impl<S: TokenStore> TokenSession<S> {
         current.filter(|(login, _)| *login == held.login).map(|(_, session)| session)
     }
 
-    async fn answer(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
+    async fn answer(&self, switch_to: Option<OrganizationId>) -> Result<SignedIn, Stop> {
         let mut deadline = Deadline::after(self.answer_within);
         let mut old = None;
         if switch_to.is_none() {
-            let held = deadline.limit(self.read(SignedOut::NotFound)).await??;
+            let held = deadline.limit(self.read(SignedOut::not_found())).await??;
             match deadline.limit(self.at_hand(&held)).await?? {
                 AtHand::Good(session) => return Ok(session),
                 AtHand::Short(session) => {
@@ -321,11 +322,11 @@ impl<S: TokenStore> TokenSession<S> {
     }
 
     /// In a task of its own, so that a pair that has come is written when the caller is cancelled.
-    async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<ActiveSession, Stop> {
+    async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<SignedIn, Stop> {
         let this = self.clone();
         let (teller, listener) = channel::<Outcome>();
         tokio::spawn(async move {
-            let tell = |outcome: Result<ActiveSession, Stop>| teller.tell(outcome.map_err(Arc::new));
+            let tell = |outcome: Result<SignedIn, Stop>| teller.tell(outcome.map_err(Arc::new));
             let renewal = async {
                 // Whoever has the lock goes on; who waits for it after the caller has gone is in everybody's way.
                 let lock = teller.while_wanted(this.store.lock()).await;
@@ -346,10 +347,10 @@ impl<S: TokenStore> TokenSession<S> {
         &self,
         _lock: S::Lock,
         switch_to: Option<OrganizationId>,
-        early: impl Fn(Result<ActiveSession, Stop>),
-    ) -> Result<ActiveSession, Stop> {
+        early: impl Fn(Result<SignedIn, Stop>),
+    ) -> Result<SignedIn, Stop> {
         // Somebody else may have been here.
-        let held = self.read(if switch_to.is_some() { SignedOut::NotFound } else { SignedOut::Removed }).await?;
+        let held = self.read(if switch_to.is_some() { SignedOut::not_found() } else { SignedOut::removed() }).await?;
         if switch_to.is_none()
             && let AtHand::Good(session) = self.at_hand(&held).await?
         {
@@ -360,10 +361,10 @@ impl<S: TokenStore> TokenSession<S> {
             outcome => return self.keep_and_activate(held, switch_to.is_some(), outcome, early).await,
         };
         sleep(GRACE).await;
-        let newer = self.read(SignedOut::Removed).await?;
+        let newer = self.read(SignedOut::removed()).await?;
         if wire::same(&held.refresh_token, &newer.refresh_token) {
             self.store.remove().await.map_err(unknown)?;
-            return Err(Stop::SignedOut(SignedOut::Ended(error)));
+            return Err(Stop::SignedOut(SignedOut::ended(error)));
         }
         let outcome = self.exchange(&newer, switch_to.clone()).await;
         self.keep_and_activate(newer, switch_to.is_some(), outcome, early).await
@@ -410,14 +411,14 @@ impl<S: TokenStore> TokenSession<S> {
         switch_to: Option<OrganizationId>,
     ) -> Result<Session<Public>, BareError<Public>> {
         let known = self.remembered(held);
-        let known = known.as_ref().map(|session| session.access_token());
+        let known = known.as_ref().map(|session| &session.parts.access_token);
         let bare = Bare { token: &held.refresh_token, held: known };
         let session = bare.renew(&self.client, switch_to.clone()).await?;
         if !session.is_from_before() {
             return Ok(session);
         }
         // The store has lost what this process got before.
-        let parts = session.into_parts();
+        let parts = session.parts;
         Bare { token: &parts.refresh_token, held: Some(&parts.access_token) }.renew(&self.client, switch_to).await
     }
 
@@ -427,13 +428,13 @@ impl<S: TokenStore> TokenSession<S> {
         held: Held,
         is_switch: bool,
         outcome: Result<Session<Public>, BareError<Public>>,
-        early: impl Fn(Result<ActiveSession, Stop>),
-    ) -> Result<ActiveSession, Stop> {
+        early: impl Fn(Result<SignedIn, Stop>),
+    ) -> Result<SignedIn, Stop> {
         let (session, problem) = match outcome {
             Ok(session) => (session, None),
             Err(BareError::Kept(error, Some(session))) => (*session, Some(error)),
             Err(BareError::Kept(error, None)) => return Err(Stop::Unknown(error)),
-            Err(BareError::Ended(error)) => return Err(Stop::SignedOut(SignedOut::Ended(error))),
+            Err(BareError::Ended(error)) => return Err(Stop::SignedOut(SignedOut::ended(error))),
         };
         let session = Arc::new(session);
         self.remember(held.login.clone(), &session);
@@ -505,7 +506,7 @@ impl Held {
     }
 
     fn read(token: &StoredToken) -> Result<Self, Stop> {
-        let unreadable = |_| Stop::SignedOut(SignedOut::Unreadable(Error::seal(SealError::NotASession)));
+        let unreadable = |_| Stop::SignedOut(SignedOut::unreadable(Error::seal(SealError::NotASession)));
         serde_json::from_str(wire::text(token)).map_err(unreadable)
     }
 }

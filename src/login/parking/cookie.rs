@@ -5,13 +5,13 @@ use std::{fmt, iter};
 use http::HeaderMap;
 
 use super::{Parking, seal};
-use crate::authenticate::Rejected;
 use crate::client::Client;
 use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
-use crate::credentials::{HasApiKey, HasClientId};
+use crate::credentials::IsConfidential;
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::id::RedirectUri;
-use crate::pkce::{Callback, PkceSession};
+use crate::login::{Callback, PkceSession};
+use crate::rejected::Rejected;
 use crate::secret::State;
 use crate::wire;
 
@@ -26,7 +26,8 @@ const TOTAL: usize = 6_000;
 /// The login cookies of one request: each login has one of its own, so that logins in several tabs don't disturb each other.
 ///
 /// ```
-/// use workos_auth::{Callback, ConfidentialClient, CookiePassword, LoginCookies, Parking, RedirectUri};
+/// use workos_auth::parking::{LoginCookies, Parking};
+/// use workos_auth::{Callback, ConfidentialClient, CookiePassword, RedirectUri};
 ///
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
@@ -79,7 +80,7 @@ impl<'a> LoginCookies<'a> {
         session: PkceSession<K>,
     ) -> Result<Vec<SetCookie>, Rejected<PkceSession<K>>>
     where
-        K: HasApiKey,
+        K: IsConfidential,
     {
         let secure = session.login.redirect_uri.is_secure();
         let name = name(&session.login.state, secure);
@@ -116,7 +117,7 @@ impl<'a> LoginCookies<'a> {
         callback: &Callback,
     ) -> Result<(PkceSession<K>, SetCookie), Error>
     where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
         let name = name(state, redirect_uri.is_secure());

@@ -11,9 +11,8 @@ use jiff::Timestamp;
 
 use crate::open_enum::open_enum;
 use crate::secret::ServerMessage;
-use crate::transport::{TransportError, TransportErrorKind};
 
-type Source = Box<dyn StdError + Send + Sync>;
+pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
 /// The one error of this crate: cheap to clone, and free of secrets, URLs with a query and response bodies.
 ///
@@ -58,13 +57,13 @@ pub enum ErrorKind {
     /// The access token is not to be trusted.
     #[error("the access token was refused: {0}")]
     InvalidToken(TokenError),
-    /// The keys that access tokens are verified with are unavailable at the moment: nobody can tell whether the token is good.
-    #[error("the keys to verify access tokens with are unavailable at the moment")]
+    /// The signing keys are unavailable: nobody can tell at the moment whether the token is good.
+    #[error("the signing keys are unavailable")]
     KeysUnavailable,
     /// A session could not be sealed or opened.
     #[error("{0}")]
     Sealed(SealError),
-    /// A refresh brought the session of another user; it was thrown away.
+    /// A refresh brought the session of another user; it was discarded.
     #[error("the refresh brought the session of another user")]
     AnotherUser,
     /// A switch brought tokens of another organization than the wanted one. The session goes on with them.
@@ -137,9 +136,12 @@ pub enum ErrorKind {
     /// The login needs a further step, and the application asked for a finished one.
     #[error("the login is not finished: {0}")]
     Unfinished(ErrorCode),
-    /// A code accepted as an impersonation was none; the result was thrown away.
+    /// A code that was accepted as an impersonation was not one; the result was discarded.
     #[error("the code was accepted as an impersonation, but was none")]
     NotImpersonated,
+    /// The code that answered a challenge is wrong.
+    #[error("the code is wrong")]
+    WrongCode,
 }
 
 /// Why an access token was refused.
@@ -198,6 +200,9 @@ pub enum TokenError {
     /// It is the token of another user than the session's.
     #[error("it belongs to another user")]
     WrongUser,
+    /// It is for another organization than the one that was asked for, or for none.
+    #[error("it is for another organization")]
+    WrongOrganization,
     /// Its time is over.
     #[error("it has expired")]
     Expired,
@@ -425,7 +430,7 @@ impl Error {
         Self::with_source(kind, None)
     }
 
-    fn with_source(kind: ErrorKind, source: Option<Source>) -> Self {
+    pub(crate) fn with_source(kind: ErrorKind, source: Option<Source>) -> Self {
         Self(Arc::new(Inner { kind, status: None, request_id: None, retry_after: None, replay_before: None, source }))
     }
 
@@ -501,6 +506,15 @@ impl Error {
         Self::local(ErrorKind::DeviceLoginExpired)
     }
 
+    /// The application could not keep a new pair of tokens.
+    pub(crate) fn not_kept(source: Source) -> Self {
+        Self::with_source(ErrorKind::Store, Some(source))
+    }
+
+    pub(crate) fn wrong_code() -> Self {
+        Self::local(ErrorKind::WrongCode)
+    }
+
     pub(crate) fn not_impersonated() -> Self {
         Self::local(ErrorKind::NotImpersonated)
     }
@@ -527,19 +541,6 @@ impl Error {
     #[cfg(any(feature = "reqwest", feature = "redis-tls"))]
     pub(crate) fn no_authorities(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with_source(ErrorKind::NoAuthorities, Some(Box::new(source)))
-    }
-
-    pub(crate) fn transport(error: TransportError) -> Self {
-        let (kind, source) = error.into_parts();
-        let kind = match kind {
-            TransportErrorKind::NotSent => ErrorKind::NotSent,
-            TransportErrorKind::Certificate => ErrorKind::Certificate,
-            TransportErrorKind::Tls => ErrorKind::Tls,
-            TransportErrorKind::Timeout => ErrorKind::Timeout,
-            TransportErrorKind::Interrupted => ErrorKind::Interrupted,
-            TransportErrorKind::TooLarge => ErrorKind::TooLarge,
-        };
-        Self::with_source(kind, source)
     }
 
     /// An error that a reply tells of.

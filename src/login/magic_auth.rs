@@ -2,13 +2,27 @@
 
 use std::fmt;
 
-use super::outcome::{Authentication, Rejected};
-use super::{RadarContext, RequestContext, authenticate};
-use crate::client::Caller;
+use super::authenticate;
+use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use crate::client::{Caller, Client};
+use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
+use crate::model::{AuthenticationResponse, RadarContext, RequestContext};
+use crate::sealed::Internal;
 use crate::secret::{AuthorizationCode, InvitationToken, MagicAuthCode};
-use crate::transport::{Failure, Repeat};
+use crate::transport::{Failure, RequestKind};
 use crate::wire::{self, MagicAuthBody};
+
+/// # Signing users in with Magic Auth: needs a client ID and an API key
+impl<K> Client<K> {
+    /// Signs in with the code of a Magic Auth e-mail.
+    pub fn authenticate_with_magic_auth(&self, code: MagicAuthCode, email: EmailAddress) -> MagicAuthGrant<K>
+    where
+        K: IsConfidential,
+    {
+        MagicAuthGrant::new(Caller::new(self), code, email)
+    }
+}
 
 /// The code of a Magic Auth e-mail, ready to be sent.
 #[must_use = "nothing was sent yet: call `.send().await`"]
@@ -74,16 +88,15 @@ impl<K> MagicAuthGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// The grant comes back in [`Rejected`] unless the API refused it for good. After
+    /// [`NotSignedIn`]: a further step, or a rejection. The grant comes back in it unless the API refused it for good. After
     /// [`InvalidOneTimeCode`](crate::ErrorCode::InvalidOneTimeCode) or
     /// [`OneTimeCodeExpired`](crate::ErrorCode::OneTimeCodeExpired) it takes another [`code`](Self::code), after
     /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
-    pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        let outcome = self.answer().await;
-        outcome.map_err(|failure| failure.rejecting(self))
+    pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
+        settle(self.answer().await, self)
     }
 
-    async fn answer(&self) -> Result<Authentication<K>, Failure> {
+    async fn answer(&self) -> Result<Answer, Failure> {
         let body = MagicAuthBody {
             code: wire::text(&self.code),
             email: self.email.as_str(),
@@ -93,7 +106,15 @@ impl<K> MagicAuthGrant<K> {
             radar: self.radar.body(),
         };
         let grant_type = "urn:workos:oauth:grant-type:magic-auth:code";
-        authenticate(&self.caller, grant_type, body, Repeat::Credential).await?.finish(&self.caller, None)
+        authenticate(&self.caller, grant_type, body, RequestKind::Credential).await
+    }
+}
+
+impl<K> sealed::Flow for MagicAuthGrant<K> {
+    type Credentials = K;
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.caller
     }
 }
 

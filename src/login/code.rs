@@ -2,15 +2,44 @@
 
 use std::fmt;
 
-use super::outcome::{Authentication, Rejected};
-use super::{RequestContext, authenticate};
-use crate::client::Caller;
+use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::{Callback, authenticate};
+use crate::client::{Caller, Client};
+use crate::credentials::IsConfidential;
 use crate::error::Error;
-use crate::model::AuthenticationResponse;
-use crate::pkce::Callback;
+use crate::model::{AuthenticationResponse, RequestContext};
+use crate::rejected::Rejected;
+use crate::sealed::Internal;
 use crate::secret::{AuthorizationCode, CodeVerifier, InvitationToken};
-use crate::transport::{Failure, Repeat};
+use crate::transport::{Failure, RequestKind};
 use crate::wire::{self, AuthorizationCodeBody};
+
+/// # Signing users in with a code: needs a client ID and an API key
+impl<K> Client<K> {
+    /// Exchanges a code that a callback brought to a login of the application's own (RFC 6749 §4.1.3).
+    ///
+    /// Where the login began with [`authorize`](Self::authorize), use
+    /// [`PkceSession::exchange`](crate::PkceSession::exchange). An application that builds its own authorization URL keeps the
+    /// `state`, and gets the code with [`Callback::code_for`](crate::Callback::code_for).
+    pub fn authenticate_with_code(&self, code: AuthorizationCode) -> CodeExchange<K>
+    where
+        K: IsConfidential,
+    {
+        CodeExchange::new(Caller::new(self), code)
+    }
+
+    /// Accepts a login that an administrator began in the WorkOS dashboard to act as a user: its callback
+    /// carries no `state`. Other logins are discarded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback carries a `state` or an error.
+    pub fn accept_impersonation(&self, callback: Callback) -> Result<ImpersonationExchange<K>, Error>
+    where
+        K: IsConfidential,
+    {
+        ImpersonationExchange::new(Caller::new(self), callback)
+    }
+}
 
 /// A code that is ready to be exchanged for tokens, once.
 #[must_use = "nothing was sent yet: call `.send().await`"]
@@ -56,19 +85,18 @@ impl<K> CodeExchange<K> {
         self
     }
 
-    /// Exchanges the code.
+    /// Exchanges the code, which signs the user in.
     ///
     /// # Errors
-    /// The exchange comes back in [`Rejected`] when nothing was sent, when the API turned the request away unread (429),
-    /// and when it refused something else than the code, such as the invitation. It doesn't after a code that ends the
-    /// login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), nor when the outcome is unknown: a code must not
-    /// arrive twice (RFC 6749 §4.1.2).
-    pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        let outcome = self.answer().await;
-        outcome.map_err(|failure| failure.rejecting_code(self))
+    /// [`NotSignedIn`]: a further step, or a rejection. The exchange comes back in it when nothing was sent, when the API turned
+    /// the request away unread (429), and when it refused something else than the code, such as the invitation. It doesn't after
+    /// a code that ends the login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), nor when the outcome is unknown: a
+    /// code must not arrive twice (RFC 6749 §4.1.2).
+    pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
+        settle(self.answer().await, self)
     }
 
-    async fn answer(&self) -> Result<Authentication<K>, Failure> {
+    async fn answer(&self) -> Result<Answer, Failure> {
         let body = AuthorizationCodeBody {
             code: wire::text(&self.code),
             code_verifier: self.verifier.as_ref().map(wire::text),
@@ -76,8 +104,15 @@ impl<K> CodeExchange<K> {
             context: self.context.body(),
             signals_id: self.signals_id.as_deref(),
         };
-        let answer = authenticate(&self.caller, "authorization_code", body, Repeat::Credential).await?;
-        answer.finish(&self.caller, None)
+        authenticate(&self.caller, "authorization_code", body, RequestKind::CodeExchange).await
+    }
+}
+
+impl<K> sealed::Flow for CodeExchange<K> {
+    type Credentials = K;
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.caller
     }
 }
 
@@ -95,20 +130,20 @@ pub struct ImpersonationExchange<K> {
 
 impl<K> ImpersonationExchange<K> {
     pub(crate) fn new(caller: Caller<K>, callback: Callback) -> Result<Self, Error> {
-        let code = callback.into_code(None)?;
+        let code = callback.code_without_state()?;
         Ok(Self { exchange: CodeExchange::new(caller, code) })
     }
 
-    /// Exchanges the code, and throws the result away unless it carries an impersonator.
+    /// Exchanges the code, and discards the result unless it carries an impersonator.
     ///
     /// # Errors
     /// [`ErrorKind::NotImpersonated`](crate::ErrorKind::NotImpersonated) for a login of any other kind; else as
     /// [`CodeExchange::send`].
     pub async fn send(self) -> Result<AuthenticationResponse, Rejected<Self>> {
         match self.exchange.send().await {
-            Ok(Authentication::Complete(response)) if response.impersonator.is_some() => Ok(*response),
-            Ok(_) => Err(Rejected::spent(Error::not_impersonated())),
-            Err(rejected) => Err(rejected.map(|exchange| Self { exchange })),
+            Ok(response) if response.impersonator.is_some() => Ok(response),
+            Ok(_) | Err(NotSignedIn::Step(_)) => Err(Rejected::spent(Error::not_impersonated())),
+            Err(NotSignedIn::Rejected(rejected)) => Err(rejected.map(|exchange| Self { exchange })),
         }
     }
 }

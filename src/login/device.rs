@@ -7,15 +7,38 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use crate::authenticate::{Authentication, Rejected, RequestContext, outcome, submit};
-use crate::client::Caller;
-use crate::credentials::Identity;
+use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::submit;
+use crate::client::{Caller, Client};
+use crate::credentials::{HasClientId, Identity};
 use crate::error::{Error, ErrorCode, ErrorKind};
 use crate::id::is_loopback;
+use crate::model::{AuthenticationResponse, RequestContext};
+use crate::rejected::Rejected;
 use crate::runtime::seconds;
+use crate::sealed::Internal;
 use crate::secret::DeviceCode;
-use crate::transport::{Body, Call, Failure, Fate, Repeat};
+use crate::transport::{self, Body, Call, Failure, RequestKind};
 use crate::wire::{self, DeviceAuthorizationBody, DeviceCodeBody, TokenRequest, WithContext};
+
+/// # Signing users in on another device: needs a client ID
+impl<K> Client<K> {
+    /// Starts a login that the user finishes on another device (RFC 8628).
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+    /// let login = client.device_authorization().send().await?;
+    /// println!("Open {} and type {}", login.verification_uri(), login.user_code());
+    /// let response = login.wait().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn device_authorization(&self) -> DeviceAuthorizationRequest<K>
+    where
+        K: HasClientId,
+    {
+        DeviceAuthorizationRequest::new(Caller::new(self))
+    }
+}
 
 /// RFC 8628 §3.2: where the reply names none.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -64,10 +87,10 @@ impl<K> DeviceAuthorizationRequest<K> {
             authorization: None,
             body: wire::body(&DeviceAuthorizationBody { client_id: self.caller.identity().client_id.as_str() })
                 .map(Body::Json)?,
-            repeat: Repeat::Credential,
+            kind: RequestKind::Write,
         };
         let reply = core.send(call).await.map_err(|failure| failure.error)?;
-        let reply: DeviceAuthorization = outcome::read(reply).map_err(|failure| failure.error)?;
+        let reply: DeviceAuthorization = transport::read(reply).map_err(|failure| failure.error)?;
         let verification_uri = trusted(&reply.verification_uri)?;
         let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
         let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
@@ -113,15 +136,54 @@ pub struct DeviceLogin<K> {
     context: RequestContext,
 }
 
-/// What one poll of a [`DeviceLogin`] brought.
-#[allow(clippy::large_enum_variant, reason = "it is matched on at once, and never stored")]
-#[derive(Debug)]
+/// Why a poll of a [`DeviceLogin`] signed nobody in.
 #[must_use = "the login goes on only if `Pending` is polled again"]
-pub enum DevicePoll<K> {
+pub enum NotFinished<K> {
     /// The user has not finished: poll again after its [`interval`](DeviceLogin::interval).
     Pending(DeviceLogin<K>),
-    /// The user has finished.
-    Finished(Authentication<K>),
+    /// The login needs a further step, or the poll failed.
+    NotSignedIn(NotSignedIn<DeviceLogin<K>>),
+}
+
+impl<K> NotFinished<K> {
+    /// Why nobody is signed in yet.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        match self {
+            Self::Pending(_) => Error::unfinished(ErrorCode::AuthorizationPending),
+            Self::NotSignedIn(not_signed_in) => not_signed_in.error(),
+        }
+    }
+}
+
+impl<K> From<NotFinished<K>> for Error {
+    fn from(not_finished: NotFinished<K>) -> Self {
+        not_finished.error()
+    }
+}
+
+impl<K> std::error::Error for NotFinished<K> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Pending(_) => None,
+            Self::NotSignedIn(not_signed_in) => not_signed_in.source(),
+        }
+    }
+}
+
+impl<K> fmt::Display for NotFinished<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(formatter)
+    }
+}
+
+impl<K> fmt::Debug for NotFinished<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pending(login) => formatter.debug_tuple("Pending").field(login).finish(),
+            Self::NotSignedIn(not_signed_in) => not_signed_in.fmt(formatter),
+        }
+    }
 }
 
 impl<K> DeviceLogin<K> {
@@ -161,29 +223,30 @@ impl<K> DeviceLogin<K> {
     /// the deadline, and nothing more once the future is dropped.
     ///
     /// # Errors
-    /// [`Rejected`] without the login: [`AccessDenied`](ErrorCode::AccessDenied), [`ExpiredToken`](ErrorCode::ExpiredToken)
-    /// or [`ErrorKind::DeviceLoginExpired`], or another refusal for good. With the login, where no secure connection could be
-    /// made: [`ErrorKind::Certificate`] or [`ErrorKind::Tls`].
-    pub async fn wait(self) -> Result<Authentication<K>, Rejected<Self>> {
+    /// [`NotSignedIn`]: a further step, or a rejection. It has no login after [`AccessDenied`](ErrorCode::AccessDenied),
+    /// [`ExpiredToken`](ErrorCode::ExpiredToken), [`ErrorKind::DeviceLoginExpired`], or another refusal for good. It has the login
+    /// where no secure connection could be made: [`ErrorKind::Certificate`] or [`ErrorKind::Tls`].
+    pub async fn wait(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
         let mut login = self;
         loop {
             let mut pause = Duration::ZERO;
             login = match login.poll().await {
-                Ok(DevicePoll::Finished(authentication)) => return Ok(authentication),
-                Ok(DevicePoll::Pending(login)) => login,
-                Err(rejected) => {
+                Ok(response) => return Ok(response),
+                Err(NotFinished::Pending(login)) => login,
+                Err(NotFinished::NotSignedIn(NotSignedIn::Rejected(rejected))) => {
                     let (error, login) = rejected.into_parts();
                     pause = error.retry_after().unwrap_or_default();
                     match login {
                         Some(login) if error.is_transient() => login,
-                        login => return Err(Rejected::new(error, login)),
+                        login => return Err(NotSignedIn::Rejected(Rejected::new(error, login))),
                     }
                 }
+                Err(NotFinished::NotSignedIn(step)) => return Err(step),
             };
             let clock = &login.caller.client.core.runtime.clock;
             let pause = pause.max(login.interval);
             if clock.elapsed().saturating_add(pause) >= login.deadline {
-                return Err(Rejected::spent(Error::device_login_expired()));
+                return Err(NotSignedIn::Rejected(Rejected::spent(Error::device_login_expired())));
             }
             clock.sleep(pause).await;
         }
@@ -192,41 +255,45 @@ impl<K> DeviceLogin<K> {
     /// Asks once whether the user has finished (RFC 8628 §3.4), for those who drive the polling themselves.
     ///
     /// # Errors
-    /// The login comes back in [`Rejected`] when it can be polled again; not once it was denied or has expired.
-    pub async fn poll(mut self) -> Result<DevicePoll<K>, Rejected<Self>> {
+    /// [`NotFinished::Pending`] while the user hasn't finished. In [`NotSignedIn`] the login comes back when it can be polled again;
+    /// not once it was denied or has expired.
+    pub async fn poll(mut self) -> Result<AuthenticationResponse, NotFinished<K>> {
         if self.caller.client.core.runtime.clock.elapsed() >= self.deadline {
-            return Err(Rejected::spent(Error::device_login_expired()));
+            let expired = Rejected::spent(Error::device_login_expired());
+            return Err(NotFinished::NotSignedIn(NotSignedIn::Rejected(expired)));
         }
-        let Failure { error, fate } = match self.ask().await {
-            Ok(authentication) => return Ok(DevicePoll::Finished(authentication)),
-            Err(failure) => failure,
-        };
-        match error.code() {
-            Some(ErrorCode::AuthorizationPending) => return Ok(DevicePoll::Pending(self)),
-            Some(ErrorCode::SlowDown) => {
-                self.interval = self.interval.saturating_add(SLOW_DOWN);
-                return Ok(DevicePoll::Pending(self));
+        let answer = self.ask().await;
+        if let Err(Failure { error, .. }) = &answer {
+            match error.code() {
+                Some(ErrorCode::AuthorizationPending) => return Err(NotFinished::Pending(self)),
+                Some(ErrorCode::SlowDown) => {
+                    self.interval = self.interval.saturating_add(SLOW_DOWN);
+                    return Err(NotFinished::Pending(self));
+                }
+                _ => {}
             }
-            _ => {}
+            if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Interrupted) {
+                self.interval = self.interval.saturating_mul(2);
+            }
         }
-        let lost = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Interrupted);
-        if lost {
-            self.interval = self.interval.saturating_mul(2);
-        }
-        if error.is_transient() || fate == Fate::Unused {
-            Err(Rejected::returning(error, self))
-        } else {
-            Err(Rejected::spent(error))
-        }
+        settle(answer, self).map_err(NotFinished::NotSignedIn)
     }
 
-    async fn ask(&self) -> Result<Authentication<K>, Failure> {
+    async fn ask(&self) -> Result<Answer, Failure> {
         let body = DeviceCodeBody { device_code: wire::text(&self.device_code) };
         let body = WithContext { body, context: self.context.body() };
-        // The device code is the proof; the client secret stays at home.
+        // The device code is the proof; the client secret isn't sent.
         let identity = Identity { api_key: None, ..self.caller.identity() };
         let request = TokenRequest::new("urn:ietf:params:oauth:grant-type:device_code", identity, body);
-        submit(&self.caller, &request, Repeat::Poll).await?.finish(&self.caller, None)
+        submit(&self.caller, &request, RequestKind::DevicePoll).await
+    }
+}
+
+impl<K> sealed::Flow for DeviceLogin<K> {
+    type Credentials = K;
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.caller
     }
 }
 

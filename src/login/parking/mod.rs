@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 pub use cookie::LoginCookies;
@@ -17,19 +17,15 @@ pub use cookie::LoginCookies;
 pub use keyring::KeyringStore;
 pub use store::{DirectoryStore, LoginHandle, MemoryStore, PkceStore, StoredLogin};
 
-use crate::authenticate::Rejected;
-use crate::authenticate::steps::{
-    EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, Pending, RadarEmailChallenge, RadarSmsCode,
-    RadarSmsSignUp, TotpChallenge,
-};
+use super::pkce::PkceSession;
 use crate::client::{Caller, Client};
-use crate::credentials::{HasApiKey, HasClientId};
+use crate::credentials::{HasClientId, IsConfidential};
 use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError};
-use crate::id::{RedirectUri, ReturnPath};
-use crate::pkce::{Login, PkceSession};
-use crate::secret::{AuthorizationUrl, CodeVerifier, CookiePassword, PendingAuthenticationToken, State};
-use crate::sso::SsoSession;
+use crate::id::RedirectUri;
+use crate::rejected::Rejected;
+use crate::sealed::INTERNAL;
+use crate::secret::CookiePassword;
 use crate::wire;
 
 /// How long a parked login is good for, unless said otherwise.
@@ -42,7 +38,8 @@ const LIFETIME: Duration = Duration::from_secs(600);
 /// as they like until then; single use is the API's (the code, the pending token) or that of a [`PkceStore`].
 ///
 /// ```
-/// use workos_auth::{ConfidentialClient, CookiePassword, Parking, PkceSession, RedirectUri, ReturnPath};
+/// use workos_auth::parking::Parking;
+/// use workos_auth::{ConfidentialClient, CookiePassword, PkceSession, RedirectUri, ReturnPath};
 ///
 /// let client = ConfidentialClient::new("client_123", "sk_example")?;
 /// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
@@ -69,7 +66,7 @@ impl Parking {
         Self { password, retired: Vec::new(), lifetime: LIFETIME }
     }
 
-    /// Opens what an older password sealed, too; it seals nothing any more.
+    /// Opens what an older password sealed, too; it is kept for opening only.
     #[must_use]
     pub fn retired_password(mut self, password: CookiePassword) -> Self {
         self.retired.push(password);
@@ -105,23 +102,7 @@ impl Parking {
         sealed: &str,
     ) -> Result<PkceSession<K>, Error>
     where
-        K: HasApiKey + HasClientId,
-    {
-        open(client, Some(redirect_uri), &self.passwords(), sealed)
-    }
-
-    /// Resumes an SSO login, for the handler of its callback.
-    ///
-    /// # Errors
-    /// As [`resume_login`](Self::resume_login).
-    pub fn resume_sso_login<K>(
-        &self,
-        client: &Client<K>,
-        redirect_uri: &RedirectUri,
-        sealed: &str,
-    ) -> Result<SsoSession<K>, Error>
-    where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
         open(client, Some(redirect_uri), &self.passwords(), sealed)
     }
@@ -132,13 +113,13 @@ impl Parking {
     /// As [`resume_login`](Self::resume_login).
     pub fn resume_step<K, F>(&self, client: &Client<K>, sealed: &str) -> Result<F, Error>
     where
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
         F: ParkableStep<Credentials = K>,
     {
         open(client, None, &self.passwords(), sealed)
     }
 
-    fn passwords(&self) -> Vec<&str> {
+    pub(crate) fn passwords(&self) -> Vec<&str> {
         std::iter::once(&self.password).chain(&self.retired).map(wire::text).collect()
     }
 }
@@ -152,8 +133,8 @@ impl fmt::Debug for Parking {
 /// A login or step that [`Parking`] seals: those of clients that hold an API key. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this value can't be sealed",
-    label = "neither a login nor a step that waits for a human",
-    note = "a `PkceSession` and the steps of an `Authentication` can be sealed by a client that holds an API key",
+    label = "needs a login or a step of a `ConfidentialClient`",
+    note = "a `PkceSession` and the steps of a login can be sealed by a client that holds an API key",
     note = "a public client keeps its login with `session.store(&store)` in a `PkceStore`"
 )]
 pub trait Parkable: Park {}
@@ -161,33 +142,34 @@ pub trait Parkable: Park {}
 /// A step that [`Parking`] seals. Sealed.
 pub trait ParkableStep: Parkable {}
 
-mod sealed {
+pub(crate) mod sealed {
     use serde_json::Value;
 
     use crate::client::Caller;
     use crate::id::RedirectUri;
+    use crate::sealed::Internal;
 
     /// What of a flow is kept: its secrets, and the rest.
     #[allow(missing_debug_implementations, reason = "it holds exposed secrets")]
     pub struct Packed<'a> {
-        pub(super) secrets: Vec<&'a str>,
-        pub(super) details: Value,
+        pub(crate) secrets: Vec<&'a str>,
+        pub(crate) details: Value,
     }
 
     pub trait Park: Sized {
         type Credentials;
         const KIND: &'static str;
 
-        fn caller(&self) -> &Caller<Self::Credentials>;
-        fn redirect_uri(&self) -> Option<&RedirectUri> {
+        fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
+        fn redirect_uri(&self, _: Internal) -> Option<&RedirectUri> {
             None
         }
-        fn pack(&self) -> Packed<'_>;
-        fn unpack(caller: Caller<Self::Credentials>, secrets: &[&str], details: Value) -> Option<Self>;
+        fn pack(&self, _: Internal) -> Packed<'_>;
+        fn unpack(caller: Caller<Self::Credentials>, secrets: &[&str], details: Value, _: Internal) -> Option<Self>;
     }
 }
 
-use sealed::{Packed, Park};
+use sealed::Park;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -212,23 +194,23 @@ struct OpenEnvelope {
 }
 
 fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String, Error> {
-    let caller = flow.caller();
+    let caller = flow.caller(INTERNAL);
     let core = &caller.client.core;
-    let packed = flow.pack();
+    let packed = flow.pack(INTERNAL);
     let expires = core.runtime.clock.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
     let envelope = Envelope {
         kind: F::KIND,
         expires: expires.as_second(),
         client_id: caller.identity().client_id.as_str(),
         base_url: core.base_url.as_str(),
-        redirect_uri: flow.redirect_uri().map(RedirectUri::as_str),
+        redirect_uri: flow.redirect_uri(INTERNAL).map(RedirectUri::as_str),
         secrets: &packed.secrets,
         details: &packed.details,
     };
     envelope::seal(Purpose::ParkedLogin, password, "", &wire::body(&envelope)?, core.runtime.random.as_ref())
 }
 
-fn open<K: HasClientId, F: Park<Credentials = K>>(
+pub(crate) fn open<K: HasClientId, F: Park<Credentials = K>>(
     client: &Client<K>,
     redirect_uri: Option<&RedirectUri>,
     passwords: &[&str],
@@ -257,110 +239,11 @@ fn open<K: HasClientId, F: Park<Credentials = K>>(
         return Err(Error::parked(problem));
     }
     let secrets: Vec<&str> = envelope.secrets.iter().map(|secret| secret.as_str()).collect();
-    F::unpack(Caller::new(client), &secrets, envelope.details).ok_or_else(|| Error::parked(ParkedError::Malformed))
+    F::unpack(Caller::new(client), &secrets, envelope.details, INTERNAL)
+        .ok_or_else(|| Error::parked(ParkedError::Malformed))
 }
 
-impl<K: HasApiKey> Parkable for PkceSession<K> {}
-
-impl<K> Park for PkceSession<K> {
-    type Credentials = K;
-    const KIND: &'static str = "login";
-
-    fn caller(&self) -> &Caller<K> {
-        &self.login.caller
-    }
-
-    fn redirect_uri(&self) -> Option<&RedirectUri> {
-        Some(&self.login.redirect_uri)
-    }
-
-    fn pack(&self) -> Packed<'_> {
-        Packed {
-            // The URL holds the state, and an invitation token perhaps.
-            secrets: vec![wire::text(&self.verifier), wire::text(&self.login.state), self.login.url.as_str()],
-            details: json!({"redirect_uri": self.login.redirect_uri.as_str(), "return_path": self.login.return_path}),
-        }
-    }
-
-    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
-        let [verifier, state, url] = secrets else { return None };
-        Some(Self {
-            verifier: CodeVerifier::new(*verifier),
-            login: Login {
-                caller,
-                url: AuthorizationUrl::new(*url),
-                state: State::new(*state),
-                redirect_uri: RedirectUri::new(details.get("redirect_uri")?.as_str()?).ok()?,
-                return_path: field::<Option<ReturnPath>>(&details, "return_path")?,
-            },
-        })
-    }
-}
-
-impl<K: HasApiKey> Parkable for SsoSession<K> {}
-
-impl<K> Park for SsoSession<K> {
-    type Credentials = K;
-    const KIND: &'static str = "sso_login";
-
-    fn caller(&self) -> &Caller<K> {
-        self.0.caller()
-    }
-
-    fn redirect_uri(&self) -> Option<&RedirectUri> {
-        self.0.redirect_uri()
-    }
-
-    fn pack(&self) -> Packed<'_> {
-        self.0.pack()
-    }
-
-    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
-        PkceSession::unpack(caller, secrets, details).map(Self)
-    }
-}
-
-fn field<T: serde::de::DeserializeOwned>(details: &Value, name: &str) -> Option<T> {
+/// One detail of a parked value.
+pub(crate) fn field<T: serde::de::DeserializeOwned>(details: &Value, name: &str) -> Option<T> {
     serde_json::from_value(details.get(name)?.clone()).ok()
-}
-
-/// Each step is its pending token and the fields it shows.
-macro_rules! parkable {
-    ($($name:ident = $kind:literal { $($field:ident),* };)*) => {$(
-        impl<K: HasApiKey> Parkable for $name<K> {}
-        impl<K: HasApiKey> ParkableStep for $name<K> {}
-
-        impl<K> Park for $name<K> {
-            type Credentials = K;
-            const KIND: &'static str = $kind;
-
-            fn caller(&self) -> &Caller<K> {
-                &self.pending.caller
-            }
-
-            fn pack(&self) -> Packed<'_> {
-                Packed {
-                    secrets: vec![wire::text(&self.pending.token)],
-                    details: json!({$(stringify!($field): self.$field),*}),
-                }
-            }
-
-            fn unpack(caller: Caller<K>, secrets: &[&str], details: Value) -> Option<Self> {
-                let [token] = secrets else { return None };
-                let pending = Pending { caller, token: PendingAuthenticationToken::new(*token) };
-                Some(Self { pending, $($field: field(&details, stringify!($field))?),* })
-            }
-        }
-    )*};
-}
-
-parkable! {
-    MfaEnrollment = "mfa_enrollment" { user };
-    MfaChallenge = "mfa_challenge" { user, factors };
-    EmailVerification = "email_verification" { email, id };
-    OrganizationSelection = "organization_selection" { user, organizations };
-    RadarEmailChallenge = "radar_email" { id };
-    RadarSmsSignUp = "radar_sms_sign_up" { user };
-    RadarSmsCode = "radar_sms_code" { sent };
-    TotpChallenge = "totp_challenge" { id, expires_at };
 }

@@ -2,16 +2,21 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::authenticate::{CodeExchange, Rejected};
-use crate::authorize::Parameters;
+use super::code::CodeExchange;
+use super::parking::sealed::{Packed, Park};
+use super::parking::{self, Parkable};
 use crate::client::Caller;
+use crate::credentials::IsConfidential;
 use crate::error::{AuthorizationErrorCode, CallbackError, Error, plain_code};
 use crate::id::{RedirectUri, ReturnPath};
+use crate::rejected::Rejected;
+use crate::sealed::Internal;
 use crate::secret::{AuthorizationCode, AuthorizationUrl, CodeVerifier, State};
-use crate::wire;
+use crate::wire::{self, Parameters};
 
 /// A login that waits for its callback, with PKCE (RFC 7636) and a state (RFC 6749 §10.12).
 ///
@@ -76,9 +81,9 @@ impl<K> PkceSession<K> {
     /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The session comes back in every case, so that a forged
     /// callback doesn't end the login: [`Rejected::recover`] it and wait for the true one.
     pub fn exchange(self, callback: Callback) -> Result<CodeExchange<K>, Rejected<Self>> {
-        match callback.into_code(Some(&self.login.state)) {
+        match callback.code_for(&self.login.state) {
             Ok(code) => Ok(CodeExchange::with_verifier(self.login.caller, code, self.verifier)),
-            Err(error) => Err(Rejected::returning(error, self)),
+            Err(rejected) => Err(Rejected::returning(rejected.into(), self)),
         }
     }
 }
@@ -105,9 +110,9 @@ impl<K> PlainSession<K> {
     /// # Errors
     /// As [`PkceSession::exchange`].
     pub fn exchange(self, callback: Callback) -> Result<CodeExchange<K>, Rejected<Self>> {
-        match callback.into_code(Some(&self.login.state)) {
+        match callback.code_for(&self.login.state) {
             Ok(code) => Ok(CodeExchange::new(self.login.caller, code)),
-            Err(error) => Err(Rejected::returning(error, self)),
+            Err(rejected) => Err(Rejected::returning(rejected.into(), self)),
         }
     }
 }
@@ -128,13 +133,8 @@ impl<K> fmt::Debug for PlainSession<K> {
 ///
 /// It is data until a session has checked its state: anybody can send a callback.
 pub struct Callback {
-    answer: Answer,
+    result: Result<AuthorizationCode, AuthorizationErrorCode>,
     state: Option<State>,
-}
-
-enum Answer {
-    Code(AuthorizationCode),
-    Error(AuthorizationErrorCode),
 }
 
 impl Callback {
@@ -177,46 +177,94 @@ impl Callback {
                 return Err(Error::callback(CallbackError::DuplicateParameter(name)));
             }
         }
-        let answer = match (code, error) {
+        let result = match (code, error) {
             (Some(_), Some(_)) => return Err(Error::callback(CallbackError::CodeAndError)),
-            (Some(code), None) if !code.is_empty() => Answer::Code(AuthorizationCode::new(code.as_str())),
-            (None, Some(error)) => {
-                Answer::Error(AuthorizationErrorCode::from(plain_code(&error).unwrap_or("unreadable")))
-            }
+            (Some(code), None) if !code.is_empty() => Ok(AuthorizationCode::new(code.as_str())),
+            (None, Some(error)) => Err(AuthorizationErrorCode::from(plain_code(&error).unwrap_or("unreadable"))),
             _ => return Err(Error::callback(CallbackError::MissingCode)),
         };
-        Ok(Self { answer, state: state.filter(|state| !state.is_empty()).map(|state| State::new(state.as_str())) })
+        Ok(Self { result, state: state.filter(|state| !state.is_empty()).map(|state| State::new(state.as_str())) })
     }
 
     /// Puts a callback together from what a web framework has already parsed.
     #[must_use]
-    pub fn from_parts(code: AuthorizationCode, state: Option<State>) -> Self {
-        Self { answer: Answer::Code(code), state }
+    pub fn from_parts(code: impl Into<String>, state: Option<State>) -> Self {
+        Self { result: Ok(AuthorizationCode::new(code)), state }
+    }
+
+    /// The code, if the callback belongs to the login with this state; compared in constant time.
+    ///
+    /// For applications that build their own authorization URL. A [`PkceSession`] does it in
+    /// [`exchange`](PkceSession::exchange).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The callback comes back in every case: it may belong to another login.
+    pub fn code_for(self, state: &State) -> Result<AuthorizationCode, Rejected<Self>> {
+        // The state comes first: an error that somebody else sent says nothing about this login.
+        let problem = match &self.state {
+            None => CallbackError::MissingState,
+            Some(given) if !given.matches(state) => CallbackError::StateMismatch,
+            Some(_) => match self.result {
+                Ok(code) => return Ok(code),
+                Err(ref code) => CallbackError::Authorization(code.clone()),
+            },
+        };
+        Err(Rejected::returning(Error::callback(problem), self))
+    }
+
+    /// The code of a callback that belongs to no login of this application: it must have no state.
+    pub(crate) fn code_without_state(self) -> Result<AuthorizationCode, Error> {
+        match (self.state, self.result) {
+            (Some(_), _) => Err(Error::callback(CallbackError::UnexpectedState)),
+            (None, Err(code)) => Err(Error::callback(CallbackError::Authorization(code))),
+            (None, Ok(code)) => Ok(code),
+        }
     }
 
     pub(crate) fn state(&self) -> Option<&State> {
         self.state.as_ref()
-    }
-
-    /// The code, if the callback belongs to the login with this state, or to none where none is expected.
-    pub(crate) fn into_code(self, expected: Option<&State>) -> Result<AuthorizationCode, Error> {
-        // The state comes first: an error that somebody else sent says nothing about this login.
-        let problem = match (&self.state, expected) {
-            (None, Some(_)) => Some(CallbackError::MissingState),
-            (Some(_), None) => Some(CallbackError::UnexpectedState),
-            (Some(state), Some(expected)) if !state.matches(expected) => Some(CallbackError::StateMismatch),
-            _ => None,
-        };
-        match (problem, self.answer) {
-            (Some(problem), _) => Err(Error::callback(problem)),
-            (None, Answer::Error(code)) => Err(Error::callback(CallbackError::Authorization(code))),
-            (None, Answer::Code(code)) => Ok(code),
-        }
     }
 }
 
 impl fmt::Debug for Callback {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Callback").finish_non_exhaustive()
+    }
+}
+
+impl<K: IsConfidential> Parkable for PkceSession<K> {}
+
+impl<K> Park for PkceSession<K> {
+    type Credentials = K;
+    const KIND: &'static str = "login";
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.login.caller
+    }
+
+    fn redirect_uri(&self, _: Internal) -> Option<&RedirectUri> {
+        Some(&self.login.redirect_uri)
+    }
+
+    fn pack(&self, _: Internal) -> Packed<'_> {
+        Packed {
+            // The URL holds the state, and an invitation token perhaps.
+            secrets: vec![wire::text(&self.verifier), wire::text(&self.login.state), self.login.url.as_str()],
+            details: json!({"redirect_uri": self.login.redirect_uri.as_str(), "return_path": self.login.return_path}),
+        }
+    }
+
+    fn unpack(caller: Caller<K>, secrets: &[&str], details: Value, _: Internal) -> Option<Self> {
+        let [verifier, state, url] = secrets else { return None };
+        Some(Self {
+            verifier: CodeVerifier::new(*verifier),
+            login: Login {
+                caller,
+                url: AuthorizationUrl::new(*url),
+                state: State::new(*state),
+                redirect_uri: RedirectUri::new(details.get("redirect_uri")?.as_str()?).ok()?,
+                return_path: parking::field::<Option<ReturnPath>>(&details, "return_path")?,
+            },
+        })
     }
 }

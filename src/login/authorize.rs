@@ -1,38 +1,40 @@
 //! The authorization URL: where the browser goes to sign in.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::client::Caller;
-use crate::credentials::{HasApiKey, HasClientId};
+use super::pkce::{PkceSession, PlainSession};
+use crate::client::{Caller, Client};
+use crate::credentials::{HasClientId, IsConfidential};
 use crate::error::Error;
 use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
-use crate::open_enum::open_enum;
-use crate::pkce::{PkceSession, PlainSession};
+use crate::model::Provider;
 use crate::secret::InvitationToken;
+use crate::wire::Parameters;
 
-open_enum! {
-    /// An OAuth provider that users sign in with directly.
-    Provider {
-        Apple = "AppleOAuth",
-        Bitbucket = "BitbucketOAuth",
-        GitHub = "GitHubOAuth",
-        GitLab = "GitLabOAuth",
-        Google = "GoogleOAuth",
-        Intuit = "IntuitOAuth",
-        LinkedIn = "LinkedInOAuth",
-        Microsoft = "MicrosoftOAuth",
-        Salesforce = "SalesforceOAuth",
-        Slack = "SlackOAuth",
-        VercelMarketplace = "VercelMarketplaceOAuth",
-        Vercel = "VercelOAuth",
-        Xero = "XeroOAuth",
+/// # Signing users in with the browser: needs a client ID
+impl<K> Client<K> {
+    /// Starts a login in the browser: the authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636).
+    ///
+    /// ```
+    /// use workos_auth::{PublicClient, RedirectUri};
+    ///
+    /// let client = PublicClient::new("client_123")?;
+    /// let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+    /// assert!(session.url().as_str().starts_with("https://api.workos.com/user_management/authorize?"));
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    pub fn authorize(&self, redirect_uri: RedirectUri) -> AuthorizationBuilder<K, NoTarget>
+    where
+        K: HasClientId,
+    {
+        AuthorizationBuilder::new(Caller::new(self), redirect_uri)
     }
 }
 
 /// Which of AuthKit's screens comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScreenHint {
     /// The sign-up screen.
     SignUp,
@@ -116,64 +118,6 @@ pub struct AuthorizationBuilder<K, T> {
     redirect_uri: RedirectUri,
     parameters: Parameters,
     target: std::marker::PhantomData<T>,
-}
-
-/// The parameters that were set; the others are absent from the URL.
-#[derive(Default)]
-pub(crate) struct Parameters {
-    pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
-    pub(crate) invitation_token: Option<InvitationToken>,
-    pub(crate) return_path: Option<ReturnPath>,
-    /// The door is `/sso/authorize`.
-    pub(crate) sso: bool,
-    /// The first value that was refused.
-    problem: Option<Error>,
-}
-
-impl Parameters {
-    pub(crate) fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
-        let (name, value) = (name.into(), value.into());
-        if value.is_empty() {
-            self.refuse(field, "must not be empty");
-        } else {
-            self.pairs.retain(|(other, _)| *other != name);
-            self.pairs.push((name, value));
-        }
-    }
-
-    fn refuse(&mut self, field: &'static str, reason: &'static str) {
-        self.problem.get_or_insert_with(|| Error::invalid_value(field, reason));
-    }
-
-    pub(crate) fn set_provider_scopes<S: AsRef<str>>(&mut self, scopes: impl IntoIterator<Item = S>) {
-        let mut joined = String::new();
-        for scope in scopes {
-            let scope = scope.as_ref();
-            if scope.is_empty() || scope.contains([',', ' ']) {
-                self.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
-            }
-            if !joined.is_empty() {
-                joined.push(',');
-            }
-            joined.push_str(scope);
-        }
-        self.set("provider_scopes", "provider_scopes", joined);
-    }
-
-    pub(crate) fn set_provider_query_param(&mut self, key: &str, value: impl Into<String>) {
-        if key.is_empty() || key.contains(['[', ']']) {
-            self.refuse("provider_query_params", "must have a key without brackets");
-        }
-        self.set("provider_query_params", format!("provider_query_params[{key}]"), value);
-    }
-
-    /// The parameters, if none was refused.
-    pub(crate) fn checked(mut self) -> Result<Self, Error> {
-        match self.problem.take() {
-            Some(problem) => Err(problem),
-            None => Ok(self),
-        }
-    }
 }
 
 impl<K> AuthorizationBuilder<K, NoTarget> {
@@ -331,7 +275,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
     pub fn begin_without_pkce(self) -> Result<PlainSession<K>, Error>
     where
         T: Target,
-        K: HasApiKey + HasClientId,
+        K: IsConfidential,
     {
         PlainSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?)
     }

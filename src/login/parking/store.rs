@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::LIFETIME;
-use crate::authenticate::Rejected;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::files::{PrivateDirectory, new_of};
 use crate::id::RedirectUri;
-use crate::pkce::{Callback, PkceSession};
+use crate::login::{Callback, PkceSession};
+use crate::rejected::Rejected;
 use crate::secret::{AuthorizationUrl, State};
 use crate::wire;
 

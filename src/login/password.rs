@@ -2,13 +2,37 @@
 
 use std::fmt;
 
-use super::outcome::{Authentication, Rejected};
-use super::{RadarContext, RequestContext, authenticate};
-use crate::client::Caller;
+use super::authenticate;
+use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use crate::client::{Caller, Client};
+use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
+use crate::model::{AuthenticationResponse, RadarContext, RequestContext};
+use crate::sealed::Internal;
 use crate::secret::{InvitationToken, Password};
-use crate::transport::{Failure, Repeat};
+use crate::transport::{Failure, RequestKind};
 use crate::wire::{self, PasswordBody};
+
+/// # Signing users in with a password: needs a client ID and an API key
+impl<K> Client<K> {
+    /// Signs in with an e-mail address and a password.
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::{EmailAddress, Password};
+    ///
+    /// let email = EmailAddress::new("ada@example.com")?;
+    /// let response = client.authenticate_with_password(email, Password::new("from the form")).send().await?;
+    /// println!("hello, {}", response.user.email);
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticate_with_password(&self, email: EmailAddress, password: Password) -> PasswordGrant<K>
+    where
+        K: IsConfidential,
+    {
+        PasswordGrant::new(Caller::new(self), email, password)
+    }
+}
 
 /// An e-mail address and a password that are ready to be sent.
 #[must_use = "nothing was sent yet: call `.send().await`"]
@@ -66,15 +90,14 @@ impl<K> PasswordGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// The grant comes back in [`Rejected`] unless the API refused it for good. After
+    /// [`NotSignedIn`]: a further step, or a rejection. The grant comes back in it unless the API refused it for good. After
     /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password), after
     /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
-    pub async fn send(self) -> Result<Authentication<K>, Rejected<Self>> {
-        let outcome = self.answer().await;
-        outcome.map_err(|failure| failure.rejecting(self))
+    pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
+        settle(self.answer().await, self)
     }
 
-    async fn answer(&self) -> Result<Authentication<K>, Failure> {
+    async fn answer(&self) -> Result<Answer, Failure> {
         let body = PasswordBody {
             email: self.email.as_str(),
             password: wire::text(&self.password),
@@ -82,7 +105,15 @@ impl<K> PasswordGrant<K> {
             context: self.context.body(),
             radar: self.radar.body(),
         };
-        authenticate(&self.caller, "password", body, Repeat::Credential).await?.finish(&self.caller, None)
+        authenticate(&self.caller, "password", body, RequestKind::Credential).await
+    }
+}
+
+impl<K> sealed::Flow for PasswordGrant<K> {
+    type Credentials = K;
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.caller
     }
 }
 

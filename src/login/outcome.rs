@@ -1,0 +1,200 @@
+//! How every grant and every answered step ends: a signed-in user, a further step, or a rejection.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::steps::{Step, UnreadStep, is_step};
+use crate::error::{Error, ErrorKind};
+use crate::id::OrganizationId;
+use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
+use crate::rejected::Rejected;
+use crate::sealed::INTERNAL;
+use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
+use crate::transport::{Failure, Reply, success_or_refusal};
+
+/// What signs a user in when it is sent: a grant, a device login, or a step that was answered. Sealed.
+pub trait Flow: sealed::Flow {}
+
+pub(crate) mod sealed {
+    use crate::client::Caller;
+    use crate::sealed::Internal;
+    use crate::secret::RefreshToken;
+
+    pub trait Flow: Sized {
+        /// What the client of this login holds.
+        type Credentials;
+
+        fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
+
+        /// The refresh token that stays when the reply has no new one.
+        fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
+            Err(self)
+        }
+    }
+
+    impl<F: Flow> super::Flow for F {}
+}
+
+/// Why nobody is signed in yet: the login needs a further step, or the call failed.
+///
+/// `?` turns it into an [`Error`] that names the step or the failure. [`step`](Self::step) is for applications that take steps:
+///
+/// ```no_run
+/// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+/// use workos_auth::{EmailAddress, Password, Step};
+///
+/// let email = EmailAddress::new("ada@example.com")?;
+/// match client.authenticate_with_password(email, Password::new("from the form")).send().await {
+///     Ok(response) => println!("hello, {}", response.user.email),
+///     Err(not_yet) => match not_yet.step()? {
+///         Step::MfaChallenge(step) => println!("a code of one of {} factors, please", step.factors().len()),
+///         other => return Err(other.into()),
+///     },
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "the user is not signed in"]
+pub enum NotSignedIn<F: Flow> {
+    /// The login goes on with this step.
+    Step(Step<F::Credentials>),
+    /// The call failed. It has the value that was sent when that can be used again.
+    Rejected(Rejected<F>),
+}
+
+impl<F: Flow> NotSignedIn<F> {
+    /// The step that the login needs.
+    ///
+    /// # Errors
+    /// The rejection, when the call failed; `?` turns it into an [`Error`].
+    pub fn step(self) -> Result<Step<F::Credentials>, Rejected<F>> {
+        match self {
+            Self::Step(step) => Ok(step),
+            Self::Rejected(rejected) => Err(rejected),
+        }
+    }
+
+    /// The value that was sent, for another try.
+    ///
+    /// # Errors
+    /// The error, when the value was used up; [`ErrorKind::Unfinished`] when the login needs a step instead.
+    pub fn recover(self) -> Result<F, Error> {
+        match self {
+            Self::Step(step) => Err(step.into()),
+            Self::Rejected(rejected) => rejected.recover(),
+        }
+    }
+
+    /// Why nobody is signed in: the failure, or [`ErrorKind::Unfinished`] naming the step.
+    #[must_use]
+    pub fn error(&self) -> Error {
+        match self {
+            Self::Step(step) => Error::unfinished(step.code()),
+            Self::Rejected(rejected) => rejected.error().clone(),
+        }
+    }
+}
+
+impl<F: Flow> From<NotSignedIn<F>> for Error {
+    fn from(not_signed_in: NotSignedIn<F>) -> Self {
+        not_signed_in.error()
+    }
+}
+
+impl<F: Flow> fmt::Debug for NotSignedIn<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => formatter.debug_tuple("Step").field(step).finish(),
+            Self::Rejected(rejected) => rejected.fmt(formatter),
+        }
+    }
+}
+
+impl<F: Flow> fmt::Display for NotSignedIn<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(formatter)
+    }
+}
+
+impl<F: Flow> StdError for NotSignedIn<F> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Step(_) => None,
+            Self::Rejected(rejected) => rejected.source(),
+        }
+    }
+}
+
+/// A reply of `/user_management/authenticate`.
+pub(crate) enum Answer {
+    SignedIn(Box<SignedIn>, Reply),
+    Step(Box<UnreadStep>),
+}
+
+/// A present `null` and an absent field mean the same.
+#[derive(Deserialize)]
+pub(crate) struct SignedIn {
+    user: User,
+    access_token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    organization_id: Option<OrganizationId>,
+    authentication_method: Option<AuthenticationMethod>,
+    impersonator: Option<Impersonator>,
+    oauth_tokens: Option<OAuthTokens>,
+    authkit_authorization_code: Option<AuthKitAuthorizationCode>,
+}
+
+impl Answer {
+    pub(super) fn read(reply: Reply) -> Result<Self, Failure> {
+        match success_or_refusal::<SignedIn>(&reply) {
+            Ok(Ok(signed_in)) => Ok(Self::SignedIn(Box::new(signed_in), reply)),
+            Ok(Err(mut refusal)) => match refusal.code() {
+                Some(code) if refusal.pending_authentication_token.is_some() || is_step(&code) => {
+                    let token = refusal.pending_authentication_token.take();
+                    Ok(Self::Step(Box::new(UnreadStep { code, token, message: refusal.into_message(), reply })))
+                }
+                _ => Err(refusal.failure(reply)),
+            },
+            Err(kind) => Err(reply.failure(kind)),
+        }
+    }
+
+    /// The reply to the answer of a step. Where the API refuses the answer and begins no other step, the one that was answered is
+    /// alive: an organization may not allow the way in which the user signed in, and another one may.
+    pub(super) fn of_a_step(self) -> Result<Self, Failure> {
+        match self {
+            Self::Step(step) if step.refuses_an_answer() => Err(step.into_failure()),
+            answer => Ok(answer),
+        }
+    }
+}
+
+/// Ends a login: every grant and every step comes through here.
+pub(super) fn settle<F: Flow>(
+    answer: Result<Answer, Failure>,
+    flow: F,
+) -> Result<AuthenticationResponse, NotSignedIn<F>> {
+    let (signed_in, reply) = match answer {
+        Ok(Answer::SignedIn(signed_in, reply)) => (*signed_in, reply),
+        Ok(Answer::Step(step)) => return Err(NotSignedIn::Step(step.read(flow.caller(INTERNAL).clone()))),
+        Err(failure) => return Err(NotSignedIn::Rejected(failure.rejecting(flow))),
+    };
+    let kept = match signed_in.refresh_token {
+        Some(token) => Ok(token),
+        None => flow.into_refresh_token(INTERNAL),
+    };
+    match kept {
+        Ok(refresh_token) => Ok(AuthenticationResponse {
+            user: signed_in.user,
+            access_token: signed_in.access_token,
+            refresh_token,
+            organization_id: signed_in.organization_id,
+            authentication_method: signed_in.authentication_method,
+            impersonator: signed_in.impersonator,
+            oauth_tokens: signed_in.oauth_tokens,
+            authkit_authorization_code: signed_in.authkit_authorization_code,
+        }),
+        Err(flow) => Err(NotSignedIn::Rejected(reply.failure(ErrorKind::UnexpectedShape).rejecting(flow))),
+    }
+}

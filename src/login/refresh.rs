@@ -1,0 +1,111 @@
+//! The refresh token grant (RFC 6749 §6).
+
+use std::fmt;
+
+use super::authenticate;
+use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use crate::client::{Caller, Client};
+use crate::credentials::HasClientId;
+use crate::id::OrganizationId;
+use crate::model::{AuthenticationResponse, RequestContext};
+use crate::sealed::Internal;
+use crate::secret::RefreshToken;
+use crate::transport::{Failure, RequestKind};
+use crate::wire::{self, RefreshTokenBody};
+
+/// # Refreshing: needs a client ID
+impl<K> Client<K> {
+    /// Exchanges a refresh token for a new pair of tokens (RFC 6749 §6).
+    ///
+    /// ```no_run
+    /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::RefreshToken;
+    ///
+    /// let token = RefreshToken::new("from the application's own session");
+    /// let response = client.authenticate_with_refresh_token(token).send().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticate_with_refresh_token(&self, token: RefreshToken) -> RefreshGrant<K>
+    where
+        K: HasClientId,
+    {
+        RefreshGrant::new(Caller::new(self), token)
+    }
+}
+
+/// A refresh token that is ready to be exchanged for a new pair.
+#[must_use = "nothing was sent yet: call `.send().await`"]
+pub struct RefreshGrant<K> {
+    caller: Caller<K>,
+    token: RefreshToken,
+    organization_id: Option<OrganizationId>,
+    context: RequestContext,
+}
+
+impl<K> RefreshGrant<K> {
+    pub(crate) fn new(caller: Caller<K>, token: RefreshToken) -> Self {
+        Self { caller, token, organization_id: None, context: RequestContext::new() }
+    }
+
+    /// Switches the session to another organization of the user.
+    pub fn organization(mut self, id: OrganizationId) -> Self {
+        self.organization_id = Some(id);
+        self
+    }
+
+    /// Where the user's own request came from.
+    pub fn context(mut self, context: RequestContext) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// Takes the token back out, to keep it for later.
+    #[must_use]
+    pub fn into_token(self) -> RefreshToken {
+        self.token
+    }
+
+    /// Exchanges the token. Where the reply carries no new refresh token, the old one stays in the response.
+    ///
+    /// # Errors
+    /// [`NotSignedIn`]: a step, which ends the session since WorkOS wants a new login, or a rejection. The grant comes back in it
+    /// unless the API said that the token is dead (`invalid_grant`). Once an attempt's outcome is unknown, the same token is sent
+    /// again for 25 s, since the API answers that with the same pair.
+    /// [`Error::replay_before`](crate::Error::replay_before) then says how long another attempt could help.
+    ///
+    /// Dropping the future drops the token; where callers may be cancelled, spawn the refresh as a task of its own.
+    pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
+        settle(self.answer().await, self)
+    }
+
+    async fn answer(&self) -> Result<Answer, Failure> {
+        let body = RefreshTokenBody {
+            refresh_token: wire::text(&self.token),
+            organization_id: self.organization_id.as_ref().map(OrganizationId::as_str),
+            context: self.context.body(),
+        };
+        authenticate(&self.caller, "refresh_token", body, RequestKind::Refresh).await
+    }
+}
+
+impl<K> sealed::Flow for RefreshGrant<K> {
+    type Credentials = K;
+
+    fn caller(&self, _: Internal) -> &Caller<K> {
+        &self.caller
+    }
+
+    fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
+        Ok(self.token)
+    }
+}
+
+impl<K> fmt::Debug for RefreshGrant<K> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RefreshGrant")
+            .field("organization_id", &self.organization_id)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! Logins that go on in a way that this release does not model, or that can't go on.
+
+use super::{Pending, redacted};
+use crate::client::Client;
+use crate::error::ErrorCode;
+use crate::secret::{PendingAuthenticationToken, ServerMessage};
+
+/// A login that goes on in a way that this release does not model: its code, its message and its token.
+#[must_use = "the login is not finished"]
+pub struct UnfinishedLogin<K> {
+    pub(crate) pending: Pending<K>,
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<ServerMessage>,
+}
+
+impl<K> UnfinishedLogin<K> {
+    /// Which step it needs.
+    #[must_use]
+    pub fn code(&self) -> &ErrorCode {
+        &self.code
+    }
+
+    /// The API's own words; see [`ApiError::message`](crate::error::ApiError::message).
+    #[must_use]
+    pub fn message(&self) -> Option<&ServerMessage> {
+        self.message.as_ref()
+    }
+
+    /// The client that began the login.
+    #[must_use]
+    pub fn client(&self) -> &Client<K> {
+        &self.pending.caller.client
+    }
+
+    /// Takes out the token that continues the login.
+    #[must_use]
+    pub fn into_pending_authentication_token(self) -> PendingAuthenticationToken {
+        self.pending.token
+    }
+}
+
+/// A login that can't go on this way: the application or the user must change something first.
+pub struct BlockedLogin<K> {
+    pub(crate) client: Client<K>,
+    pub(crate) code: ErrorCode,
+    pub(crate) message: Option<ServerMessage>,
+}
+
+impl<K> BlockedLogin<K> {
+    /// What stands in the way.
+    #[must_use]
+    pub fn code(&self) -> &ErrorCode {
+        &self.code
+    }
+
+    /// The API's own words; see [`ApiError::message`](crate::error::ApiError::message).
+    #[must_use]
+    pub fn message(&self) -> Option<&ServerMessage> {
+        self.message.as_ref()
+    }
+
+    /// The client that began the login, to begin another.
+    #[must_use]
+    pub fn client(&self) -> &Client<K> {
+        &self.client
+    }
+}
+
+redacted! {
+    UnfinishedLogin { code };
+    BlockedLogin { code };
+}

@@ -1,0 +1,98 @@
+//! [`Rejected`]: a failed call, and the value that it consumed.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::error::Error;
+
+/// A call that failed, with the value it consumed when that can be used again.
+///
+/// `?` turns it into an [`Error`]; [`recover`](Self::recover) gets the value back for another try:
+///
+/// ```
+/// use workos_auth::{Callback, PublicClient, RedirectUri};
+///
+/// let client = PublicClient::new("client_123")?;
+/// let session = client.authorize(RedirectUri::new("https://example.com/callback")?).authkit().begin()?;
+/// let forged = Callback::from_url("/callback?code=01E2&state=guessed")?;
+/// let session = match session.exchange(forged) {
+///     Ok(_) => panic!("the state was guessed"),
+///     // The login goes on: the true callback may still come.
+///     Err(rejected) => rejected.recover()?,
+/// };
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub struct Rejected<F>(Box<Rejection<F>>);
+
+struct Rejection<F> {
+    error: Error,
+    flow: Option<F>,
+}
+
+impl<F> Rejected<F> {
+    pub(crate) fn new(error: Error, flow: Option<F>) -> Self {
+        Self(Box::new(Rejection { error, flow }))
+    }
+
+    pub(crate) fn returning(error: Error, flow: F) -> Self {
+        Self::new(error, Some(flow))
+    }
+
+    pub(crate) fn spent(error: Error) -> Self {
+        Self::new(error, None)
+    }
+
+    pub(crate) fn map<G>(self, wrap: impl FnOnce(F) -> G) -> Rejected<G> {
+        let (error, flow) = self.into_parts();
+        Rejected::new(error, flow.map(wrap))
+    }
+
+    /// The value that was consumed, for another try.
+    ///
+    /// # Errors
+    /// The error, when the value was used up.
+    pub fn recover(self) -> Result<F, Error> {
+        let (error, flow) = self.into_parts();
+        flow.ok_or(error)
+    }
+
+    /// Why the call failed.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.0.error
+    }
+
+    /// The error, and the value when it was not used up.
+    #[must_use]
+    pub fn into_parts(self) -> (Error, Option<F>) {
+        (self.0.error, self.0.flow)
+    }
+}
+
+impl<F> From<Rejected<F>> for Error {
+    fn from(rejected: Rejected<F>) -> Self {
+        rejected.0.error
+    }
+}
+
+impl<F> fmt::Debug for Rejected<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Rejected")
+            .field("error", &self.0.error)
+            .field("recoverable", &self.0.flow.is_some())
+            .finish()
+    }
+}
+
+impl<F> fmt::Display for Rejected<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.error.fmt(formatter)
+    }
+}
+
+impl<F> StdError for Rejected<F> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.error.source()
+    }
+}

@@ -1,0 +1,114 @@
+//! What a session is made of, and the session as this crate's own code handles it.
+
+use serde::de::DeserializeOwned;
+
+use super::SignedOut;
+use crate::client::{Caller, Client};
+use crate::credentials::HasClientId;
+use crate::error::{Error, TokenError};
+use crate::id::OrganizationId;
+use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, User};
+use crate::secret::{AccessToken, RefreshToken};
+use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
+use crate::wire;
+
+/// What a session is made of, for applications that keep it in a place of their own.
+///
+/// None of it is verified: [`OpenedSession::check`](super::OpenedSession::check) does that.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SessionParts {
+    /// Who signed in, as WorkOS said when the session was made or last refreshed.
+    pub user: User,
+    /// The access token, not verified.
+    pub access_token: AccessToken,
+    /// The single-use token that is exchanged for the next token pair.
+    pub refresh_token: RefreshToken,
+    /// The organization that the user signed in to.
+    pub organization_id: Option<OrganizationId>,
+    /// How the user signed in.
+    pub authentication_method: Option<AuthenticationMethod>,
+    /// The administrator who acts as the user.
+    pub impersonator: Option<Impersonator>,
+}
+
+impl SessionParts {
+    /// What every session has; the other fields can be set.
+    #[must_use]
+    pub fn new(user: User, access_token: AccessToken, refresh_token: RefreshToken) -> Self {
+        Self {
+            user,
+            access_token,
+            refresh_token,
+            organization_id: None,
+            authentication_method: None,
+            impersonator: None,
+        }
+    }
+
+    /// The same session for another holder in this process.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            user: self.user.clone(),
+            access_token: self.access_token.clone(),
+            refresh_token: wire::copy(&self.refresh_token),
+            organization_id: self.organization_id.clone(),
+            authentication_method: self.authentication_method.clone(),
+            impersonator: self.impersonator.clone(),
+        }
+    }
+}
+
+impl From<AuthenticationResponse> for SessionParts {
+    fn from(response: AuthenticationResponse) -> Self {
+        Self {
+            user: response.user,
+            access_token: response.access_token,
+            refresh_token: response.refresh_token,
+            organization_id: response.organization_id,
+            authentication_method: response.authentication_method,
+            impersonator: response.impersonator,
+        }
+    }
+}
+
+/// A session and the client that it belongs to, in no particular state. The public types say in which one it is.
+pub(super) struct Session<K> {
+    pub(super) caller: Caller<K>,
+    pub(super) parts: SessionParts,
+}
+
+impl<K> Session<K> {
+    pub(super) fn new(client: &Client<K>, parts: SessionParts) -> Self
+    where
+        K: HasClientId,
+    {
+        Self { caller: Caller::new(client), parts }
+    }
+
+    /// The same session for another holder in this process.
+    pub(super) fn copy(&self) -> Self {
+        Self { caller: self.caller.clone(), parts: self.parts.copy() }
+    }
+
+    /// Verifies the access token, which must be the session's user's.
+    pub(super) async fn verify<C: DeserializeOwned>(
+        &self,
+        verifier: &TokenVerifier<C>,
+    ) -> Result<VerifiedToken<C>, NotVerified> {
+        let user_id = &self.parts.user.id;
+        let verified = verifier.verify(&self.parts.access_token).await;
+        let is_the_users = match &verified {
+            Ok(token) => token.user_id() == user_id,
+            Err(NotVerified::Expired(token)) => token.belongs_to(user_id),
+            Err(_) => true,
+        };
+        if is_the_users { verified } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
+    }
+
+    /// Signs out in this process: what a refresh under way brings is discarded.
+    pub(super) fn end(&self) -> SignedOut {
+        self.flights().end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+        SignedOut::by_the_user()
+    }
+}
