@@ -1,4 +1,4 @@
-//! A clock that moves when it is told to, and randomness that repeats itself.
+//! A manual clock and reproducible randomness.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::runtime::{Clock, Random, Sleep};
 
-/// A clock for tests: a wait ends at once, moves the clock forward and is written down. One that is [`ticking`](Self::ticking)
-/// waits in tokio's time.
+/// A clock for tests. A wait ends at once and moves the clock forward. A [`ticking`](Self::ticking) clock waits in
+/// tokio's time instead. The clock records all waits.
 ///
-/// Clones are the same clock.
+/// Clones share the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,11 +30,11 @@ pub struct ManualClock(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     start: Timestamp,
-    /// What it was moved forward by.
+    /// How far it was moved forward.
     advanced: Duration,
-    /// Since when it goes with tokio's time, if it does.
+    /// Set when the clock follows tokio's time: the time of its creation.
     ticking_since: Option<Instant>,
-    /// What the time of day is wrong by.
+    /// How far the time of day is ahead of the elapsed time.
     wrong_by: SignedDuration,
     waits: Vec<Duration>,
 }
@@ -46,14 +46,14 @@ impl State {
 }
 
 impl ManualClock {
-    /// A clock that shows this time until it is moved.
+    /// Creates a clock that shows this time until it is moved.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self::of(start, None)
+        Self::create(start, None)
     }
 
-    /// A clock that shows this time now and goes with tokio's. Where that is paused (`tokio::time::pause`), a whole
-    /// application runs in virtual time.
+    /// Creates a clock that shows this time now and follows tokio's time. When tokio's time is paused
+    /// (`tokio::time::pause`), a whole application runs in virtual time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -73,10 +73,10 @@ impl ManualClock {
     /// ```
     #[must_use]
     pub fn ticking(start: Timestamp) -> Self {
-        Self::of(start, Some(Instant::now()))
+        Self::create(start, Some(Instant::now()))
     }
 
-    fn of(start: Timestamp, ticking_since: Option<Instant>) -> Self {
+    fn create(start: Timestamp, ticking_since: Option<Instant>) -> Self {
         Self(Arc::new(Mutex::new(State {
             start,
             advanced: Duration::ZERO,
@@ -86,7 +86,7 @@ impl ManualClock {
         })))
     }
 
-    /// The time it shows.
+    /// The time that the clock shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let state = self.state();
@@ -94,18 +94,18 @@ impl ManualClock {
         now.checked_add(state.wrong_by).unwrap_or(now)
     }
 
-    /// Moves it forward: time passes.
+    /// Moves the clock forward: time passes.
     pub fn advance(&self, by: Duration) {
         let mut state = self.state();
         state.advanced = state.advanced.saturating_add(by);
     }
 
-    /// Makes the time of day wrong by so much, forward or back; no time passes.
+    /// Makes the time of day wrong by this much, ahead or behind. No time passes.
     pub fn be_wrong_by(&self, by: SignedDuration) {
         self.state().wrong_by = by;
     }
 
-    /// The waits that the client asked for, in order.
+    /// The waits of the client, in order.
     #[must_use]
     pub fn waits(&self) -> Vec<Duration> {
         self.state().waits.clone()
@@ -141,7 +141,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The same bytes in every run.
+/// Gives the same bytes in every run.
 #[derive(Debug)]
 pub(crate) struct SeededRandom {
     seed: u64,

@@ -1,6 +1,7 @@
-//! For tests: an AuthKit inside the process, a clock that is moved by hand, and reproducible randomness.
+//! For tests: an AuthKit inside the process, a manual clock, reproducible randomness, and a suite for session stores.
 //!
-//! Applications use it in their own tests; it speaks real HTTP on loopback, and checks what the real service checks.
+//! Applications use the AuthKit in their own tests. It serves real HTTP on loopback, and checks what the real service
+//! checks.
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,16 +26,10 @@
 mod authkit;
 mod browser;
 mod clock;
-mod directory;
-mod fault;
-mod keys;
-mod login;
-mod server;
 mod session_store;
 
-pub use authkit::{AuthKit, AuthKitBuilder, RadarDemand, TestUser};
+pub use authkit::{AuthKit, AuthKitBuilder, Fault, RadarDemand, TestUser};
 pub use browser::{Browser, BrowserError};
 pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;
-pub use fault::Fault;
 pub use session_store::{SessionStoreFault, check_session_store};

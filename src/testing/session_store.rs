@@ -1,4 +1,4 @@
-//! What every store of sessions must do, asked of a real one.
+//! A suite that tests session stores.
 
 use std::fmt;
 use std::io;
@@ -14,14 +14,15 @@ use tokio::time::sleep;
 use crate::session::{SessionStore, StoredSession};
 use crate::wire;
 
-/// Calls at once.
+/// Tasks that call the store at the same time.
 const CALLERS: usize = 32;
-/// Removals that meet a replacement.
+/// Rounds in which a removal meets a replacement.
 const RACES: usize = 64;
+/// Longer than the suite runs.
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(500);
-/// After this, what was kept for a short while is gone.
-const LATER: Duration = Duration::from_millis(900);
+/// Longer than `SHORT`: what was kept for `SHORT` is gone after it.
+const AFTER_SHORT: Duration = Duration::from_millis(900);
 
 /// What a [`SessionStore`] does wrong.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub struct SessionStoreFault {
 }
 
 impl SessionStoreFault {
-    /// The rule that it breaks.
+    /// The rule that the store breaks.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule
@@ -50,21 +51,21 @@ impl std::error::Error for SessionStoreFault {
     }
 }
 
-type Verdict<T = ()> = Result<T, SessionStoreFault>;
+type Checked<T = ()> = Result<T, SessionStoreFault>;
 
-fn rule(holds: bool, rule: &'static str) -> Verdict {
+fn rule(holds: bool, rule: &'static str) -> Checked {
     if holds { Ok(()) } else { Err(SessionStoreFault { rule, source: None }) }
 }
 
-fn works<T>(result: io::Result<T>) -> Verdict<T> {
+fn works<T>(result: io::Result<T>) -> Checked<T> {
     result.map_err(|source| SessionStoreFault { rule: "a call must not fail", source: Some(source) })
 }
 
-/// Runs a [`SessionStore`] through everything that a [`SessionManager`](crate::SessionManager) relies on: for the tests of
-/// applications that have a store of their own.
+/// Tests everything that a [`SessionManager`](crate::SessionManager) needs from a [`SessionStore`]. Applications with their
+/// own store call it in their tests.
 ///
-/// It uses random keys and takes a few seconds of real time, since leases and lifetimes run out in it. Clones must be the
-/// same store; an `Arc` makes any store so. Needs a tokio runtime.
+/// It uses random keys, and takes a few seconds of real time because it waits for leases and lifetimes to end. Clones
+/// must share the same data: put the store into an `Arc` if they don't. Needs a tokio runtime.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -79,7 +80,7 @@ fn works<T>(result: io::Result<T>) -> Verdict<T> {
 /// ```
 ///
 /// # Errors
-/// The first rule that it breaks.
+/// The first rule that the store breaks.
 pub async fn check_session_store<S: SessionStore + Clone>(store: S) -> Result<(), SessionStoreFault> {
     versions(&store).await?;
     one_winner(&store).await?;
@@ -90,51 +91,48 @@ pub async fn check_session_store<S: SessionStore + Clone>(store: S) -> Result<()
     leases(&store).await
 }
 
-fn key() -> Verdict<String> {
+fn random_key() -> Checked<String> {
     let mut bytes = [0; 32];
     let filled = SysRng.try_fill_bytes(&mut bytes).map_err(|_| io::Error::other("no random bytes"));
     works(filled)?;
     Ok(wire::sha256_hex(&format!("{bytes:?}")))
 }
 
-async fn live<S: SessionStore>(store: &S, key: &str) -> Verdict<Option<(u64, String)>> {
+async fn live<S: SessionStore>(store: &S, key: &str) -> Checked<Option<(u64, String)>> {
     Ok(match works(store.load(key).await)? {
         Some(StoredSession::Live { version, sealed }) => Some((version, sealed)),
         _ => None,
     })
 }
 
-async fn versions<S: SessionStore>(store: &S) -> Verdict {
-    let (key, other) = (key()?, key()?);
-    rule(works(store.load(&key).await)?.is_none(), "there is nothing under a new key")?;
+async fn versions<S: SessionStore>(store: &S) -> Checked {
+    let (key, other) = (random_key()?, random_key()?);
+    rule(works(store.load(&key).await)?.is_none(), "a new key has no session")?;
     let replaced = works(store.replace(&key, 0, "none", LONG).await)?;
     let replaced = replaced || works(store.replace(&key, 1, "none", LONG).await)?;
-    rule(!replaced, "what isn't there can't be replaced")?;
-    rule(works(store.load(&key).await)?.is_none(), "a replacement that was refused changes nothing")?;
+    rule(!replaced, "a session that doesn't exist can't be replaced")?;
+    rule(works(store.load(&key).await)?.is_none(), "a refused replacement changes nothing")?;
 
-    // All that a sealed session may be made of, at a size that a session may have.
+    // All characters that a sealed session can have, at a size that it can have.
     let printable: String = (b'!'..=b'~').map(char::from).cycle().take(16_384).collect();
     rule(works(store.create(&key, &printable, LONG).await)?, "a new session is kept")?;
-    rule(live(store, &key).await? == Some((1, printable)), "a new session has version 1, and comes back as it was")?;
-    rule(!works(store.create(&key, "second", LONG).await)?, "a session is not created over another")?;
-    rule(
-        live(store, &key).await?.is_some_and(|(_, sealed)| sealed != "second"),
-        "a creation that was refused changes nothing",
-    )?;
+    rule(live(store, &key).await? == Some((1, printable)), "a new session has version 1 and loads unchanged")?;
+    rule(!works(store.create(&key, "second", LONG).await)?, "an existing session can't be created again")?;
+    rule(live(store, &key).await?.is_some_and(|(_, sealed)| sealed != "second"), "a refused creation changes nothing")?;
 
     let refused = [0, 2, 11, u64::MAX >> 1];
     for version in refused {
         rule(!works(store.replace(&key, version, "stale", LONG).await)?, "only the version that is there is replaced")?;
     }
-    rule(works(store.replace(&key, 1, "second", LONG).await)?, "the version that is there is replaced")?;
+    rule(works(store.replace(&key, 1, "second", LONG).await)?, "the current version can be replaced")?;
     rule(live(store, &key).await? == Some((2, "second".to_owned())), "a replacement raises the version by one")?;
-    rule(!works(store.replace(&key, 1, "stale", LONG).await)?, "a version is replaced once")?;
-    rule(live(store, &key).await? == Some((2, "second".to_owned())), "a replacement that was refused changes nothing")?;
-    rule(works(store.load(&other).await)?.is_none(), "keys have nothing to do with each other")
+    rule(!works(store.replace(&key, 1, "stale", LONG).await)?, "a version can be replaced only once")?;
+    rule(live(store, &key).await? == Some((2, "second".to_owned())), "a refused replacement changes nothing")?;
+    rule(works(store.load(&other).await)?.is_none(), "keys are independent of each other")
 }
 
-/// Does the same from many tasks at the same moment, and says who was told `true`.
-async fn at_once<S, F, A>(store: &S, action: A) -> Verdict<Vec<usize>>
+/// Makes the same call from many tasks at the same time. Returns the tasks that got `true`.
+async fn at_once<S, F, A>(store: &S, action: A) -> Checked<Vec<usize>>
 where
     S: SessionStore + Clone,
     F: Future<Output = io::Result<bool>> + Send + 'static,
@@ -150,25 +148,25 @@ where
         });
     }
     let mut winners = Vec::new();
-    for (caller, outcome) in tasks.join_all().await {
-        if works(outcome)? {
+    for (caller, won) in tasks.join_all().await {
+        if works(won)? {
             winners.push(caller);
         }
     }
     Ok(winners)
 }
 
-async fn one_winner<S: SessionStore + Clone>(store: &S) -> Verdict {
-    let first = key()?;
+async fn one_winner<S: SessionStore + Clone>(store: &S) -> Checked {
+    let first = random_key()?;
     let create = |store: S, caller: usize| {
         let key = first.clone();
         async move { store.create(&key, &format!("first {caller}"), LONG).await }
     };
     let winners = at_once(store, create).await?;
-    rule(winners.len() == 1, "of creations at once, one succeeds")?;
+    rule(winners.len() == 1, "of simultaneous creations, exactly one succeeds")?;
     rule(
         live(store, &first).await? == Some((1, format!("first {}", winners[0]))),
-        "the creation that succeeds is kept",
+        "the session of the successful creation is kept",
     )?;
 
     let replace = |store: S, caller: usize| {
@@ -176,34 +174,34 @@ async fn one_winner<S: SessionStore + Clone>(store: &S) -> Verdict {
         async move { store.replace(&key, 1, &format!("second {caller}"), LONG).await }
     };
     let winners = at_once(store, replace).await?;
-    rule(winners.len() == 1, "of replacements of one version at once, one succeeds")?;
+    rule(winners.len() == 1, "of simultaneous replacements of one version, exactly one succeeds")?;
     let kept = live(store, &first).await?;
-    rule(kept == Some((2, format!("second {}", winners[0]))), "the replacement that succeeds is kept")
+    rule(kept == Some((2, format!("second {}", winners[0]))), "the session of the successful replacement is kept")
 }
 
-async fn tombstones<S: SessionStore>(store: &S) -> Verdict {
-    let key = key()?;
+async fn tombstones<S: SessionStore>(store: &S) -> Checked {
+    let key = random_key()?;
     works(store.create(&key, "first", LONG).await)?;
     works(store.remove(&key, LONG).await)?;
     let ended = |held: Option<StoredSession>| held == Some(StoredSession::Ended);
     rule(ended(works(store.load(&key).await)?), "what was removed leaves a tombstone")?;
     for version in [0, 1, 2] {
-        rule(!works(store.replace(&key, version, "late", LONG).await)?, "a late replacement brings nothing back")?;
+        rule(!works(store.replace(&key, version, "late", LONG).await)?, "a removed session can't be replaced")?;
     }
-    rule(!works(store.create(&key, "late", LONG).await)?, "a late creation brings nothing back")?;
+    rule(!works(store.create(&key, "late", LONG).await)?, "a removed session can't be created again")?;
     works(store.remove(&key, LONG).await)?;
-    rule(ended(works(store.load(&key).await)?), "a tombstone stays")?;
+    rule(ended(works(store.load(&key).await)?), "a second removal keeps the tombstone")?;
 
-    let brief = self::key()?;
+    let brief = random_key()?;
     works(store.create(&brief, "first", SHORT).await)?;
     works(store.remove(&brief, LONG).await)?;
-    sleep(LATER).await;
-    rule(ended(works(store.load(&brief).await)?), "a tombstone lasts for its own time, not the session's")
+    sleep(AFTER_SHORT).await;
+    rule(ended(works(store.load(&brief).await)?), "a tombstone has its own lifetime, not the session's")
 }
 
-async fn removals_win<S: SessionStore + Clone>(store: &S) -> Verdict {
+async fn removals_win<S: SessionStore + Clone>(store: &S) -> Checked {
     for _ in 0..RACES {
-        let key = key()?;
+        let key = random_key()?;
         works(store.create(&key, "first", LONG).await)?;
         let start = Arc::new(Barrier::new(2));
         let replacement = tokio::spawn({
@@ -217,54 +215,54 @@ async fn removals_win<S: SessionStore + Clone>(store: &S) -> Verdict {
         works(store.remove(&key, LONG).await)?;
         works(replacement.await.unwrap_or_else(|error| Err(io::Error::other(error))))?;
         let held = works(store.load(&key).await)?;
-        rule(held == Some(StoredSession::Ended), "a removal wins over a replacement at the same moment")?;
+        rule(held == Some(StoredSession::Ended), "a removal wins over a simultaneous replacement")?;
     }
     Ok(())
 }
 
-async fn lifetimes<S: SessionStore>(store: &S) -> Verdict {
-    let (brief, renewed) = (key()?, key()?);
+async fn lifetimes<S: SessionStore>(store: &S) -> Checked {
+    let (brief, renewed) = (random_key()?, random_key()?);
     works(store.create(&brief, "first", SHORT).await)?;
     works(store.create(&renewed, "first", SHORT).await)?;
     works(store.replace(&renewed, 1, "second", LONG).await)?;
-    sleep(LATER).await;
-    rule(live(store, &brief).await?.is_none(), "a session is kept for its lifetime and no longer")?;
-    rule(!works(store.replace(&brief, 1, "late", LONG).await)?, "what was kept for its lifetime can't be replaced")?;
-    rule(live(store, &renewed).await? == Some((2, "second".to_owned())), "a replacement begins a lifetime of its own")
+    sleep(AFTER_SHORT).await;
+    rule(live(store, &brief).await?.is_none(), "a session is gone after its lifetime")?;
+    rule(!works(store.replace(&brief, 1, "late", LONG).await)?, "a session can't be replaced after its lifetime")?;
+    rule(live(store, &renewed).await? == Some((2, "second".to_owned())), "a replacement starts a new lifetime")
 }
 
-async fn locks<S: SessionStore + Clone>(store: &S) -> Verdict {
-    let (first, other) = (key()?, key()?);
+async fn locks<S: SessionStore + Clone>(store: &S) -> Checked {
+    let (first, other) = (random_key()?, random_key()?);
     rule(works(store.lock(&first, "a", LONG).await)?, "a free key can be locked")?;
-    rule(!works(store.lock(&first, "b", LONG).await)?, "a locked key can't be locked")?;
-    rule(works(store.lock(&first, "a", LONG).await)?, "its owner has it, however often it asks")?;
-    rule(works(store.lock(&other, "b", LONG).await)?, "a lock is for one key")?;
+    rule(!works(store.lock(&first, "b", LONG).await)?, "a locked key can't be locked by another owner")?;
+    rule(works(store.lock(&first, "a", LONG).await)?, "the owner of a lock can lock again")?;
+    rule(works(store.lock(&other, "b", LONG).await)?, "a lock is for one key only")?;
     works(store.unlock(&first, "b").await)?;
-    rule(!works(store.lock(&first, "b", LONG).await)?, "only its owner gives a lock back")?;
-    rule(works(store.load(&first).await)?.is_none(), "a lock is no session")?;
-    rule(works(store.create(&first, "first", LONG).await)?, "a lock is in nobody's way but a lock's")?;
+    rule(!works(store.lock(&first, "b", LONG).await)?, "only the owner of a lock can unlock it")?;
+    rule(works(store.load(&first).await)?.is_none(), "a lock isn't a session")?;
+    rule(works(store.create(&first, "first", LONG).await)?, "a lock doesn't block the creation of a session")?;
     works(store.unlock(&first, "a").await)?;
-    rule(live(store, &first).await?.is_some(), "giving a lock back removes no session")?;
-    rule(works(store.lock(&first, "b", LONG).await)?, "a lock that was given back is free")?;
+    rule(live(store, &first).await?.is_some(), "unlocking doesn't remove the session")?;
+    rule(works(store.lock(&first, "b", LONG).await)?, "an unlocked key can be locked")?;
 
-    let contested = key()?;
+    let contested = random_key()?;
     let lock = |store: S, caller: usize| {
         let key = contested.clone();
         async move { store.lock(&key, &caller.to_string(), LONG).await }
     };
-    rule(at_once(store, lock).await?.len() == 1, "of locks at once, one succeeds")
+    rule(at_once(store, lock).await?.len() == 1, "of simultaneous locks, exactly one succeeds")
 }
 
-async fn leases<S: SessionStore>(store: &S) -> Verdict {
-    let key = key()?;
-    let renewed = self::key()?;
+async fn leases<S: SessionStore>(store: &S) -> Checked {
+    let key = random_key()?;
+    let renewed = random_key()?;
     works(store.lock(&key, "a", SHORT).await)?;
     works(store.lock(&renewed, "a", SHORT).await)?;
     works(store.lock(&renewed, "a", LONG).await)?;
     rule(!works(store.lock(&key, "b", LONG).await)?, "a lock is held during its lease")?;
-    sleep(LATER).await;
+    sleep(AFTER_SHORT).await;
     rule(works(store.lock(&key, "b", LONG).await)?, "a lock is free when its lease is over")?;
-    rule(!works(store.lock(&renewed, "b", LONG).await)?, "an owner who asks again has another lease")?;
+    rule(!works(store.lock(&renewed, "b", LONG).await)?, "locking again starts a new lease")?;
     works(store.unlock(&key, "a").await)?;
-    rule(!works(store.lock(&key, "c", LONG).await)?, "whoever held a lock before gives back nothing of another's")
+    rule(!works(store.lock(&key, "c", LONG).await)?, "a former owner can't unlock another owner's lock")
 }

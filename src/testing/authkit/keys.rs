@@ -1,4 +1,4 @@
-//! The signing key of the in-process AuthKit, its JWKS (RFC 7517) and its tokens (RFC 7519).
+//! The signing keys of the in-process AuthKit: as published in its JWKS (RFC 7517), and for its tokens (RFC 7519).
 
 use std::io;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base64url::BASE64URL;
 
-/// An RSA key of 2048 bits, made anew for every server.
+/// An RSA key of 2048 bits. Every server generates its own.
 pub(super) struct SigningKey {
     pair: KeyPair,
     kid: String,
@@ -24,7 +24,7 @@ impl SigningKey {
         Ok(Self { pair, kid })
     }
 
-    /// The key as it is published.
+    /// The public key.
     pub(super) fn jwk(&self) -> Value {
         let key = self.pair.public_key();
         json!({

@@ -1,0 +1,313 @@
+//! The in-process AuthKit.
+//!
+//! `state.rs` holds what it remembers. Files named for what they serve add their methods to it. `routes.rs` and
+//! `server.rs` speak HTTP.
+
+mod api;
+mod device;
+mod email;
+mod factors;
+mod fault;
+mod invitations;
+mod keys;
+mod memberships;
+mod oauth;
+mod one_time_code;
+mod records;
+mod redirect;
+mod refusal;
+mod reply;
+mod routes;
+mod server;
+mod sessions;
+mod sso;
+mod state;
+mod steps;
+mod token_request;
+mod user;
+mod users;
+mod values;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use fault::Fault;
+use keys::SigningKey;
+use state::{Config, Impersonator, SharedState, State};
+pub use user::{RadarDemand, TestUser};
+use values::after;
+
+use super::clock::ManualClock;
+
+/// An AuthKit inside the process that serves real HTTP on loopback.
+///
+/// It checks what the real one checks: PKCE, secrets, redirect URIs, single use and expiry. Its access tokens are RS256
+/// JWTs, and its JWKS has the keys to verify them. The server stops when this value is dropped.
+///
+/// ```
+/// use workos_auth::testing::{AuthKit, TestUser};
+/// use workos_auth::{Client, ConfidentialClient};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let authkit = AuthKit::builder().user(TestUser::new("grace@example.com").name("Grace", "Hopper")).start().await?;
+/// let client: ConfidentialClient = Client::builder()
+///     .client_id(authkit.client_id())
+///     .api_key(authkit.api_key())
+///     .base_url(authkit.base_url())
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AuthKit {
+    state: SharedState,
+    config: Arc<Config>,
+    base_url: String,
+    server: JoinHandle<()>,
+}
+
+impl AuthKit {
+    /// Starts an AuthKit with one user, `ada@example.com`.
+    ///
+    /// # Errors
+    /// Fails when there is no free port, or when no key could be generated.
+    pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// Configures an AuthKit.
+    pub fn builder() -> AuthKitBuilder {
+        AuthKitBuilder::default()
+    }
+
+    /// The base URL for clients, without a trailing slash.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The client ID of its application.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.config.client_id
+    }
+
+    /// The API key of its application.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.config.api_key
+    }
+
+    /// Moves the time of the server forward: codes and tokens expire, and the replay window of refresh tokens ends.
+    pub fn advance(&self, by: Duration) {
+        self.state.lock().advanced_by += by;
+    }
+
+    /// How many requests came to a path, such as `/user_management/authenticate`.
+    #[must_use]
+    pub fn requests_to(&self, path: &str) -> usize {
+        self.state.lock().request_counts.get(path).copied().unwrap_or(0)
+    }
+
+    /// How many refreshes the server has done. A replay doesn't count.
+    #[must_use]
+    pub fn refreshes(&self) -> usize {
+        self.state.lock().refreshes
+    }
+
+    /// Injects a fault into all requests to a path, for this long by the server's time.
+    pub fn inject_for(&self, path: &str, fault: Fault, time: Duration) {
+        let mut state = self.state.lock();
+        let end = after(state.now(), time);
+        state.faults.inject_until(path, fault, end);
+    }
+
+    /// Injects a fault into the next requests to a path, such as `/user_management/authenticate`. With `usize::MAX`
+    /// times, it lasts until [`heal`](Self::heal).
+    pub fn inject(&self, path: &str, fault: Fault, times: usize) {
+        self.state.lock().faults.inject(path, fault, times);
+    }
+
+    /// Removes all faults.
+    pub fn heal(&self) {
+        self.state.lock().faults.clear();
+    }
+
+    /// The path of the JWKS, for [`inject`](Self::inject) and [`requests_to`](Self::requests_to).
+    #[must_use]
+    pub fn jwks_path(&self) -> String {
+        format!("/sso/jwks/{}", self.client_id())
+    }
+
+    /// Signs later tokens with a new key. The old keys stay in the JWKS until [`retire_keys`](Self::retire_keys).
+    ///
+    /// # Errors
+    /// Fails when no key could be generated.
+    pub fn rotate_keys(&self) -> io::Result<()> {
+        let key = SigningKey::generate()?;
+        self.state.lock().keys.insert(0, key);
+        Ok(())
+    }
+
+    /// Removes all keys except the newest from the JWKS.
+    pub fn retire_keys(&self) {
+        self.state.lock().keys.truncate(1);
+    }
+
+    /// Sets how far the times in later tokens are ahead of the server's time, or behind it when negative.
+    pub fn set_skew(&self, ahead: SignedDuration) {
+        self.state.lock().token_skew = ahead;
+    }
+
+    /// Ends a session, as an administrator does in the dashboard.
+    pub fn end_session(&self, session_id: &str) {
+        self.state.lock().end_session(session_id);
+    }
+
+    /// Sends a Magic Auth e-mail, and returns the code in it.
+    ///
+    /// # Errors
+    /// Fails when there is no such user.
+    pub fn send_magic_auth(&self, email: &str) -> io::Result<String> {
+        let sent = self.state.lock().send_magic_auth(email).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(sent["code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The code in the last verification e-mail, Radar e-mail or SMS to this user.
+    #[must_use]
+    pub fn last_code(&self, email: &str) -> Option<String> {
+        let state = self.state.lock();
+        state.last_codes.get(&state.user_by_email(email)?.id).cloned()
+    }
+
+    /// The code that the user's authenticator app shows for the TOTP factor that was enrolled last (RFC 6238).
+    #[must_use]
+    pub fn totp_code(&self, email: &str) -> Option<String> {
+        let state = self.state.lock();
+        state.factors.authenticator_code(&state.user_by_email(email)?.id, state.now())
+    }
+
+    /// Impersonates a user, as the dashboard does. Returns the callback URL, which has a code but no state.
+    ///
+    /// # Errors
+    /// Fails when there is no such user, or when the redirect URI isn't allowed.
+    pub fn impersonate(&self, email: &str, by: &str, reason: Option<&str>, redirect_uri: &str) -> io::Result<String> {
+        let by = Impersonator { email: by.to_owned(), reason: reason.map(str::to_owned) };
+        self.state.lock().impersonate(email, by, redirect_uri)
+    }
+}
+
+impl Drop for AuthKit {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl fmt::Debug for AuthKit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthKit").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// Configures an [`AuthKit`].
+#[must_use = "no server runs until `start()`"]
+pub struct AuthKitBuilder {
+    config: Config,
+}
+
+impl Default for AuthKitBuilder {
+    fn default() -> Self {
+        Self {
+            config: Config {
+                client_id: "client_test_authkit".to_owned(),
+                api_key: "sk_test_authkit".to_owned(),
+                users: Vec::new(),
+                redirect_uris: Vec::new(),
+                sso_domains: Vec::new(),
+                clock: None,
+                access_token_lifetime: Duration::from_secs(300),
+                code_lifetime: Duration::from_secs(600),
+            },
+        }
+    }
+}
+
+impl AuthKitBuilder {
+    /// Sets the client ID of its application.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.config.client_id = client_id.into();
+        self
+    }
+
+    /// Sets the API key of its application.
+    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
+        self.config.api_key = api_key.into();
+        self
+    }
+
+    /// Adds a user. The default is one user: Ada Lovelace, `ada@example.com`.
+    pub fn user(mut self, user: TestUser) -> Self {
+        self.config.users.push(user);
+        self
+    }
+
+    /// Allows a redirect URI, compared as a string (RFC 9700 §2.1). The default allows every `http` URI on loopback.
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.config.redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Refuses passwords for e-mail addresses of a domain: these users must sign in with SSO over a connection.
+    pub fn sso_domain(mut self, domain: impl Into<String>, connection_id: impl Into<String>) -> Self {
+        self.config.sso_domains.push((domain.into(), connection_id.into()));
+        self
+    }
+
+    /// Uses this clock instead of the system's. A client can share it.
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.config.clock = Some(clock);
+        self
+    }
+
+    /// Sets how long access tokens are valid. The default is 5 minutes.
+    pub fn access_token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.access_token_lifetime = lifetime;
+        self
+    }
+
+    /// Sets how long authorization codes are valid. The default is 10 minutes.
+    pub fn authorization_code_lifetime(mut self, lifetime: Duration) -> Self {
+        self.config.code_lifetime = lifetime;
+        self
+    }
+
+    /// Starts the server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// Fails when there is no free port, when no key could be generated, or when a user is in one organization twice.
+    pub async fn start(mut self) -> io::Result<AuthKit> {
+        if self.config.users.is_empty() {
+            self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let config = Arc::new(self.config);
+        let mut state = State::new(Arc::clone(&config), base_url.clone(), SigningKey::generate()?);
+        state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
+        let state = SharedState::new(state);
+        let server = tokio::spawn(server::serve(listener, state.clone()));
+        Ok(AuthKit { state, config, base_url, server })
+    }
+}
+
+impl fmt::Debug for AuthKitBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AuthKitBuilder").field("users", &self.config.users).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,238 @@
+//! The users of the in-process AuthKit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::refusal::Refusal;
+use super::values::api_time;
+
+/// When the users that a test configures were created: 2026-01-01.
+const CONFIGURED_USERS_CREATED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+/// What WorkOS Radar demands from a user during a password or Magic Auth login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RadarDemand {
+    /// The code that is sent by e-mail.
+    Email,
+    /// A new user's telephone number, and the code that is sent to it.
+    SmsSignUp,
+    /// The code that is sent to the telephone number on file.
+    SmsSignIn,
+}
+
+/// What a login demands as a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mfa {
+    Off,
+    /// A code of the enrolled TOTP factor. The application requests the challenge.
+    Enrolled,
+    /// A code of the enrolled TOTP factor. The login creates the challenge.
+    Challenged,
+    /// The user must enroll a factor first.
+    MustEnroll,
+}
+
+/// A user of an [`AuthKit`].
+#[derive(Clone)]
+pub struct TestUser {
+    pub(super) id: String,
+    pub(super) email: String,
+    pub(super) password: Option<String>,
+    pub(super) email_verified: bool,
+    pub(super) mfa: Mfa,
+    pub(super) radar: Option<RadarDemand>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) organizations: Vec<String>,
+    pub(super) role: Option<String>,
+    pub(super) permissions: Vec<String>,
+    metadata: BTreeMap<String, String>,
+    pub(super) created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl TestUser {
+    /// Creates a user with a verified e-mail address. The ID is derived from the address.
+    #[must_use]
+    pub fn new(email: impl Into<String>) -> Self {
+        let email = email.into();
+        let digest = Sha256::digest(&email);
+        let id = digest.iter().take(13).fold("user_".to_owned(), |id, byte| format!("{id}{byte:02X}"));
+        Self {
+            id,
+            email,
+            password: None,
+            email_verified: true,
+            mfa: Mfa::Off,
+            radar: None,
+            first_name: None,
+            last_name: None,
+            external_id: None,
+            organizations: Vec::new(),
+            role: None,
+            permissions: Vec::new(),
+            metadata: BTreeMap::new(),
+            created_at: CONFIGURED_USERS_CREATED_AT,
+            updated_at: CONFIGURED_USERS_CREATED_AT,
+        }
+    }
+
+    /// Sets the first and last name.
+    #[must_use]
+    pub fn name(mut self, first: impl Into<String>, last: impl Into<String>) -> Self {
+        (self.first_name, self.last_name) = (Some(first.into()), Some(last.into()));
+        self
+    }
+
+    /// Sets a password. Without this, the user has no password.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Makes the e-mail address unverified: a login demands the code that is sent to it.
+    #[must_use]
+    pub fn unverified(mut self) -> Self {
+        self.email_verified = false;
+        self
+    }
+
+    /// Enrolls a TOTP factor: a login demands a code from it.
+    #[must_use]
+    pub fn totp(mut self) -> Self {
+        self.mfa = Mfa::Enrolled;
+        self
+    }
+
+    /// As [`totp`](Self::totp), but the login itself creates the challenge, as some servers do.
+    #[must_use]
+    pub fn totp_challenged(mut self) -> Self {
+        self.mfa = Mfa::Challenged;
+        self
+    }
+
+    /// Makes the next login demand that the user enrolls a second factor.
+    #[must_use]
+    pub fn must_enroll_mfa(mut self) -> Self {
+        self.mfa = Mfa::MustEnroll;
+        self
+    }
+
+    /// Makes Radar demand something at each password or Magic Auth login.
+    #[must_use]
+    pub fn radar(mut self, demand: RadarDemand) -> Self {
+        self.radar = Some(demand);
+        self
+    }
+
+    /// Adds a membership in an organization. With several, password and Magic Auth logins ask the user to select one.
+    #[must_use]
+    pub fn organization(mut self, id: impl Into<String>) -> Self {
+        self.organizations.push(id.into());
+        self
+    }
+
+    /// Sets the role in access tokens.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+
+    /// Adds a permission to access tokens.
+    #[must_use]
+    pub fn permission(mut self, permission: impl Into<String>) -> Self {
+        self.permissions.push(permission.into());
+        self
+    }
+
+    /// Adds an entry to the user's metadata.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the application's own ID of the user.
+    #[must_use]
+    pub fn external_id(mut self, id: impl Into<String>) -> Self {
+        self.external_id = Some(id.into());
+        self
+    }
+
+    pub(super) fn check_member_of(&self, organization_id: &str) -> Result<(), Refusal> {
+        let member = self.organizations.iter().any(|id| id == organization_id);
+        let refusal = Refusal::OAuth("organization_membership_not_found", "The user is no member.");
+        if member { Ok(()) } else { Err(refusal) }
+    }
+
+    pub(super) fn add_organization(&mut self, organization_id: &str) {
+        if !self.organizations.iter().any(|id| id == organization_id) {
+            self.organizations.push(organization_id.to_owned());
+        }
+    }
+
+    /// Applies the body of a request that creates or updates the user.
+    pub(super) fn update(&mut self, body: &Value, now: Timestamp) {
+        let text = |name: &str| body[name].as_str().map(str::to_owned);
+        let set = |field: &mut Option<String>, name: &str| {
+            if body.get(name).is_some() {
+                *field = text(name);
+            }
+        };
+        set(&mut self.first_name, "first_name");
+        set(&mut self.last_name, "last_name");
+        set(&mut self.external_id, "external_id");
+        set(&mut self.password, "password");
+        self.email = text("email").unwrap_or(std::mem::take(&mut self.email));
+        self.email_verified = body["email_verified"].as_bool().unwrap_or(self.email_verified);
+        if let Some(metadata) = body.get("metadata") {
+            self.metadata = serde_json::from_value(metadata.clone()).unwrap_or_default();
+        }
+        self.updated_at = now;
+    }
+
+    pub(super) fn json(&self, last_sign_in_at: Option<Timestamp>) -> Value {
+        let names = self.first_name.as_ref().zip(self.last_name.as_ref());
+        json!({
+            "object": "user",
+            "id": self.id,
+            "email": self.email,
+            "email_verified": self.email_verified,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "name": names.map(|(first, last)| format!("{first} {last}")),
+            "profile_picture_url": null,
+            "last_sign_in_at": last_sign_in_at.map(api_time),
+            "locale": null,
+            "external_id": self.external_id,
+            "metadata": self.metadata,
+            "created_at": api_time(self.created_at),
+            "updated_at": api_time(self.updated_at),
+        })
+    }
+
+    /// The user's SSO profile.
+    pub(super) fn profile(&self) -> Value {
+        json!({
+            "object": "profile", "id": self.id.replacen("user_", "prof_", 1),
+            "organization_id": self.organizations.first(), "connection_id": "conn_test",
+            "connection_type": "TestIdp", "idp_id": self.id, "email": self.email,
+            "first_name": self.first_name, "last_name": self.last_name, "name": null, "role": null, "roles": null,
+            "groups": [], "custom_attributes": {}, "raw_attributes": {"email": self.email},
+        })
+    }
+}
+
+impl fmt::Debug for TestUser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TestUser").field("email", &self.email).finish_non_exhaustive()
+    }
+}
