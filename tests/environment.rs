@@ -1,6 +1,6 @@
 //! What the environment changes and what it must not: each case is a child process with variables of its own.
 
-#[path = "support/raw.rs"]
+#[path = "it/support/raw.rs"]
 mod raw;
 
 use std::error::Error as StdError;

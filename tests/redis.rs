@@ -2,9 +2,9 @@
 //!
 //! It needs Debian's `redis-server`, so it runs where `WORKOS_REDIS` is set, and there it must run.
 
-#[path = "support/authority.rs"]
+#[path = "it/support/authority.rs"]
 mod authority;
-#[path = "support/sign_out.rs"]
+#[path = "it/support/sign_out.rs"]
 mod sign_out;
 
 use std::collections::BTreeSet;

@@ -7,8 +7,6 @@
 mod dice;
 mod layers;
 mod schedule;
-#[path = "../support/signer.rs"]
-mod signer;
 mod stores;
 mod users;
 mod workos;
@@ -17,9 +15,9 @@ mod world;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use signer::Signer;
 use workos_auth::{AccessToken, ExposeSecret};
 
+use crate::support::signer::Signer;
 use layers::{Cookies, Layer, Manager, Tokens};
 use schedule::Schedule;
 use users::simulate;

@@ -1,8 +1,5 @@
 //! Sessions in a store: one refresh for all who use it, and nobody comes back after a sign-out.
 
-#[path = "support/sign_out.rs"]
-mod sign_out;
-
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +13,8 @@ use workos_auth::{
     MemorySessionStore, OrganizationId, Password, RedirectUri, RedisSessionStore, SealError, SessionHandle,
     SessionManager, SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
 };
+
+use crate::support::sign_out;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 

@@ -1,9 +1,5 @@
 //! Logins that cross a restart: sealed strings, stores, the login cookie. Nothing here talks to a server.
 
-#[cfg(unix)]
-#[path = "support/users.rs"]
-mod users;
-
 use std::time::Duration;
 
 use workos_auth::testing::ManualClock;
@@ -13,6 +9,8 @@ use workos_auth::{
     OrganizationSelection, ParkedError, Parking, PendingAuthenticationToken, PkceSession, PkceStore, Public,
     PublicClient, RadarSmsCode, RedirectUri, ReturnPath, SetCookie, TotpChallenge,
 };
+
+use crate::support::keyring;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
@@ -368,8 +366,8 @@ mod shared_machines {
     use std::path::Path;
     use std::time::SystemTime;
 
-    use super::users::{at_once, pipe, superuser_and_nobody};
     use super::*;
+    use crate::support::users::{at_once, pipe, superuser_and_nobody};
 
     /// A login comes and goes, whatever else is in the directory.
     fn comes_and_goes(store: DirectoryStore) -> Result<(), String> {
@@ -442,7 +440,7 @@ mod shared_machines {
     #[test]
     fn logins_of_another_user_block_nobody() -> Outcome {
         superuser_and_nobody(
-            "shared_machines::logins_of_another_user_block_nobody",
+            "parking::shared_machines::logins_of_another_user_block_nobody",
             |directory: &Path| {
                 for (name, mode) in [("expired.login", 0o644), ("closed.login", 0o600)] {
                     fs::write(directory.join(name), EXPIRED)?;
@@ -665,7 +663,6 @@ fn return_paths_stay_on_their_origin() {
 
 #[tokio::test]
 async fn the_keyring_store_gives_each_login_once() -> Outcome {
-    // No keyring runs on a build machine: this is the one that `keyring-core` ships for tests.
-    keyring_core::set_default_store(keyring_core::mock::Store::new()?);
+    keyring::mock();
     check(&KeyringStore::new("workos-auth-tests")).await
 }

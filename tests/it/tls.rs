@@ -1,15 +1,11 @@
 //! TLS on real sockets: whom the client trusts, and that nobody else gets a byte of a request.
 
-#[path = "support/authority.rs"]
-mod authority;
-
 use std::error::Error as StdError;
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use authority::{Authority, Certificate, Period, self_signed};
 use bytes::Bytes;
 use redis::TlsCertificates;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
@@ -25,6 +21,8 @@ use workos_auth::{
     Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedirectUri,
     RedisSessionStore, RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
 };
+
+use crate::support::authority::{Authority, Certificate, Period, self_signed};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
 

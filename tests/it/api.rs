@@ -1,13 +1,9 @@
 //! The endpoints that need an API key, and SSO: each request byte for byte, each answer in full and at its barest.
 
-#[path = "support/capture.rs"]
-mod capture;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capture::{Recorder, assert_bytes};
 use futures_util::TryStreamExt;
 use http::Method;
 use serde::Serialize;
@@ -21,6 +17,8 @@ use workos_auth::{
     RedirectUri, Roles, SendInvitation, SendRadarSms, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser,
     UserId,
 };
+
+use crate::support::capture::{Recorder, assert_bytes};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

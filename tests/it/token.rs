@@ -2,11 +2,6 @@
 #![allow(clippy::similar_names, reason = "what is signed and who signs belong together")]
 #![allow(clippy::too_many_lines, reason = "a table is as long as its rows are many")]
 
-#[path = "support/raw.rs"]
-mod raw;
-#[path = "support/signer.rs"]
-mod signer;
-
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -16,15 +11,16 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use raw::{Answer, RawServer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use signer::{Signer, encode};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     AccessToken, Client, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier,
     TransportError, VerifiedToken,
 };
+
+use crate::support::raw::{Answer, RawServer};
+use crate::support::signer::{Signer, encode};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -1,11 +1,7 @@
 //! Faults on real sockets: what each gives, how often the request arrived, and whether the credential came back.
 
-#[path = "support/raw.rs"]
-mod raw;
-
 use std::time::{Duration, Instant};
 
-use raw::{Answer, RawServer, free_address};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
     Authentication, AuthorizationCode, AuthorizationUrl, Callback, Client, ClientBuilder, CodeExchange, Confidential,
@@ -14,6 +10,8 @@ use workos_auth::{
     Public, PublicClient, RadarCode, RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected,
     TotpChallenge, TotpCode,
 };
+
+use crate::support::raw::{Answer, RawServer, free_address};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -1,5 +1,4 @@
 //! Somebody who signs access tokens.
-#![allow(dead_code, reason = "no test uses all of it")]
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};

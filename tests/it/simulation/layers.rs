@@ -9,10 +9,10 @@ use workos_auth::{
     SessionState, SetCookie, SignedOut, SwitchError, TokenSession,
 };
 
-use crate::schedule::ORGANIZATIONS;
-use crate::stores::{Connection, Device};
-use crate::workos::Network;
-use crate::world::{Answer, BASE_URL, CLIENT_ID, Kind, Life, Said, World, named};
+use super::schedule::ORGANIZATIONS;
+use super::stores::{Connection, Device};
+use super::workos::Network;
+use super::world::{Answer, BASE_URL, CLIENT_ID, Kind, Life, Said, World, named};
 
 /// A process of an application.
 pub(crate) trait Layer: Send + Sync + Sized + 'static {

@@ -10,14 +10,12 @@ pub(crate) const SIGNED_IN: &str = r#"{"user":{"object":"user","id":"user_01","e
     "impersonator":{"email":"support@example.com","reason":null}}"#;
 
 /// A server that gives one reply, a finished login at first, and keeps what it was sent.
-#[allow(dead_code, reason = "no test uses all of it")]
 pub(crate) struct Recorder {
     server: MockServer,
     reply: Arc<Mutex<String>>,
     seen: Arc<Mutex<Vec<HttpMockRequest>>>,
 }
 
-#[allow(dead_code, reason = "no test uses all of it")]
 impl Recorder {
     pub(crate) async fn start() -> Self {
         Self::replying(SIGNED_IN).await

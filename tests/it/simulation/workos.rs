@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 use workos_auth::{Transport, TransportError};
 
-use crate::schedule::{Fault, Place, Point};
-use crate::world::{Exchange, Life, World};
+use super::schedule::{Fault, Place, Point};
+use super::world::{Exchange, Life, World};
 
 /// What a process reaches WorkOS by.
 pub(crate) struct Network {

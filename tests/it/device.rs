@@ -1,13 +1,11 @@
 //! The polling of a device login (RFC 8628 §3.5) against a scripted server, on a virtual clock.
 
-#[path = "support/raw.rs"]
-mod raw;
-
 use std::time::Duration;
 
-use raw::{Answer, RawServer};
 use workos_auth::testing::ManualClock;
 use workos_auth::{Client, DeviceLogin, Error, ErrorCode, ErrorKind, Public};
+
+use crate::support::raw::{Answer, RawServer};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

@@ -1,12 +1,7 @@
 //! No secret in any `Debug`, `Display` or trace: every value that holds one is formatted and searched.
-
-#[cfg(target_os = "linux")]
-#[path = "support/memory.rs"]
-mod memory;
-#[path = "support/raw.rs"]
-mod raw;
-#[path = "support/signer.rs"]
-mod signer;
+//!
+//! What is traced and what is in memory is looked at in a process of its own: `tracing` may keep for good that nobody listens
+//! when it asks a thread that doesn't, and what another test allocates would be searched too.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -14,9 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use raw::{Answer, RawServer, free_address};
 use serde_json::json;
-use signer::Signer;
 use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock};
 use workos_auth::{
@@ -30,6 +23,10 @@ use workos_auth::{
     SessionManager, SessionParts, SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore,
     TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
 };
+
+use crate::support::process::passed_alone;
+use crate::support::raw::{Answer, RawServer, free_address};
+use crate::support::signer::Signer;
 
 type Outcome = Result<(), Box<dyn StdError>>;
 
@@ -197,6 +194,9 @@ fn refused_values_are_not_echoed() {
 /// A whole login, with every intermediate value formatted and everything traced that any crate has to say.
 #[tokio::test]
 async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
+    if passed_alone("canary::flows_errors_and_traces_hold_no_secret")? {
+        return Ok(());
+    }
     let cage = Cage::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -264,6 +264,10 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
 #[tokio::test]
 async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     const NOW: u64 = 1_767_225_600;
+
+    if passed_alone("canary::sessions_and_tokens_hold_no_secret")? {
+        return Ok(());
+    }
     let cage = Cage::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -366,6 +370,9 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
 /// Managers, stores, handlers and their answers, over a whole login, an outage and an end.
 #[tokio::test]
 async fn the_session_layer_holds_no_secret() -> Outcome {
+    if passed_alone("canary::the_session_layer_holds_no_secret")? {
+        return Ok(());
+    }
     let cage = Cage::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -448,6 +455,9 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
 /// Every call of the API that carries a secret, on servers that refuse it, break off and answer with secrets.
 #[tokio::test]
 async fn the_api_and_sso_hold_no_secret() -> Outcome {
+    if passed_alone("canary::the_api_and_sso_hold_no_secret")? {
+        return Ok(());
+    }
     let cage = Cage::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -537,6 +547,9 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
 
 #[tokio::test]
 async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() -> Outcome {
+    if passed_alone("canary::replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces")? {
+        return Ok(());
+    }
     let cage = Cage::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -606,9 +619,12 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn nothing_of_a_requests_cookies_is_left_in_memory() -> Outcome {
-    use memory::copies;
+    use crate::support::memory::copies;
     use zeroize::Zeroizing;
 
+    if passed_alone("canary::nothing_of_a_requests_cookies_is_left_in_memory")? {
+        return Ok(());
+    }
     let handle: Vec<u8> = (0..43).map(|n: u8| !(b'a' + (n * 3 + n / 3) % 26)).collect();
     let login: Vec<u8> = (0..43).map(|n: u8| !(b'A' + (n * 5 + n / 4) % 26)).collect();
     let line = |session: &str| -> Result<http::HeaderValue, http::header::InvalidHeaderValue> {
@@ -644,8 +660,11 @@ async fn nothing_of_a_requests_cookies_is_left_in_memory() -> Outcome {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcome {
-    use memory::{copies, inverted};
+    use crate::support::memory::{copies, inverted};
 
+    if passed_alone("canary::nothing_of_a_state_or_an_invitation_token_is_left_in_memory")? {
+        return Ok(());
+    }
     // Made of what it looks like inverted, so that the test itself holds no copy.
     let secret: Vec<u8> = (0..40).map(|n: u8| !(b'a' + (n * 5 + n / 5) % 26)).collect();
     let token = || InvitationToken::new(secret.iter().map(|byte| char::from(!*byte)).collect::<String>());

@@ -1,19 +1,12 @@
 //! What goes over the wire, byte for byte. The snapshots were compared with the protocol by eye.
 
-#[path = "support/capture.rs"]
-mod capture;
-#[path = "support/signer.rs"]
-mod signer;
-
 use std::collections::HashSet;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use capture::{Recorder, SIGNED_IN, assert_bytes};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use signer::Signer;
 use url::Url;
 use workos_auth::{
     ApiKey, AuthorizationCode, AuthorizationUrl, Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential,
@@ -23,6 +16,9 @@ use workos_auth::{
     RadarEmailChallenge, RadarSmsCode, RadarSmsSignUp, RedirectUri, RefreshToken, RequestContext, ScreenHint,
     SessionParts, TotpChallenge, TotpCode, TransportError,
 };
+
+use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
+use crate::support::signer::Signer;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 

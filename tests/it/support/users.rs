@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use super::process;
+
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 pub(crate) const NOBODY: u32 = 65_534;
@@ -29,16 +31,9 @@ pub(crate) fn superuser_and_nobody(
     std::fs::create_dir(&directory)?;
     std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o1777))?;
     let outcome = prepare(&directory).and_then(|()| {
-        let program = std::env::current_exe()?;
-        let mut command = Command::new(program);
-        command.args(["--exact", test, "--nocapture"]).env(SHARED, &directory).uid(NOBODY).gid(NOBODY).current_dir("/");
-        let output = command.output()?;
-        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if output.status.success() && said.contains("1 passed") {
-            Ok(())
-        } else {
-            Err(format!("{}: {said}{complained}", output.status).into())
-        }
+        process::run(test, |command| {
+            command.env(SHARED, &directory).uid(NOBODY).gid(NOBODY).current_dir("/");
+        })
     });
     std::fs::remove_dir_all(&directory)?;
     outcome

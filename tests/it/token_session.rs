@@ -1,9 +1,5 @@
 //! The session of a command line: its refresh token is kept, and rotated by one process at a time.
 
-#[cfg(unix)]
-#[path = "support/users.rs"]
-mod users;
-
 use std::error::Error as StdError;
 use std::fs;
 use std::io;
@@ -19,6 +15,8 @@ use workos_auth::{
     KeyringTokenStore, MemoryTokenStore, OrganizationId, PublicClient, RedirectUri, RefreshToken, SessionState,
     SignedOut, StoredToken, SwitchError, TokenSession, TokenStore,
 };
+
+use crate::support::keyring;
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
 
@@ -106,10 +104,8 @@ async fn every_store_keeps_a_token() -> Outcome {
     let app = Application::start().await?;
     rules(&MemoryTokenStore::new()).await?;
     rules(&FileTokenStore::open(app.file())?).await?;
-    // No keyring runs on a build machine: this is the one that `keyring-core` ships for tests.
-    keyring_core::set_default_store(keyring_core::mock::Store::new()?);
+    keyring::mock();
     rules(&KeyringTokenStore::new("workos-auth-tests", "default", app.directory.join("keyring.lock"))?).await?;
-    keyring_core::unset_default_store();
     Ok(())
 }
 
@@ -160,8 +156,8 @@ mod shared_machines {
 
     use workos_auth::{DirectoryStore, Error};
 
-    use super::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};
     use super::*;
+    use crate::support::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};
 
     fn directory(name: &str) -> PathBuf {
         let directory = std::env::temp_dir().join(format!("workos-auth-{name}-{}", std::process::id()));
@@ -346,7 +342,7 @@ mod shared_machines {
     #[test]
     fn files_of_another_user_block_nobody() -> Outcome {
         superuser_and_nobody(
-            "shared_machines::files_of_another_user_block_nobody",
+            "token_session::shared_machines::files_of_another_user_block_nobody",
             |directory| {
                 for name in ["refresh-token.new", "refresh-token.0123456789abcdef.new", "planted"] {
                     fs::write(directory.join(name), "theirs")?;

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use workos_auth::testing::ManualClock;
 
-use crate::dice::Dice;
-use crate::schedule::{Fault, Kill, PROCESSES, Place, Point, Schedule};
-use crate::signer::Signer;
+use super::dice::Dice;
+use super::schedule::{Fault, Kill, PROCESSES, Place, Point, Schedule};
+use crate::support::signer::Signer;
 
 pub(crate) const CLIENT_ID: &str = "client_simulated";
 pub(crate) const BASE_URL: &str = "http://127.0.0.1:9";
@@ -435,7 +435,7 @@ impl World {
         if let Some(organization) = &organization {
             claims["org_id"] = json!(organization);
         }
-        let access_token = crate::exposed(&self.signer.sign(&claims));
+        let access_token = super::exposed(&self.signer.sign(&claims));
         state.access.insert(access_token.clone(), (session, generation));
         state.sessions[session].pairs.push(Pair {
             organization,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::layers::{Layer, parts};
-use crate::schedule::{PROCESSES, Point, Step, Tab, What};
-use crate::world::{Answer, Kind, Life, Said, World};
+use super::layers::{Layer, parts};
+use super::schedule::{PROCESSES, Point, Step, Tab, What};
+use super::world::{Answer, Kind, Life, Said, World};
 
 /// No answer takes longer, whatever happens.
 const ANSWER: Duration = Duration::from_millis(10_500);

@@ -10,8 +10,8 @@ use workos_auth::{
     ExposeSecret, MemorySessionStore, MemoryTokenStore, SessionStore, StoredSession, StoredToken, TokenStore,
 };
 
-use crate::schedule::{Fault, Place, Point};
-use crate::world::{Life, World};
+use super::schedule::{Fault, Place, Point};
+use super::world::{Life, World};
 
 fn broken() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
