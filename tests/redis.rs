@@ -30,7 +30,7 @@ use workos_auth::{
     RedisSessionStore, SessionHandle, SessionManager, SessionState, SessionStore,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
+type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 const PROCESSES: usize = 4;

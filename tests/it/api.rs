@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 use workos_auth::{
-    AuthenticationFactorType, AuthorizationCode, AuthorizationUrl, Callback, Client, ConfidentialClient, ConnectionId,
+    AuthenticationFactorType, AuthorizationCode, AuthorizationUrl, Callback, ConfidentialClient, ConnectionId,
     CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind,
     ExposeSecret, InvitationToken, MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType,
     PasswordResetToken, PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext,
@@ -18,9 +18,10 @@ use workos_auth::{
     UserId,
 };
 
-use crate::support::capture::{Recorder, assert_bytes};
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
+use crate::support::clients::{NOWHERE, confidential};
+use crate::support::login::parameter;
 
 const TIME: &str = "2026-01-15T12:00:00Z";
 const LATER: &str = "2026-01-16T12:00:00Z";
@@ -95,7 +96,7 @@ const IN_WIRE: &[&str] = &[
 const LEFT_OUT: &[&str] = &["GET /sso/logout", "POST /sso/logout/authorize"];
 
 fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
-    Client::builder().client_id("client_123").api_key("sk_example").base_url(base_url).random_seed(1).build()
+    confidential(base_url).random_seed(1).build()
 }
 
 fn email() -> EmailAddress {
@@ -402,7 +403,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     );
     assert_eq!(made.radar_auth_attempt_id.as_deref(), Some("attempt-1"));
     pin!("magic_auth_get", emailed("magic_auth_1"), client.magic_auth().get(&made.id));
-    recorder.reply(capture::SIGNED_IN);
+    recorder.reply(SIGNED_IN);
     client.authenticate_with_magic_auth(made.code, made.email).send().await?.complete()?;
     recorder.take();
 
@@ -575,15 +576,6 @@ fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/sso").unwrap()
 }
 
-fn parameter(url: &AuthorizationUrl, name: &str) -> String {
-    Url::parse(url.as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
-        .unwrap()
-}
-
 #[test]
 fn sso_authorization_urls() -> Outcome {
     let client = client("http://127.0.0.1:9")?;
@@ -649,8 +641,7 @@ fn paged(fails: bool) -> Result<(ConfidentialClient, Targets), Error> {
         let reply = http::Response::builder().status(status).body(bytes::Bytes::from(body.to_string()));
         async move { reply.map_err(workos_auth::TransportError::interrupted) }
     };
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-    Ok((builder.build_with(transport)?, targets))
+    Ok((confidential(NOWHERE).build_with(transport)?, targets))
 }
 
 #[tokio::test]

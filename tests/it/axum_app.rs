@@ -2,7 +2,6 @@
 //! handlers as behind https, with requests that are written byte by byte.
 
 use std::collections::BTreeMap;
-use std::error::Error as StdError;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -25,27 +24,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
 use workos_auth::{
-    Client, ConfidentialClient, CookiePassword, CookieSessions, LoginHandlers, MemorySessionStore, NotSwitched,
-    Parking, RedirectUri, SessionCookie, SessionLayer, SessionManager,
+    ConfidentialClient, CookiePassword, CookieSessions, LoginHandlers, MemorySessionStore, NotSwitched, Parking,
+    RedirectUri, SessionCookie, SessionLayer, SessionManager,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
+use crate::support::Outcome;
+use crate::support::application::AUTHENTICATE;
+use crate::support::clients::{NOWHERE, confidential, confidential_of};
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
-
-struct Application {
+struct Example {
     authkit: AuthKit,
-    example: Child,
+    process: Child,
     origin: String,
     http: reqwest::Client,
 }
 
-impl Application {
+impl Example {
     async fn start(sessions: &str) -> Outcome<Self> {
         let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
         let authkit = AuthKit::builder().user(ada).start().await?;
         let binary = std::env::current_exe()?.with_file_name("").join("../examples/axum_app");
-        let mut example = Command::new(&binary)
+        let mut process = Command::new(&binary)
             .env("LISTEN", "127.0.0.1:0")
             .env("SESSIONS", sessions)
             .env("WORKOS_CLIENT_ID", authkit.client_id())
@@ -55,10 +54,10 @@ impl Application {
             .spawn()
             .map_err(|error| format!("`cargo build --example axum_app` comes first: {error}"))?;
         let mut line = String::new();
-        BufReader::new(example.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;
+        BufReader::new(process.stdout.take().ok_or("no stdout")?).read_line(&mut line)?;
         let origin = line.trim().strip_prefix("Open ").ok_or("no address")?.trim_end_matches('/').to_owned();
         let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build()?;
-        Ok(Self { authkit, example, origin, http })
+        Ok(Self { authkit, process, origin, http })
     }
 
     fn requests(&self) -> usize {
@@ -66,10 +65,10 @@ impl Application {
     }
 }
 
-impl Drop for Application {
+impl Drop for Example {
     fn drop(&mut self) {
-        drop(self.example.kill());
-        drop(self.example.wait());
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }
 
@@ -115,7 +114,7 @@ impl Jar {
         }
     }
 
-    async fn ask(&mut self, app: &Application, method: &str, target: &str) -> Outcome<Page> {
+    async fn ask(&mut self, app: &Example, method: &str, target: &str) -> Outcome<Page> {
         let url = if target.starts_with("http://") { target.to_owned() } else { format!("{}{target}", app.origin) };
         assert!(url.starts_with(&app.origin), "cookies are for {} alone", app.origin);
         let cookies: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -132,16 +131,16 @@ impl Jar {
         Ok(page)
     }
 
-    async fn get(&mut self, app: &Application, target: &str) -> Outcome<Page> {
+    async fn get(&mut self, app: &Example, target: &str) -> Outcome<Page> {
         self.ask(app, "GET", target).await
     }
 
-    async fn post(&mut self, app: &Application, target: &str) -> Outcome<Page> {
+    async fn post(&mut self, app: &Example, target: &str) -> Outcome<Page> {
         self.ask(app, "POST", target).await
     }
 
     /// From the login to the page behind it, and back with that page's path.
-    async fn log_in(&mut self, app: &Application, login: &str) -> Outcome<String> {
+    async fn log_in(&mut self, app: &Example, login: &str) -> Outcome<String> {
         let begun = self.get(app, login).await?;
         assert_eq!(begun.status, 302);
         assert!(begun.is_private());
@@ -154,7 +153,7 @@ impl Jar {
     }
 
     /// Logs in with a token whose time is over at once.
-    async fn log_in_long_ago(&mut self, app: &Application) -> Outcome {
+    async fn log_in_long_ago(&mut self, app: &Example) -> Outcome {
         app.authkit.set_skew(SignedDuration::from_secs(-400));
         self.log_in(app, "/login").await?;
         app.authkit.set_skew(SignedDuration::ZERO);
@@ -163,7 +162,7 @@ impl Jar {
 }
 
 async fn everything(sessions: &str, cookie: &str) -> Outcome {
-    let app = Application::start(sessions).await?;
+    let app = Example::start(sessions).await?;
 
     // Nobody is signed in.
     let mut jar = Jar::default();
@@ -219,7 +218,7 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     Ok(())
 }
 
-async fn tampered(app: &Application, jar: &Jar, cookie: &str) -> Outcome {
+async fn tampered(app: &Example, jar: &Jar, cookie: &str) -> Outcome {
     let value = &jar.0[cookie];
     let flipped = |at: usize| {
         let old = &value[at..=at];
@@ -235,7 +234,7 @@ async fn tampered(app: &Application, jar: &Jar, cookie: &str) -> Outcome {
     Ok(())
 }
 
-async fn forged(app: &Application, jar: &Jar) -> Outcome {
+async fn forged(app: &Example, jar: &Jar) -> Outcome {
     let before = app.requests();
     // A callback that nobody here asked for signs nobody in or out.
     let mut victim = jar.clone();
@@ -268,7 +267,7 @@ async fn forged(app: &Application, jar: &Jar) -> Outcome {
     Ok(())
 }
 
-async fn open_redirects(app: &Application) -> Outcome {
+async fn open_redirects(app: &Example) -> Outcome {
     let targets = [
         "https://evil.example/",
         "//evil.example/",
@@ -290,7 +289,7 @@ async fn open_redirects(app: &Application) -> Outcome {
     Ok(())
 }
 
-async fn refreshes(app: &Application, cookie: &str) -> Outcome {
+async fn refreshes(app: &Example, cookie: &str) -> Outcome {
     // Twenty requests at once, and each browser tab takes what it gets.
     let mut jar = Jar::default();
     jar.log_in_long_ago(app).await?;
@@ -315,7 +314,7 @@ async fn refreshes(app: &Application, cookie: &str) -> Outcome {
     Ok(())
 }
 
-async fn outages(app: &Application, cookie: &str) -> Outcome {
+async fn outages(app: &Example, cookie: &str) -> Outcome {
     let mut jar = Jar::default();
     jar.log_in_long_ago(app).await?;
     app.authkit.inject_for(AUTHENTICATE, Fault::Status(500, None), Duration::from_secs(3600));
@@ -431,12 +430,7 @@ impl Site {
             .redirect_uri(&callback)
             .start()
             .await?;
-        let client = Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .clock(clock.clone())
-            .build()?;
+        let client = confidential_of(&authkit).clock(clock.clone()).build()?;
         let parking = Parking::new(CookiePassword::generate()?);
         let sessions = sessions(client.clone())?;
         let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(callback)?);
@@ -858,8 +852,7 @@ async fn an_answer_that_comes_late_undoes_nothing() -> Outcome {
 
 #[tokio::test]
 async fn an_outcome_says_which_cookie_it_speaks_of() -> Outcome {
-    let client =
-        Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9").build()?;
+    let client = confidential(NOWHERE).build()?;
     let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
     let parking = Parking::new(CookiePassword::generate()?);
     let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(format!("{HTTPS}/callback"))?);

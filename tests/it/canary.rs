@@ -3,32 +3,36 @@
 //! What is traced and what is in memory is looked at in a process of its own: `tracing` may keep for good that nobody listens
 //! when it asks a thread that doesn't, and what another test allocates would be searched too.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt::Debug;
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
-use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock};
+use workos_auth::testing::{AuthKit, Browser, Fault};
 use workos_auth::{
     AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
     ConnectionId, CookiePassword, CookieSessions, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress,
     EmailChangeCode, EmailVerificationCode, Error, ExposeSecret, FileTokenStore, InvitationToken, InvitationUrl,
-    LoginHandlers, LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore, MfaEnrollment,
-    OrganizationId, Parking, Password, PasswordHash, PasswordHashType, PasswordResetToken, PasswordResetUrl,
-    PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode, RedirectUri,
-    RefreshError, RefreshToken, RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle,
+    LoginCookies, LoginHandle, LoginHandlers, LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore,
+    MfaEnrollment, OrganizationId, Parking, Password, PasswordHash, PasswordHashType, PasswordResetToken,
+    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode,
+    RedirectUri, RefreshError, RefreshToken, RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle,
     SessionManager, SessionParts, SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore,
     TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
 };
 
+use crate::support::Outcome;
+use crate::support::clients::{clock, confidential_of, public, public_of};
+use crate::support::login;
 use crate::support::process::passed_alone;
 use crate::support::raw::{Answer, RawServer, free_address};
 use crate::support::signer::Signer;
-
-type Outcome = Result<(), Box<dyn StdError>>;
 
 /// In every secret that this file makes.
 const CANARY: &str = "canary";
@@ -88,33 +92,54 @@ impl<'a> MakeWriter<'a> for Cage {
     }
 }
 
-fn state(url: &str) -> String {
-    url::Url::parse(url).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
-}
-
 fn confidential(base_url: String) -> Result<ConfidentialClient, Error> {
-    Client::builder()
-        .client_id("client_123")
-        .api_key("sk_canary")
-        .base_url(base_url)
-        .timeout(Duration::from_millis(500))
-        .clock(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()))
-        .build()
+    public(base_url).api_key("sk_canary").timeout(Duration::from_millis(500)).clock(clock()).build()
 }
 
 fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/callback").unwrap()
 }
 
+/// The types of the library that hold a secret, by its source: those of `secrets!`, those with a `SecretString`, and those that
+/// say they are redacted or expose a secret.
+fn secret_types(source: &str) -> BTreeSet<String> {
+    let word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let listed = source.split("\nsecrets! {").skip(1).flat_map(|rest| rest.split("\n}").take(1)).flat_map(str::lines);
+    let listed = listed.filter_map(|line| line.trim().strip_suffix(';'));
+    let held = source.split("struct ").skip(1).filter_map(|rest| {
+        let (name, body) = rest.split_at(rest.find(|letter| !word(letter))?);
+        body.split([';', '}']).next().is_some_and(|fields| fields.contains("SecretString")).then_some(name)
+    });
+    let redacted = source.split("([REDACTED])").filter_map(|before| before.rsplit(|letter| !word(letter)).next());
+    let exposing =
+        source.split("ExposeSecret<str> for ").skip(1).filter_map(|rest| rest.split(|letter| !word(letter)).next());
+    let names = listed.chain(held).chain(redacted).chain(exposing);
+    names.filter(|name| name.starts_with(char::is_uppercase) && name.chars().all(word)).map(str::to_owned).collect()
+}
+
+fn sources(directory: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        text += &if path.is_dir() { sources(&path)? } else { fs::read_to_string(path)? };
+    }
+    Ok(text)
+}
+
 #[test]
 fn every_secret_type_is_redacted() -> Outcome {
     let cage = Cage::default();
+    let mut caged = BTreeSet::new();
+    let mut debug = |name: &str, secret: &dyn Debug| {
+        cage.debug(name, &secret);
+        caged.insert(name.to_owned());
+    };
     macro_rules! cage {
         ($($name:ident),*) => {$(
             let secret = $name::new("a canary in a secret of some length");
             // The test is worth something only if the canary is in there.
             assert!(secret.expose_secret().contains(CANARY));
-            cage.debug(stringify!($name), &secret);
+            debug(stringify!($name), &secret);
             assert_eq!(format!("{secret:?}"), concat!(stringify!($name), "([REDACTED])"));
         )*};
     }
@@ -144,12 +169,23 @@ fn every_secret_type_is_redacted() -> Outcome {
         ProviderAccessToken,
         ProviderRefreshToken,
         SessionHandle,
+        LoginHandle,
         StoredToken,
         ServerMessage
     );
-    cage.debug("ApiKey", &ApiKey::new("sk_canary")?);
-    cage.debug("CookiePassword", &CookiePassword::new("canary-of-at-least-thirty-two-characters")?);
-    cage.assert_clean(&[CANARY]);
+    debug("ApiKey", &ApiKey::new("sk_canary")?);
+    let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
+    debug("CookiePassword", &password);
+    let client = ConfidentialClient::new("client_123", "sk_canary")?;
+    let session = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary")).begin()?;
+    assert!(session.url().as_str().contains(CANARY));
+    debug("AuthorizationUrl", session.url());
+    let cookies = LoginCookies::from_header("").begin(&Parking::new(password), session)?;
+    debug("SetCookie", &cookies[0]);
+    cage.assert_clean(&[CANARY, cookies[0].expose_secret()]);
+
+    let types = secret_types(&sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))?);
+    assert_eq!(caged, types, "each type that holds a secret is in the list, and no other");
     Ok(())
 }
 
@@ -218,7 +254,7 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
     let builder = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary"));
     cage.debug("authorization builder", &builder);
     let session = builder.begin()?;
-    let state = state(session.url().as_str());
+    let state = login::state(session.url());
     cage.debug("authorization URL", session.url());
     cage.debug("session", &session);
     let forged = Callback::from_url("/callback?code=canary&state=canary")?;
@@ -295,7 +331,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
         signer.sign(&claims)
     };
     let good = || token(NOW + 300, json!({}));
-    let session = |access_token: AccessToken| -> Result<_, Box<dyn StdError>> {
+    let session = |access_token: AccessToken| -> Outcome<_> {
         let user = serde_json::from_str(
             r#"{"id":"user_01","email":"ada@example.com","email_verified":true,
                 "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#,
@@ -377,8 +413,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let authkit = AuthKit::builder().api_key("sk_canary").start().await?;
-    let builder = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url());
-    let client = builder.api_key(authkit.api_key()).build()?;
+    let client = confidential_of(&authkit).build()?;
     let mut secrets = vec![CANARY.to_owned()];
 
     let parking = Parking::new(CookiePassword::new("canary-of-at-least-thirty-two-characters")?);
@@ -399,7 +434,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let begun = handlers.begin_login(&request("/login", "")?)?;
     cage.debug("begun", &begun);
     let url = begun.headers()["location"].to_str()?.to_owned();
-    secrets.push(state(&url));
+    secrets.push(login::query(&url, "state"));
     let login_cookie = cookie_of(&begun);
     secrets.push(login_cookie.split_once('=').ok_or("no cookie")?.1.to_owned());
     let callback = Browser::new()?.sign_in(&url, "ada@example.com").await?;
@@ -437,7 +472,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
 
     let store = FileTokenStore::open(std::env::temp_dir().join("workos-auth-cage/token"))?;
     cage.debug("store", &store);
-    let public = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+    let public = public_of(&authkit).build()?;
     let session = TokenSession::new(public, MemoryTokenStore::new());
     cage.debug("token session", &session);
     cage.debug("token state", &session.authenticate().await);
@@ -636,7 +671,7 @@ async fn nothing_of_a_requests_cookies_is_left_in_memory() -> Outcome {
         line.extend(login.iter().map(|byte| !byte));
         http::HeaderValue::from_bytes(&line)
     };
-    let request = |session: &str| -> Result<_, Box<dyn StdError>> {
+    let request = |session: &str| -> Outcome<_> {
         Ok(http::Request::post("/").header("cookie", line(session)?).body(())?.into_parts().0)
     };
     let client = ConfidentialClient::new("client_123", "sk_example")?;

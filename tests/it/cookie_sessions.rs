@@ -3,59 +3,39 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
+use workos_auth::testing::{Fault, TestUser};
 use workos_auth::{
-    AuthenticationResponse, Client, ConfidentialClient, CookiePassword, CookieSessions, EmailAddress, ErrorKind,
-    ExposeSecret, OrganizationId, Password, RedirectUri, SealError, SessionCookie, SessionState, SetCookie, SignedOut,
-    SwitchError,
+    AuthenticationResponse, ConfidentialClient, CookiePassword, CookieSessions, ErrorKind, ExposeSecret,
+    OrganizationId, RedirectUri, SealError, SessionCookie, SessionState, SetCookie, SignedOut, SwitchError,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::application::{AUTHENTICATE, Application, access_token};
+use crate::support::login::PASSWORD;
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
-const PASSWORD: &str = "0123456789abcdef0123456789abcdef";
+const COOKIE_PASSWORD: &str = "0123456789abcdef0123456789abcdef";
 
-struct Application {
-    authkit: AuthKit,
-    clock: ManualClock,
-    client: ConfidentialClient,
-    sessions: CookieSessions,
+/// An application, and its sessions.
+async fn start() -> Outcome<(Application, CookieSessions)> {
+    let ada = TestUser::new("ada@example.com").password(PASSWORD).organization("org_one");
+    let app = Application::of([ada]).await?;
+    let sessions = sessions_of(app.client.clone())?;
+    Ok((app, sessions))
 }
 
-impl Application {
-    async fn start() -> Outcome<Self> {
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-        let ada = TestUser::new("ada@example.com").password("correct horse").organization("org_one");
-        let authkit = AuthKit::builder().clock(clock.clone()).user(ada).start().await?;
-        let client = Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .clock(clock.clone())
-            .build()?;
-        let sessions = CookieSessions::new(client.clone(), SessionCookie::new(CookiePassword::new(PASSWORD)?)?);
-        Ok(Self { authkit, clock, client, sessions })
-    }
-
-    async fn login(&self) -> Outcome<AuthenticationResponse> {
-        let email = EmailAddress::new("ada@example.com")?;
-        let grant = self.client.authenticate_with_password(email, Password::new("correct horse"));
-        Ok(grant.send().await?.complete()?)
-    }
-
-    /// The cookie of a session whose access token has expired.
-    async fn expired(&self) -> Outcome<String> {
-        let cookie = self.sessions.sign_in(self.login().await?)?;
-        self.clock.advance(Duration::from_secs(301));
-        Ok(cookie.expose_secret().to_owned())
-    }
+fn sessions_of(client: ConfidentialClient) -> Outcome<CookieSessions> {
+    Ok(CookieSessions::new(client, SessionCookie::new(CookiePassword::new(COOKIE_PASSWORD)?)?))
 }
 
-fn access_token(state: SessionState) -> String {
-    match state {
-        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
-        other => panic!("{other:?}"),
-    }
+async fn login(app: &Application) -> Outcome<AuthenticationResponse> {
+    app.login("ada@example.com").await
+}
+
+/// The cookie of a session whose access token has expired.
+async fn expired(app: &Application, sessions: &CookieSessions) -> Outcome<String> {
+    let cookie = sessions.sign_in(login(app).await?)?;
+    app.expire();
+    Ok(cookie.expose_secret().to_owned())
 }
 
 fn is_cleared(cookie: Option<SetCookie>) -> bool {
@@ -64,40 +44,40 @@ fn is_cleared(cookie: Option<SetCookie>) -> bool {
 
 #[tokio::test]
 async fn a_session_from_sign_in_to_sign_out() -> Outcome {
-    let app = Application::start().await?;
-    let cookie = app.sessions.sign_in(app.login().await?)?;
-    assert_eq!(cookie.name(), app.sessions.cookie_name());
-    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let (app, sessions) = start().await?;
+    let cookie = sessions.sign_in(login(&app).await?)?;
+    assert_eq!(cookie.name(), sessions.cookie_name());
+    let (state, nothing) = sessions.authenticate(cookie.expose_secret()).await;
     let first = access_token(state);
     assert!(nothing.is_none());
 
     app.clock.advance(Duration::from_secs(301));
-    let (state, renewed) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let (state, renewed) = sessions.authenticate(cookie.expose_secret()).await;
     let renewed = renewed.ok_or("no cookie")?;
     let second = access_token(state);
     assert_ne!(second, first);
-    let (state, nothing) = app.sessions.authenticate(renewed.expose_secret()).await;
+    let (state, nothing) = sessions.authenticate(renewed.expose_secret()).await;
     assert_eq!(access_token(state), second);
     assert!(nothing.is_none());
 
     let return_to = RedirectUri::new("https://example.com/")?;
-    let (goodbye, cleared) = app.sessions.sign_out(renewed.expose_secret(), Some(&return_to)).await;
+    let (goodbye, cleared) = sessions.sign_out(renewed.expose_secret(), Some(&return_to)).await;
     assert!(
         goodbye.is_some_and(|url| url
             .query()
             .is_some_and(|query| query.ends_with("return_to=https%3A%2F%2Fexample.com%2F")))
     );
     assert!(is_cleared(Some(cleared)));
-    let (nowhere, cleared) = app.sessions.sign_out("", None).await;
+    let (nowhere, cleared) = sessions.sign_out("", None).await;
     assert!(nowhere.is_none() && is_cleared(Some(cleared)));
 
     // A copy is refused here at once, while its access token is good and for as long as one may be.
     for _ in 0..2 {
-        let (state, cleared) = app.sessions.authenticate(renewed.expose_secret()).await;
+        let (state, cleared) = sessions.authenticate(renewed.expose_secret()).await;
         assert!(matches!(&state, SessionState::SignedOut(SignedOut::Ended(_))) && is_cleared(cleared), "{state:?}");
         app.clock.advance(Duration::from_secs(599));
     }
-    let (state, cleared) = app.sessions.authenticate(renewed.expose_secret()).await;
+    let (state, cleared) = sessions.authenticate(renewed.expose_secret()).await;
     access_token(state);
     assert!(!is_cleared(cleared), "the sign-out here was forgotten; the one at WorkOS needs the browser");
     Ok(())
@@ -105,11 +85,11 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
 
 #[tokio::test]
 async fn tasks_share_one_refresh() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
     let mut tasks = JoinSet::new();
     for _ in 0..100 {
-        let (sessions, sealed) = (app.sessions.clone(), sealed.clone());
+        let (sessions, sealed) = (sessions.clone(), sealed.clone());
         tasks.spawn(async move {
             let (state, cookie) = sessions.authenticate(&sealed).await;
             assert!(cookie.is_some(), "each answer sets the new cookie, since any may be lost");
@@ -124,44 +104,44 @@ async fn tasks_share_one_refresh() -> Outcome {
 
 #[tokio::test]
 async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
     // Without keys, not even the old token is known to be over.
-    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    let (state, cookie) = sessions.authenticate(&sealed).await;
     assert!(matches!(&state, SessionState::TemporarilyUnknown(_)) && cookie.is_none(), "{state:?}");
     app.authkit.heal();
     app.clock.advance(Duration::from_secs(60));
-    access_token(app.sessions.authenticate(&sealed).await.0);
+    access_token(sessions.authenticate(&sealed).await.0);
 
     // The new token's key is one that can't be had.
-    let sealed = app.expired().await?;
+    let sealed = expired(&app, &sessions).await?;
     app.authkit.rotate_keys()?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
-    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    let (state, cookie) = sessions.authenticate(&sealed).await;
     assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");
     let cookie = cookie.ok_or("the new pair is lost")?;
     app.authkit.heal();
     app.clock.advance(Duration::from_secs(60));
-    access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
+    access_token(sessions.authenticate(cookie.expose_secret()).await.0);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_outage_keeps_the_cookie() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
     for fault in [Fault::Status(500, None), Fault::Status(429, None), Fault::Status(401, None), Fault::LostBefore] {
         app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(7200));
-        let (state, cookie) = app.sessions.authenticate(&sealed).await;
+        let (state, cookie) = sessions.authenticate(&sealed).await;
         assert!(matches!(&state, SessionState::TemporarilyUnknown(_)) && cookie.is_none(), "{fault:?}: {state:?}");
         app.authkit.heal();
     }
     // Ahead of its expiry, a token is good whatever WorkOS says.
-    let cookie = app.sessions.sign_in(app.login().await?)?;
+    let cookie = sessions.sign_in(login(&app).await?)?;
     app.clock.advance(Duration::from_secs(271));
     app.authkit.inject_for(AUTHENTICATE, Fault::Status(500, None), Duration::from_secs(7200));
-    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let (state, nothing) = sessions.authenticate(cookie.expose_secret()).await;
     access_token(state);
     assert!(nothing.is_none());
     Ok(())
@@ -169,13 +149,13 @@ async fn an_outage_keeps_the_cookie() -> Outcome {
 
 #[tokio::test]
 async fn what_is_over_is_cleared() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
     let other = SessionCookie::new(CookiePassword::new("another password of 32 characters")?)?;
     for (sealed, reason) in
         [("", None), ("Fe26.2", Some(SealError::Malformed)), (&sealed[..100], Some(SealError::Malformed))]
     {
-        let (state, cookie) = app.sessions.authenticate(sealed).await;
+        let (state, cookie) = sessions.authenticate(sealed).await;
         match (state, reason) {
             (SessionState::SignedOut(SignedOut::NotFound), None) => {}
             (SessionState::SignedOut(SignedOut::Unreadable(error)), Some(reason)) => {
@@ -189,43 +169,43 @@ async fn what_is_over_is_cleared() -> Outcome {
     assert!(matches!(foreign.0, SessionState::SignedOut(SignedOut::Unreadable(_))) && is_cleared(foreign.1));
 
     // WorkOS has ended it. Its access token is good until it expires, for the old cookie as for the new one.
-    let session = app.sessions.authenticate(&sealed).await.0.active()?;
-    assert_eq!(app.sessions.sign_out_everywhere(&session.user().id).await?, 1);
+    let session = sessions.authenticate(&sealed).await.0.active()?;
+    assert_eq!(sessions.sign_out_everywhere(&session.user().id).await?, 1);
     app.clock.advance(Duration::from_secs(301));
     // An answer that took long clears nothing: the browser may have a new login's cookie by then. The next one does.
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(400)), 1);
-    let (state, late) = app.sessions.authenticate(&sealed).await;
+    let (state, late) = sessions.authenticate(&sealed).await;
     assert!(matches!(state, SessionState::SignedOut(SignedOut::Ended(_))) && late.is_none(), "{state:?} {late:?}");
-    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    let (state, cookie) = sessions.authenticate(&sealed).await;
     assert!(matches!(state, SessionState::SignedOut(SignedOut::Ended(_))) && is_cleared(cookie));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_switch_sets_the_cookie_of_the_new_organization() -> Outcome {
-    let app = Application::start().await?;
-    let cookie = app.sessions.sign_in(app.login().await?)?;
+    let (app, sessions) = start().await?;
+    let cookie = sessions.sign_in(login(&app).await?)?;
     let (refused, nothing) =
-        app.sessions.switch_organization(cookie.expose_secret(), OrganizationId::new("org_three")?).await;
+        sessions.switch_organization(cookie.expose_secret(), OrganizationId::new("org_three")?).await;
     assert!(matches!(refused, Err(SwitchError::Kept(_))) && nothing.is_none());
     let one = OrganizationId::new("org_one")?;
-    let (switched, cookie) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
+    let (switched, cookie) = sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
     assert_eq!(switched?.token().organization_id(), Some(&one));
-    let (state, _) = app.sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await;
+    let (state, _) = sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await;
     assert_eq!(state.active()?.organization_id(), Some(&one));
-    let (gone, cleared) = app.sessions.switch_organization("", one).await;
+    let (gone, cleared) = sessions.switch_organization("", one).await;
     assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::NotFound))) && is_cleared(cleared));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_slow_refresh_ahead_of_expiry_sets_its_cookie() -> Outcome {
-    let app = Application::start().await?;
-    let cookie = app.sessions.sign_in(app.login().await?)?;
+    let (app, sessions) = start().await?;
+    let cookie = sessions.sign_in(login(&app).await?)?;
     app.clock.advance(Duration::from_secs(271));
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(1_500)), 1);
     let begun = tokio::spawn({
-        let (sessions, sealed) = (app.sessions.clone(), cookie.expose_secret().to_owned());
+        let (sessions, sealed) = (sessions.clone(), cookie.expose_secret().to_owned());
         async move { sessions.authenticate(&sealed).await }
     });
     while app.authkit.requests_to(AUTHENTICATE) < 2 {
@@ -233,7 +213,7 @@ async fn a_slow_refresh_ahead_of_expiry_sets_its_cookie() -> Outcome {
     }
     // Its token is good still, and somebody else waits for the next one.
     let started = std::time::Instant::now();
-    let (state, nothing) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let (state, nothing) = sessions.authenticate(cookie.expose_secret()).await;
     let old = access_token(state);
     assert!(nothing.is_none() && started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 
@@ -242,65 +222,59 @@ async fn a_slow_refresh_ahead_of_expiry_sets_its_cookie() -> Outcome {
     assert_ne!(access_token(state), old);
     // Whoever comes back when WorkOS replays nothing any more is still signed in.
     app.clock.advance(Duration::from_secs(300));
-    access_token(app.sessions.authenticate(renewed.expose_secret()).await.0);
+    access_token(sessions.authenticate(renewed.expose_secret()).await.0);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_pair_that_nobody_got_is_kept_for_who_comes_with_the_old_cookie() -> Outcome {
     for (away, refreshes) in [(32, 1), (299, 1), (330, 2), (570, 2)] {
-        let app = Application::start().await?;
-        let sealed = app.expired().await?;
+        let (app, sessions) = start().await?;
+        let sealed = expired(&app, &sessions).await?;
         app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
         // The browser hangs up before the reply of WorkOS comes.
-        let hung_up = tokio::time::timeout(Duration::from_millis(100), app.sessions.authenticate(&sealed)).await;
+        let hung_up = tokio::time::timeout(Duration::from_millis(100), sessions.authenticate(&sealed)).await;
         assert!(hung_up.is_err());
         tokio::time::sleep(Duration::from_millis(400)).await;
         app.clock.advance(Duration::from_secs(away));
-        let (state, cookie) = app.sessions.authenticate(&sealed).await;
+        let (state, cookie) = sessions.authenticate(&sealed).await;
         access_token(state);
         let cookie = cookie.ok_or("no cookie")?;
         assert_eq!(app.authkit.refreshes(), refreshes, "away for {away} s");
         // What it got is the newest.
         app.clock.advance(Duration::from_secs(301));
-        access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
+        access_token(sessions.authenticate(cookie.expose_secret()).await.0);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_straggler_after_a_switch_gets_the_newest_pair() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
-    let renewed = app.sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
+    let renewed = sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
     let one = OrganizationId::new("org_one")?;
-    let (switched, _) = app.sessions.switch_organization(renewed.expose_secret(), one.clone()).await;
+    let (switched, _) = sessions.switch_organization(renewed.expose_secret(), one.clone()).await;
     switched?;
     // It was sent before either of them was answered.
-    let (state, cookie) = app.sessions.authenticate(&sealed).await;
+    let (state, cookie) = sessions.authenticate(&sealed).await;
     assert_eq!(state.active()?.organization_id(), Some(&one));
     let cookie = cookie.ok_or("no cookie")?;
     assert_eq!(app.authkit.refreshes(), 2);
     app.clock.advance(Duration::from_secs(330));
-    let (state, _) = app.sessions.authenticate(cookie.expose_secret()).await;
+    let (state, _) = sessions.authenticate(cookie.expose_secret()).await;
     assert_eq!(state.active()?.organization_id(), Some(&one));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
-    let client = Client::builder()
-        .client_id(app.authkit.client_id())
-        .api_key(app.authkit.api_key())
-        .base_url(app.authkit.base_url())
-        .clock(app.clock.clone())
-        .build()?;
-    let other = CookieSessions::new(client, SessionCookie::new(CookiePassword::new(PASSWORD)?)?);
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
+    let other = sessions_of(app.another_client()?)?;
     access_token(other.authenticate(&sealed).await.0);
     let one = OrganizationId::new("org_one")?;
-    let (switched, cookie) = app.sessions.switch_organization(&sealed, one.clone()).await;
+    let (switched, cookie) = sessions.switch_organization(&sealed, one.clone()).await;
     assert_eq!(switched?.token().organization_id(), Some(&one));
     assert!(cookie.is_some());
     Ok(())
@@ -308,9 +282,9 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
 
 #[tokio::test]
 async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
-    let sessions = app.sessions.clone().answer_within(Duration::from_millis(200));
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
+    let sessions = sessions.clone().answer_within(Duration::from_millis(200));
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
     let started = std::time::Instant::now();
     let (state, nothing) = sessions.authenticate(&sealed).await;
@@ -327,12 +301,12 @@ async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
 
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
-    let app = Application::start().await?;
+    let (app, sessions) = start().await?;
     app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
-    let mut sealed = app.sessions.sign_in(app.login().await?)?;
+    let mut sealed = sessions.sign_in(login(&app).await?)?;
     for _ in 0..20 {
         app.clock.advance(Duration::from_secs(10));
-        let (state, cookie) = app.sessions.authenticate(sealed.expose_secret()).await;
+        let (state, cookie) = sessions.authenticate(sealed.expose_secret()).await;
         assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
         sealed = cookie.unwrap_or(sealed);
     }
@@ -340,18 +314,18 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
     // The clock is right again.
     app.authkit.set_skew(jiff::SignedDuration::ZERO);
     app.clock.advance(Duration::from_secs(120));
-    access_token(app.sessions.authenticate(sealed.expose_secret()).await.0);
+    access_token(sessions.authenticate(sealed.expose_secret()).await.0);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_session_is_renewed_after_the_computer_slept() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
-    let renewed = app.sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
+    let (app, sessions) = start().await?;
+    let sealed = expired(&app, &sessions).await?;
+    let renewed = sessions.authenticate(&sealed).await.1.ok_or("no cookie")?;
     // The time of day went on, and the monotonic clock stood still.
     app.clock.be_wrong_by(jiff::SignedDuration::from_hours(1));
-    let (state, cookie) = app.sessions.authenticate(renewed.expose_secret()).await;
+    let (state, cookie) = sessions.authenticate(renewed.expose_secret()).await;
     access_token(state);
     assert!(cookie.is_some());
     assert_eq!(app.authkit.refreshes(), 2);
@@ -361,41 +335,41 @@ async fn a_session_is_renewed_after_the_computer_slept() -> Outcome {
 #[tokio::test]
 async fn a_switch_whose_answer_was_lost_is_done_when_it_is_asked_for_again() -> Outcome {
     for away in [20, 200, 400, 570] {
-        let app = Application::start().await?;
-        let cookie = app.sessions.sign_in(app.login().await?)?;
+        let (app, sessions) = start().await?;
+        let cookie = sessions.sign_in(login(&app).await?)?;
         let one = OrganizationId::new("org_one")?;
-        let (lost, _) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
+        let (lost, _) = sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
         lost?;
         app.clock.advance(Duration::from_secs(away));
-        let (switched, cookie) = app.sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
+        let (switched, cookie) = sessions.switch_organization(cookie.expose_secret(), one.clone()).await;
         assert_eq!(switched?.token().organization_id(), Some(&one), "after {away} s");
         app.clock.advance(Duration::from_secs(301));
-        access_token(app.sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await.0);
+        access_token(sessions.authenticate(cookie.ok_or("no cookie")?.expose_secret()).await.0);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_cookie_that_grew_leaves_out_what_is_needed_least() -> Outcome {
-    let app = Application::start().await?;
-    let mut response = app.login().await?;
+    let (app, sessions) = start().await?;
+    let mut response = login(&app).await?;
     response.user.metadata = (0..10).map(|field| (format!("key{field}"), "x".repeat(400))).collect();
     response.user.profile_picture_url = Some(format!("https://example.com/{}", "x".repeat(100)));
     let user = response.user.id.clone();
-    let cookie = app.sessions.sign_in(response)?;
+    let cookie = sessions.sign_in(response)?;
     assert!(cookie.name().len() + cookie.expose_secret().len() <= 4096);
-    let session = app.sessions.authenticate(cookie.expose_secret()).await.0.active()?;
+    let session = sessions.authenticate(cookie.expose_secret()).await.0.active()?;
     assert!(session.user().id == user && session.user().metadata.is_empty());
     assert!(session.user().profile_picture_url.is_some(), "there is room for it");
     app.clock.advance(Duration::from_secs(301));
-    access_token(app.sessions.authenticate(cookie.expose_secret()).await.0);
+    access_token(sessions.authenticate(cookie.expose_secret()).await.0);
 
     // There is no room whatever comes: that is known before the token is spent.
     let name = "n".repeat(3_000);
-    let narrow = SessionCookie::new(CookiePassword::new(PASSWORD)?)?.name(name)?;
+    let narrow = SessionCookie::new(CookiePassword::new(COOKIE_PASSWORD)?)?.name(name)?;
     let narrow = CookieSessions::new(app.client.clone(), narrow);
     let refreshes = app.authkit.refreshes();
-    let sealed = app.expired().await?;
+    let sealed = expired(&app, &sessions).await?;
     let (state, nothing) = narrow.authenticate(&sealed).await;
     let SessionState::TemporarilyUnknown(error) = state else { panic!("{state:?}") };
     assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::TooLarge { .. })) && nothing.is_none());

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, AuthenticationMethod, AuthenticationResponse, AuthorizationCode, Client, ConfidentialClient, Error,
+    Authentication, AuthenticationMethod, AuthenticationResponse, AuthorizationCode, ConfidentialClient, Error,
     ErrorCode, ErrorKind, ExposeSecret, Provider, RefreshToken, TransportError,
 };
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::clients::{NOWHERE, confidential};
 
 const USER: &str = r#""id":"user_01","email":"ada@example.com","email_verified":true,
     "created_at":"2026-01-15T12:00:00.000Z","updated_at":"2026-01-16T12:00:00.000Z""#;
@@ -18,10 +19,7 @@ const USER: &str = r#""id":"user_01","email":"ada@example.com","email_verified":
 /// A client whose every request gets this reply.
 fn client(status: u16, headers: &'static [(&str, &str)], body: impl Into<String>) -> ConfidentialClient {
     let body = Bytes::from(body.into());
-    Client::builder()
-        .client_id("client_123")
-        .api_key("sk_example")
-        .base_url("http://127.0.0.1:9")
+    confidential(NOWHERE)
         .clock(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()))
         .build_with(move |_request| {
             let mut reply = http::Response::builder().status(status);

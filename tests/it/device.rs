@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use workos_auth::testing::ManualClock;
-use workos_auth::{Client, DeviceLogin, Error, ErrorCode, ErrorKind, Public};
+use workos_auth::{DeviceLogin, Error, ErrorCode, ErrorKind, Public};
 
-use crate::support::raw::{Answer, RawServer};
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-const SIGNED_IN: &str = r#"{"user":{"id":"user_01","email":"ada@example.com","email_verified":true,
-    "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},
-    "access_token":"access","refresh_token":"refresh"}"#;
+use crate::support::Outcome;
+use crate::support::clients::{clock, public};
+use crate::support::raw::{Answer, RawServer, SIGNED_IN};
 
 fn authorization(uri: &str, rest: &str) -> Answer {
     let body = format!(r#"{{"device_code":"dc","user_code":"ABCD","verification_uri":"{uri}"{rest}}}"#);
@@ -26,13 +22,8 @@ async fn begin(rest: &str, polls: &[Answer]) -> Result<(RawServer, ManualClock, 
     let mut answers = vec![authorization("https://example.com/device", rest)];
     answers.extend_from_slice(polls);
     let server = RawServer::start(answers).await.unwrap();
-    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
-    let client = Client::builder()
-        .client_id("client_123")
-        .base_url(server.base_url())
-        .timeout(Duration::from_secs(1))
-        .clock(clock.clone())
-        .build()?;
+    let clock = clock();
+    let client = public(server.base_url()).timeout(Duration::from_secs(1)).clock(clock.clone()).build()?;
     let login = client.device_authorization().send().await?;
     Ok((server, clock, login))
 }
@@ -102,9 +93,9 @@ async fn a_login_that_never_ends_is_waited_for() -> Outcome {
         let polls = [error("authorization_pending"), Answer::json(200, SIGNED_IN)];
         let answers = [authorization("https://example.com/device", &format!(r#","expires_in":{endless}"#))];
         let server = RawServer::start([&answers[..], &polls[..]].concat()).await?;
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let clock = clock();
         clock.advance(Duration::from_secs(3_600));
-        let client = Client::builder().client_id("client_123").base_url(server.base_url()).clock(clock.clone());
+        let client = public(server.base_url()).clock(clock.clone());
         let login = client.build()?.device_authorization().send().await?;
         assert!(login.expires_in() > Duration::from_secs(1_000_000_000), "{endless}: {:?}", login.expires_in());
         // Whoever polls by themselves adds it to a clock of their own.
@@ -170,7 +161,7 @@ async fn the_user_is_sent_to_https_alone() -> Outcome {
         ("device", false),
     ] {
         let server = RawServer::start([authorization(uri, r#","expires_in":300"#)]).await?;
-        let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+        let client = public(server.base_url()).build()?;
         match client.device_authorization().send().await {
             Ok(login) => {
                 assert!(trusted, "{uri}");

@@ -4,22 +4,16 @@ use std::time::{Duration, Instant};
 
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, AuthorizationCode, AuthorizationUrl, Callback, Client, ClientBuilder, CodeExchange, Confidential,
-    ConfidentialClient, CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error,
-    ErrorCode, ErrorKind, ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken,
-    Public, PublicClient, RadarCode, RadarEmailChallenge, RadarSmsCode, RedirectUri, RefreshToken, Rejected,
-    TotpChallenge, TotpCode,
+    Authentication, AuthorizationCode, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient,
+    CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind,
+    ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient,
+    RadarCode, RadarEmailChallenge, RadarSmsCode, RefreshToken, Rejected, TotpChallenge, TotpCode,
 };
 
-use crate::support::raw::{Answer, RawServer, free_address};
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-const SIGNED_IN: &str = r#"{
-    "user": {"object": "user", "id": "user_01", "email": "ada@example.com", "email_verified": true,
-             "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"},
-    "access_token": "access-token-of-the-reply", "refresh_token": "refresh-token-of-the-reply"
-}"#;
+use crate::support::Outcome;
+use crate::support::clients::{clock, confidential, public};
+use crate::support::login::{callback, redirect};
+use crate::support::raw::{Answer, RawServer, SIGNED_IN, free_address};
 
 /// Short enough to see a stalled server fail, long enough for a busy machine to answer on loopback.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,23 +21,14 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// For requests that are repeated many times.
 const BRIEF: Duration = Duration::from_millis(200);
 
-fn clock() -> ManualClock {
-    ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap())
-}
-
 fn builder(base_url: impl Into<String>) -> ClientBuilder<Public> {
-    Client::builder().client_id("client_123").base_url(base_url).timeout(TIMEOUT)
-}
-
-fn state_of(url: &AuthorizationUrl) -> String {
-    url::Url::parse(url.as_str()).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+    public(base_url).timeout(TIMEOUT)
 }
 
 fn exchange(client: &PublicClient) -> CodeExchange<Public> {
-    let redirect = RedirectUri::new("http://127.0.0.1:8080/callback").unwrap();
-    let session = client.authorize(redirect).authkit().begin().unwrap();
-    let callback = format!("/callback?code=the-code&state={}", state_of(session.url()));
-    session.exchange(Callback::from_url(&callback).unwrap()).unwrap()
+    let session = client.authorize(redirect()).authkit().begin().unwrap();
+    let callback = callback(session.url());
+    session.exchange(callback).unwrap()
 }
 
 fn kind_name(error: &Error) -> &'static str {
@@ -285,7 +270,7 @@ async fn answers(client: &ConfidentialClient) -> Vec<(&'static str, Sent)> {
 const ANSWERS: usize = 7;
 
 /// A server for one cell of the table, and a client for it.
-async fn cell(server: &Server) -> Result<(Option<RawServer>, ConfidentialClient), Box<dyn std::error::Error>> {
+async fn cell(server: &Server) -> Outcome<(Option<RawServer>, ConfidentialClient)> {
     cell_with(server, &clock(), TIMEOUT).await
 }
 
@@ -293,7 +278,7 @@ async fn cell_with(
     server: &Server,
     clock: &ManualClock,
     timeout: Duration,
-) -> Result<(Option<RawServer>, ConfidentialClient), Box<dyn std::error::Error>> {
+) -> Outcome<(Option<RawServer>, ConfidentialClient)> {
     let running = match server {
         Server::Absent => None,
         Server::Answers(answers) => Some(RawServer::start(answers.clone()).await?),
@@ -302,14 +287,12 @@ async fn cell_with(
         Some(server) => server.base_url(),
         None => format!("http://{}", free_address().await?),
     };
-    let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(base_url);
+    let client = confidential(base_url);
     Ok((running, client.timeout(timeout).clock(clock.clone()).build()?))
 }
 
 /// A device login whose server is well at first, so that there is something to poll for.
-async fn device_login(
-    server: &Server,
-) -> Result<(Option<RawServer>, DeviceLogin<Confidential>), Box<dyn std::error::Error>> {
+async fn device_login(server: &Server) -> Outcome<(Option<RawServer>, DeviceLogin<Confidential>)> {
     const BEGUN: &str = r#"{"device_code":"device-code","user_code":"ABCD","expires_in":300,
         "verification_uri":"https://example.com/device"}"#;
     let mut answers = vec![Answer::json(200, BEGUN)];
@@ -414,14 +397,13 @@ async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
 
 #[tokio::test]
 async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
-    let keyed = |url| Client::builder().client_id("client_123").api_key("sk_example").base_url(url);
     for endless in ["18446744073709551615", "18446744073709551616", "99999999999999999999999999", "1.8e19"] {
         let integer = endless.bytes().all(|byte| byte.is_ascii_digit());
         for status in [429, 503] {
             let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
             let (server, clock) = (RawServer::start([later]).await?, clock());
             clock.advance(Duration::from_secs(3_600));
-            let client = keyed(server.base_url()).clock(clock).build()?;
+            let client = confidential(server.base_url()).clock(clock).build()?;
             for error in [
                 client
                     .authenticate_with_code(AuthorizationCode::new("the-code"))
@@ -452,7 +434,7 @@ async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
                 "first_name":null,"last_name":null,"raw_attributes":{{}}}}}}"#
         );
         let server = RawServer::start([Answer::json(200, &login)]).await?;
-        let client = keyed(server.base_url()).build()?;
+        let client = confidential(server.base_url()).build()?;
         let login = client.exchange_sso_code(AuthorizationCode::new("the-code")).send().await?;
         let _ = Instant::now() + login.expires_in.ok_or("no lifetime")?;
     }
@@ -463,9 +445,9 @@ async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
 async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
     let broken = Answer::json(503, "{}");
     for (retries, sent) in [(0, 1), (1, 2), (5, 6)] {
-        let client = async || -> Result<_, Box<dyn std::error::Error>> {
+        let client = async || -> Outcome<_> {
             let server = RawServer::start(vec![broken.clone()]).await?;
-            let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(server.base_url());
+            let client = confidential(server.base_url());
             Ok((client.clock(clock()).retries(retries).build()?, server))
         };
         let (reading, server) = client().await?;
@@ -562,11 +544,7 @@ async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowher
         let thief = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
         let headers = format!("location: {}/user_management/authenticate\r\n", thief.base_url());
         let server = RawServer::start([Answer::with_headers(307, &headers, "")]).await?;
-        let mut builder = Client::builder()
-            .client_id("client_123")
-            .api_key("sk_example")
-            .base_url(server.base_url())
-            .timeout(TIMEOUT);
+        let mut builder = confidential(server.base_url()).timeout(TIMEOUT);
         if let Some(http_client) = http_client() {
             builder = builder.http_client(|_| http_client);
         }

@@ -5,17 +5,18 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, TestUser};
 use workos_auth::{
-    Authentication, Callback, Client, ConfidentialClient, ConnectionId, CookiePassword, CreateUser, EmailAddress,
+    Authentication, Callback, ConfidentialClient, ConnectionId, CookiePassword, CreateUser, EmailAddress,
     EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, MembershipStatus, OrganizationId,
     ParkedError, Parking, Password, RedirectUri, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UserId,
 };
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::clients::confidential_of;
 
 const PASSWORD: &str = "correct horse battery staple";
 
 fn client(authkit: &AuthKit) -> Result<ConfidentialClient, Error> {
-    Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()
+    confidential_of(authkit).build()
 }
 
 #[tokio::test]

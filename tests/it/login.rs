@@ -5,31 +5,26 @@ use std::time::Duration;
 
 use workos_auth::testing::{AuthKit, Browser, BrowserError, TestUser};
 use workos_auth::{
-    AuthorizationCode, Callback, CallbackError, Client, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret,
-    HasClientId, OrganizationId, PublicClient, RedirectUri, RefreshToken,
+    AuthenticationResponse, AuthorizationCode, Callback, CallbackError, Client, ConfidentialClient, Error, ErrorCode,
+    ErrorKind, ExposeSecret, HasClientId, OrganizationId, PublicClient, RedirectUri, RefreshToken,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::clients::{confidential_of, public_of};
+use crate::support::login::{in_browser, redirect};
 
 const ADA: &str = "ada@example.com";
 
 fn public(authkit: &AuthKit) -> Result<PublicClient, Error> {
-    Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()
+    public_of(authkit).build()
 }
 
 fn confidential(authkit: &AuthKit) -> Result<ConfidentialClient, Error> {
-    Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()
+    confidential_of(authkit).build()
 }
 
-fn redirect() -> RedirectUri {
-    RedirectUri::new("http://127.0.0.1:8080/callback").unwrap()
-}
-
-/// Generic over the client as an application would be.
-async fn sign_in<K: HasClientId>(client: &Client<K>) -> Outcome<workos_auth::AuthenticationResponse> {
-    let session = client.authorize(redirect()).authkit().login_hint(ADA).begin()?;
-    let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
+async fn sign_in<K: HasClientId>(client: &Client<K>) -> Outcome<AuthenticationResponse> {
+    in_browser(client, ADA).await
 }
 
 fn code(error: impl Into<Error>) -> Option<ErrorCode> {

@@ -9,7 +9,8 @@ use workos_auth::{
     AuthorizationErrorCode, CallbackError, Client, ErrorKind, LoopbackListener, PkceSession, Public, PublicClient,
 };
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::login;
 
 fn client() -> PublicClient {
     PublicClient::new("client_123").unwrap()
@@ -24,13 +25,7 @@ fn begin(listener: &LoopbackListener) -> PkceSession<Public> {
 }
 
 fn state(session: &PkceSession<Public>) -> String {
-    url::Url::parse(session.url().as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned()
+    login::state(session.url())
 }
 
 fn address(listener: &LoopbackListener) -> SocketAddr {
@@ -316,13 +311,7 @@ async fn a_confidential_client_waits_as_well() -> Outcome {
     let listener = listener().await;
     let client = Client::builder().client_id("client_123").api_key("sk_example").build()?;
     let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
-    let state = url::Url::parse(session.url().as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .ok_or("no state")?
-        .1
-        .into_owned();
+    let state = login::state(session.url());
     let address = address(&listener);
     let waiting = tokio::spawn(listener.wait(session));
     get(address, &format!("/callback?code=the-code&state={state}")).await;

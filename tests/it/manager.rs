@@ -7,75 +7,29 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser, check_session_store};
+use workos_auth::testing::{Fault, TestUser, check_session_store};
 use workos_auth::{
-    AuthenticationResponse, Client, ClientId, ConfidentialClient, EmailAddress, ErrorCode, ErrorKind, ExposeSecret,
-    MemorySessionStore, OrganizationId, Password, RedirectUri, RedisSessionStore, SealError, SessionHandle,
-    SessionManager, SessionState, SessionStore, SignedOut, StoredSession, SwitchError,
+    AuthenticationResponse, ClientId, EmailAddress, ErrorCode, ErrorKind, ExposeSecret, MemorySessionStore,
+    OrganizationId, Password, RedirectUri, RedisSessionStore, SealError, SessionHandle, SessionManager, SessionState,
+    SessionStore, SignedOut, StoredSession, SwitchError,
 };
 
+use crate::support::Outcome;
+use crate::support::application::{AUTHENTICATE, Application, access_token};
+use crate::support::login::PASSWORD;
 use crate::support::sign_out;
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-const AUTHENTICATE: &str = "/user_management/authenticate";
-
-struct Application {
-    authkit: AuthKit,
-    clock: ManualClock,
-    /// Of the users' logins.
-    door: ConfidentialClient,
+async fn start() -> Outcome<Application> {
+    let ada = TestUser::new("ada@example.com").password(PASSWORD).organization("org_one").organization("org_two");
+    Application::of([ada, TestUser::new("bob@example.com").password(PASSWORD)]).await
 }
 
-impl Application {
-    async fn start() -> Outcome<Self> {
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-        let ada = TestUser::new("ada@example.com").password("correct horse");
-        let authkit = AuthKit::builder()
-            .clock(clock.clone())
-            .user(ada.organization("org_one").organization("org_two"))
-            .user(TestUser::new("bob@example.com").password("battery staple"))
-            .start()
-            .await?;
-        let door = Self::client_of(&authkit, &clock)?;
-        Ok(Self { authkit, clock, door })
-    }
-
-    fn client_of(authkit: &AuthKit, clock: &ManualClock) -> Outcome<ConfidentialClient> {
-        let builder = Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key());
-        Ok(builder.base_url(authkit.base_url()).clock(clock.clone()).build()?)
-    }
-
-    /// A client of its own is what another process has.
-    fn client(&self) -> Outcome<ConfidentialClient> {
-        Self::client_of(&self.authkit, &self.clock)
-    }
-
-    fn manager<S: SessionStore>(&self, store: S) -> Outcome<SessionManager<S>> {
-        Ok(SessionManager::new(self.client()?, store))
-    }
-
-    async fn login(&self) -> Outcome<AuthenticationResponse> {
-        let grant = self
-            .door
-            .authenticate_with_password(EmailAddress::new("bob@example.com")?, Password::new("battery staple"));
-        Ok(grant.send().await?.complete()?)
-    }
-
-    fn expire(&self) {
-        self.clock.advance(Duration::from_secs(301));
-    }
-
-    fn requests(&self) -> usize {
-        self.authkit.requests_to(AUTHENTICATE)
-    }
+fn manager_of<S: SessionStore>(app: &Application, store: S) -> Outcome<SessionManager<S>> {
+    Ok(SessionManager::new(app.another_client()?, store))
 }
 
-fn access_token(state: SessionState) -> String {
-    match state {
-        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
-        other => panic!("{other:?}"),
-    }
+async fn login(app: &Application) -> Outcome<AuthenticationResponse> {
+    app.login("bob@example.com").await
 }
 
 #[tokio::test]
@@ -151,10 +105,10 @@ async fn broken_stores_are_found_out() -> Outcome {
 
 #[tokio::test]
 async fn a_session_from_sign_in_to_sign_out() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     assert_eq!(handle.expose_secret().len(), 43, "256 bits in base64url");
 
     let SessionState::Active(session) = manager.authenticate(&handle).await else { panic!("signed in") };
@@ -167,7 +121,7 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     app.expire();
     let refreshed = access_token(manager.authenticate(&handle).await);
     assert_ne!(refreshed, session.access_token().expose_secret());
-    assert_eq!(refreshed, access_token(app.manager(Arc::clone(&store))?.authenticate(&handle).await));
+    assert_eq!(refreshed, access_token(manager_of(&app, Arc::clone(&store))?.authenticate(&handle).await));
     assert_eq!(app.requests() - before, 1);
 
     let return_to = RedirectUri::new("https://example.com/")?;
@@ -222,12 +176,12 @@ impl SessionStore for Nosy {
 
 #[tokio::test]
 async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Nosy::default());
-    let manager = app.manager(Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
     let mut handles = Vec::new();
     for _ in 0..2 {
-        let response = app.login().await?;
+        let response = login(&app).await?;
         let secrets =
             [response.access_token.expose_secret().to_owned(), response.refresh_token.expose_secret().to_owned()];
         let handle = manager.sign_in(response).await?;
@@ -252,14 +206,14 @@ async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_tasks_of_four_processes_cause_one_refresh() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let handle = app.manager(Arc::clone(&store))?.sign_in(app.login().await?).await?;
+    let handle = manager_of(&app, Arc::clone(&store))?.sign_in(login(&app).await?).await?;
     app.expire();
     let before = app.requests();
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
-        let manager = app.manager(Arc::clone(&store))?;
+        let manager = manager_of(&app, Arc::clone(&store))?;
         for _ in 0..250 {
             let (manager, handle) = (manager.clone(), SessionHandle::new(handle.expose_secret()));
             tasks.spawn(async move { access_token(manager.authenticate(&handle).await) });
@@ -274,9 +228,9 @@ async fn a_thousand_tasks_of_four_processes_cause_one_refresh() -> Outcome {
 
 #[tokio::test]
 async fn a_token_is_replaced_ahead_of_its_expiry() -> Outcome {
-    let app = Application::start().await?;
-    let manager = app.manager(MemorySessionStore::new())?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let app = start().await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     let before = app.requests();
     app.clock.advance(Duration::from_secs(269));
     let first = access_token(manager.authenticate(&handle).await);
@@ -293,9 +247,9 @@ async fn a_token_is_replaced_ahead_of_its_expiry() -> Outcome {
 
 #[tokio::test]
 async fn a_slow_refresh_ahead_of_expiry_holds_nobody_up() -> Outcome {
-    let app = Application::start().await?;
-    let manager = app.manager(MemorySessionStore::new())?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let app = start().await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     let first = access_token(manager.authenticate(&handle).await);
     app.clock.advance(Duration::from_secs(271));
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(3)), 1);
@@ -308,9 +262,9 @@ async fn a_slow_refresh_ahead_of_expiry_holds_nobody_up() -> Outcome {
 
 #[tokio::test]
 async fn an_outage_signs_nobody_out() -> Outcome {
-    let app = Application::start().await?;
-    let manager = app.manager(MemorySessionStore::new())?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let app = start().await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     for fault in [
         Fault::Status(500, None),
@@ -327,8 +281,8 @@ async fn an_outage_signs_nobody_out() -> Outcome {
     access_token(manager.authenticate(&handle).await);
 
     // The keys can't be had.
-    let manager = app.manager(MemorySessionStore::new())?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
     let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
     assert!(matches!(error.kind(), ErrorKind::KeysUnavailable), "{error}");
@@ -338,9 +292,9 @@ async fn an_outage_signs_nobody_out() -> Outcome {
 #[tokio::test]
 async fn a_renewal_goes_on_until_its_replay_window_closes() -> Outcome {
     for fault in [Fault::LostAfter, Fault::Status(520, None), Fault::Status(503, Some(60))] {
-        let app = Application::start().await?;
-        let manager = app.manager(MemorySessionStore::new())?;
-        let handle = manager.sign_in(app.login().await?).await?;
+        let app = start().await?;
+        let manager = manager_of(&app, MemorySessionStore::new())?;
+        let handle = manager.sign_in(login(&app).await?).await?;
         app.expire();
         app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(24));
         access_token(manager.authenticate(&handle).await);
@@ -351,25 +305,25 @@ async fn a_renewal_goes_on_until_its_replay_window_closes() -> Outcome {
 
 #[tokio::test]
 async fn a_stored_session_opens_for_its_client_id_and_base_url_alone() -> Outcome {
-    let (app, other) = (Application::start().await?, Application::start().await?);
+    let (app, other) = (start().await?, start().await?);
     let store = Arc::new(MemorySessionStore::new());
-    let handle = app.manager(Arc::clone(&store))?.sign_in(app.login().await?).await?;
-    let renamed = app.client()?.with_client_id(ClientId::new("client_other")?);
-    for client in [renamed, other.client()?] {
+    let handle = manager_of(&app, Arc::clone(&store))?.sign_in(login(&app).await?).await?;
+    let renamed = app.another_client()?.with_client_id(ClientId::new("client_other")?);
+    for client in [renamed, other.another_client()?] {
         let state = SessionManager::new(client, Arc::clone(&store)).authenticate(&handle).await;
         let SessionState::SignedOut(SignedOut::Unreadable(error)) = state else { panic!("{state:?}") };
         assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::BadMac)), "{error}");
     }
-    access_token(app.manager(store)?.authenticate(&handle).await);
+    access_token(manager_of(&app, store)?.authenticate(&handle).await);
     Ok(())
 }
 
 #[tokio::test]
 async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let (here, there) = (app.manager(Arc::clone(&store))?, app.manager(Arc::clone(&store))?);
-    let handle = here.sign_in(app.login().await?).await?;
+    let (here, there) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, Arc::clone(&store))?);
+    let handle = here.sign_in(login(&app).await?).await?;
     let session = here.authenticate(&handle).await.active()?;
     assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
     // Its access token is good until it expires.
@@ -383,11 +337,11 @@ async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
 
 #[tokio::test]
 async fn a_session_goes_to_another_organization() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = app.manager(Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
     let email = EmailAddress::new("ada@example.com")?;
-    let step = app.door.authenticate_with_password(email, Password::new("correct horse")).send().await?;
+    let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
     let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
     let response = step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?;
     let handle = manager.sign_in(response).await?;
@@ -395,7 +349,7 @@ async fn a_session_goes_to_another_organization() -> Outcome {
     let two = OrganizationId::new("org_two")?;
     let session = manager.switch_organization(&handle, two.clone()).await?;
     assert_eq!(session.token().organization_id(), Some(&two));
-    let other = app.manager(Arc::clone(&store))?.authenticate(&handle).await.active()?;
+    let other = manager_of(&app, Arc::clone(&store))?.authenticate(&handle).await.active()?;
     assert_eq!(other.token().organization_id(), Some(&two), "the store has it");
 
     let refused = manager.switch_organization(&handle, OrganizationId::new("org_three")?).await;
@@ -411,10 +365,10 @@ async fn a_session_goes_to_another_organization() -> Outcome {
 
 #[tokio::test]
 async fn a_lock_of_a_dead_process_is_waited_out() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Nosy::default());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     let (key, _) = store.seen.lock().unwrap()[0].clone();
     assert!(store.lock(&key, "of a dead process", Duration::from_millis(300)).await?);
@@ -480,11 +434,11 @@ impl SessionStore for Flaky {
 
 #[tokio::test]
 async fn a_refusal_is_not_believed_while_another_process_has_the_new_pair() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Flaky::default());
     store.forgets_locks.store(true, Ordering::SeqCst);
-    let (slow, fast) = (app.manager(Arc::clone(&store))?, app.manager(Arc::clone(&store))?);
-    let handle = slow.sign_in(app.login().await?).await?;
+    let (slow, fast) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, Arc::clone(&store))?);
+    let handle = slow.sign_in(login(&app).await?).await?;
     app.expire();
     store.falling.store(true, Ordering::SeqCst);
     assert!(matches!(slow.authenticate(&handle).await, SessionState::TemporarilyUnknown(_)));
@@ -511,16 +465,16 @@ async fn known<S: SessionStore>(manager: &SessionManager<S>, handle: &SessionHan
 
 #[tokio::test]
 async fn a_store_that_is_away_loses_no_session() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Flaky::default());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
 
     store.down.store(true, Ordering::SeqCst);
     let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
     assert!(matches!(error.kind(), ErrorKind::Store) && error.is_transient());
     assert!(manager.sign_out(&handle, None).await.is_err_and(|error| error.is_transient()));
-    let rejected = manager.sign_in(app.login().await?).await.unwrap_err();
+    let rejected = manager.sign_in(login(&app).await?).await.unwrap_err();
     assert!(matches!(rejected.error().kind(), ErrorKind::Store));
     let parts = rejected.recover()?;
     store.down.store(false, Ordering::SeqCst);
@@ -534,7 +488,7 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
     app.clock.advance(Duration::from_secs(60));
     store.down.store(false, Ordering::SeqCst);
     let mine = known(&manager, &handle).await;
-    let others = known(&app.manager(Arc::clone(&store))?, &handle).await;
+    let others = known(&manager_of(&app, Arc::clone(&store))?, &handle).await;
     assert_eq!(access_token(mine), access_token(others));
     assert_eq!(app.authkit.refreshes(), 1);
     Ok(())
@@ -542,10 +496,10 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
 
 #[tokio::test]
 async fn a_sign_out_during_a_refresh_stays_signed_out() -> Outcome {
-    let app = Application::start().await?;
-    let processes = [app.client()?, app.client()?];
+    let app = start().await?;
+    let processes = [app.another_client()?, app.another_client()?];
     sign_out::interleave(&processes, Arc::new(MemorySessionStore::new()), async || {
-        let response = app.login().await?;
+        let response = login(&app).await?;
         app.expire();
         Ok(response)
     })
@@ -602,17 +556,17 @@ impl SessionStore for Observed {
 
 async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse> {
     let email = EmailAddress::new("ada@example.com")?;
-    let step = app.door.authenticate_with_password(email, Password::new("correct horse")).send().await?;
+    let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
     let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
     Ok(step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?)
 }
 
 #[tokio::test]
 async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Observed { slow_removal: Duration::from_secs(2), ..Observed::default() });
-    let (here, there) = (app.manager(Arc::clone(&store))?, app.manager(store)?);
-    let handle = here.sign_in(app.login().await?).await?;
+    let (here, there) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, store)?);
+    let handle = here.sign_in(login(&app).await?).await?;
     let session = here.authenticate(&handle).await.active()?;
     assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
     app.expire();
@@ -628,9 +582,9 @@ async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcom
 
 #[tokio::test]
 async fn switches_at_once_are_one_for_each_organization() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = app.manager(Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
     let handle = manager.sign_in(in_an_organization(&app).await?).await?;
     let mut tasks = JoinSet::new();
     for _ in 0..200 {
@@ -660,10 +614,10 @@ async fn switches_at_once_are_one_for_each_organization() -> Outcome {
 
 #[tokio::test]
 async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(handle.expose_secret());
     let key = digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
@@ -676,10 +630,10 @@ async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
 
 #[tokio::test]
 async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Observed { slow_removal: Duration::from_millis(300), ..Observed::default() });
-    let manager = app.manager(store)?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, store)?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     let hung_up = tokio::time::timeout(Duration::from_millis(50), manager.sign_out(&handle, None)).await;
     assert!(hung_up.is_err());
     tokio::time::sleep(Duration::from_millis(600)).await;
@@ -689,10 +643,10 @@ async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
 
 #[tokio::test]
 async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Stall, Duration::from_secs(3600));
     let started = Instant::now();
     assert!(manager.sign_out(&handle, None).await?.is_none(), "nobody can tell its name");
@@ -703,12 +657,12 @@ async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
 
 #[tokio::test]
 async fn another_verifier_shares_no_renewal() -> Outcome {
-    let app = Application::start().await?;
-    let client = app.client()?;
+    let app = start().await?;
+    let client = app.another_client()?;
     let lax = SessionManager::new(client.clone(), MemorySessionStore::new());
     // No access token lives that long.
     let strict = lax.clone().verifier(client.verifier().min_ttl(Duration::from_secs(400)));
-    let handle = lax.sign_in(app.login().await?).await?;
+    let handle = lax.sign_in(login(&app).await?).await?;
     app.expire();
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
     let (state, refused) = tokio::join!(lax.authenticate(&handle), async {
@@ -722,10 +676,10 @@ async fn another_verifier_shares_no_renewal() -> Outcome {
 
 #[tokio::test]
 async fn a_lost_reply_to_a_lock_is_settled_at_once() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     store.loses_lock.store(true, Ordering::SeqCst);
     let started = Instant::now();
@@ -782,10 +736,10 @@ impl SessionStore for Rewinding {
 
 #[tokio::test]
 async fn a_store_that_fell_back_costs_no_pair_in_hand() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let store = Arc::new(Rewinding::default());
-    let manager = app.manager(Arc::clone(&store))?;
-    let handle = manager.sign_in(app.login().await?).await?;
+    let manager = manager_of(&app, Arc::clone(&store))?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     for round in 1..=2 {
         app.expire();
         store.falls_back.store(round == 2, Ordering::SeqCst);
@@ -793,18 +747,18 @@ async fn a_store_that_fell_back_costs_no_pair_in_hand() -> Outcome {
     }
     // Another process, when WorkOS replays nothing any more.
     app.expire();
-    access_token(app.manager(store)?.authenticate(&handle).await);
+    access_token(manager_of(&app, store)?.authenticate(&handle).await);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_session_is_not_buried_while_another_process_may_have_its_pair() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let memory = Arc::new(MemorySessionStore::new());
     let cut_off = Arc::new(Flaky { store: Arc::clone(&memory), ..Flaky::default() });
-    let slow = app.manager(Arc::clone(&cut_off))?;
-    let fast = app.manager(Arc::new(Flaky { store: memory, ..Flaky::default() }))?;
-    let handle = slow.sign_in(app.login().await?).await?;
+    let slow = manager_of(&app, Arc::clone(&cut_off))?;
+    let fast = manager_of(&app, Arc::new(Flaky { store: memory, ..Flaky::default() }))?;
+    let handle = slow.sign_in(login(&app).await?).await?;
     app.expire();
     cut_off.falling.store(true, Ordering::SeqCst);
     assert!(matches!(slow.authenticate(&handle).await, SessionState::TemporarilyUnknown(_)));
@@ -824,9 +778,9 @@ async fn a_session_is_not_buried_while_another_process_may_have_its_pair() -> Ou
 
 #[tokio::test]
 async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
-    let app = Application::start().await?;
-    let manager = app.manager(MemorySessionStore::new())?.answer_within(Duration::from_millis(200));
-    let handle = manager.sign_in(app.login().await?).await?;
+    let app = start().await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?.answer_within(Duration::from_millis(200));
+    let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
     for _ in 0..2 {
@@ -843,10 +797,10 @@ async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
 
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
-    let app = Application::start().await?;
-    let manager = app.manager(MemorySessionStore::new())?;
+    let app = start().await?;
+    let manager = manager_of(&app, MemorySessionStore::new())?;
     app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
-    let handle = manager.sign_in(app.login().await?).await?;
+    let handle = manager.sign_in(login(&app).await?).await?;
     for _ in 0..20 {
         app.clock.advance(Duration::from_secs(10));
         let state = manager.authenticate(&handle).await;

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use workos_auth::{
-    Authentication, AuthorizationCode, Client, Confidential, ConfidentialClient, EmailAddress, EmailVerification,
+    Authentication, AuthorizationCode, Confidential, ConfidentialClient, EmailAddress, EmailVerification,
     EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret, InvitationToken, MagicAuthCode, MfaChallenge,
     MfaEnrollment, OrganizationSelection, Password, PendingAuthenticationToken, RadarCode, RadarEmailChallenge,
     RadarSmsCode, TotpChallenge, TotpCode,
 };
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::clients::{NOWHERE, confidential, reply};
 
 /// The codes that the API description lists for `/user_management/authenticate` with 400, 403, 422 and 429, and
 /// those that the protocol adds to them.
@@ -81,15 +82,11 @@ fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
     let body = Bytes::from(body);
     let sent = Sent::default();
     let keep = Arc::clone(&sent);
-    let client = Client::builder()
-        .client_id("client_123")
-        .api_key("sk_example")
-        .base_url("http://127.0.0.1:9")
+    let client = confidential(NOWHERE)
         .clock(workos_auth::testing::ManualClock::new(jiff::Timestamp::UNIX_EPOCH))
         .build_with(move |request: http::Request<Bytes>| {
             *keep.lock().unwrap() = String::from_utf8_lossy(request.body()).into_owned();
-            let mut reply = http::Response::new(body.clone());
-            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            let reply = reply(status, body.clone());
             async move { Ok(reply) }
         })
         .unwrap();

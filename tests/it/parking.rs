@@ -10,9 +10,10 @@ use workos_auth::{
     PublicClient, RadarSmsCode, RedirectUri, ReturnPath, SetCookie, TotpChallenge,
 };
 
+use crate::support::Outcome;
+use crate::support::clients;
 use crate::support::keyring;
-
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::support::login;
 
 const BASE_URL: &str = "http://127.0.0.1:9";
 
@@ -21,12 +22,12 @@ fn clock() -> ManualClock {
 }
 
 fn client(clock: &ManualClock) -> ConfidentialClient {
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url(BASE_URL);
+    let builder = clients::confidential(BASE_URL);
     builder.clock(clock.clone()).build().unwrap()
 }
 
 fn public() -> PublicClient {
-    Client::builder().client_id("client_123").base_url(BASE_URL).build().unwrap()
+    clients::public(BASE_URL).build().unwrap()
 }
 
 fn parking() -> Parking {
@@ -42,14 +43,7 @@ fn begin<K: workos_auth::HasClientId>(client: &Client<K>) -> PkceSession<K> {
 }
 
 fn callback<K>(session: &PkceSession<K>) -> Callback {
-    let state = url::Url::parse(session.url().as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned();
-    Callback::from_query(&format!("code=the-code&state={state}")).unwrap()
+    login::callback(session.url())
 }
 
 /// What a browser sends of a cookie.
@@ -116,7 +110,7 @@ fn every_reason_not_to_resume_has_its_own_error() -> Outcome {
         parking().resume_login(&theirs, &redirect(), &sealed).map(drop).map_err(reason),
         Err(ParkedError::WrongClient)
     );
-    let staging = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:10");
+    let staging = clients::confidential("http://127.0.0.1:10");
     let staging = staging.clock(clock.clone()).build()?;
     assert_eq!(
         parking().resume_login(&staging, &redirect(), &sealed).map(drop).map_err(reason),
@@ -279,13 +273,7 @@ async fn the_directory_is_private_and_holds_no_secret_in_plain_text() -> Outcome
     let store = DirectoryStore::open(&path)?;
     let session = begin(&public());
     let callback = callback(&session);
-    let state = url::Url::parse(session.url().as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned();
+    let state = login::state(session.url());
     let (_, handle) = session.store(&store).await?;
     assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o700);
     let files: Vec<_> = std::fs::read_dir(&path)?.collect::<Result<_, _>>()?;
@@ -306,7 +294,7 @@ async fn a_stored_login_expires_and_is_swept() -> Outcome {
     let path = directory("swept");
     let store = DirectoryStore::open(&path)?;
     let past = ManualClock::new(jiff::Timestamp::now() - Duration::from_secs(601));
-    let late = Client::builder().client_id("client_123").base_url(BASE_URL).clock(past).build()?;
+    let late = clients::public(BASE_URL).clock(past).build()?;
     let session = begin(&late);
     let late_callback = callback(&session);
     let (_, handle) = session.store(&store).await?;
@@ -340,7 +328,7 @@ async fn a_store_sweeps_by_the_clock_that_dates_its_logins() -> Outcome {
 /// Two logins of one client, whose clock is not the machine's: what it doesn't hold for expired stays.
 async fn dated(store: &impl PkceStore, now: &str) -> Outcome {
     let clock = ManualClock::new(now.parse()?);
-    let client = Client::builder().client_id("client_123").base_url(BASE_URL).clock(clock.clone()).build()?;
+    let client = clients::public(BASE_URL).clock(clock.clone()).build()?;
     let first = begin(&client);
     let first_callback = callback(&first);
     let (_, first) = first.store(store).await?;

@@ -6,55 +6,32 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
 use workos_auth::{
-    Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ErrorCode, ErrorKind,
-    ExposeSecret, OrganizationId, Password, RedirectUri, RefreshError, SealError, Session, SessionCookie, TokenCheck,
-    TokenError, TransportError,
+    Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
+    RedirectUri, RefreshError, SealError, Session, SessionCookie, TokenCheck, TokenError, TransportError,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::application::{AUTHENTICATE, Application};
+use crate::support::clients::{NOWHERE, clock, confidential, confidential_of, public_of, reply};
+use crate::support::login::{PASSWORD, in_browser};
+use crate::support::scripted::{response, session, user};
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
-const PASSWORD: &str = "a-random-password-of-32-characters";
+const COOKIE_PASSWORD: &str = "a-random-password-of-32-characters";
 
-struct Application {
-    authkit: AuthKit,
-    client: ConfidentialClient,
-    clock: ManualClock,
+async fn start() -> Outcome<Application> {
+    let ada = TestUser::new("ada@example.com").name("Ada", "Lovelace").password(PASSWORD);
+    let grace = TestUser::new("grace@example.com").password(PASSWORD).organization("org_1");
+    Application::configured([ada, grace], |builder| builder.timeout(Duration::from_millis(500))).await
 }
 
-impl Application {
-    async fn start() -> Outcome<Self> {
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-        let authkit = AuthKit::builder()
-            .clock(clock.clone())
-            .user(TestUser::new("ada@example.com").name("Ada", "Lovelace").password("correct horse"))
-            .user(TestUser::new("grace@example.com").password("correct horse").organization("org_1"))
-            .start()
-            .await?;
-        let client = Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .clock(clock.clone())
-            .timeout(Duration::from_millis(500))
-            .build()?;
-        Ok(Self { authkit, client, clock })
-    }
-
-    async fn sign_in(&self, email: &str) -> Outcome<Session<Confidential>> {
-        let grant = self.client.authenticate_with_password(EmailAddress::new(email)?, Password::new("correct horse"));
-        Ok(self.client.session(grant.send().await?.complete()?))
-    }
-
-    fn expire(&self) {
-        self.clock.advance(Duration::from_secs(301));
-    }
+async fn sign_in(app: &Application, email: &str) -> Outcome<Session<Confidential>> {
+    Ok(app.client.session(app.login(email).await?))
 }
 
 fn cookie() -> SessionCookie {
-    SessionCookie::new(CookiePassword::new(PASSWORD).unwrap()).unwrap()
+    SessionCookie::new(CookiePassword::new(COOKIE_PASSWORD).unwrap()).unwrap()
 }
 
 /// The same session once more, as every request gets it out of the cookie.
@@ -84,9 +61,9 @@ fn ended<K>(outcome: Result<Session<K>, RefreshError<K>>) -> Error {
 
 #[tokio::test]
 async fn a_session_lives_from_check_to_refresh_to_sign_out() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let verifier = app.client.verifier();
-    let session = app.sign_in("ada@example.com").await?;
+    let session = sign_in(&app, "ada@example.com").await?;
     let token = session.check(&verifier).await?.active()?;
     assert_eq!(token.user_id(), &session.user().id);
 
@@ -113,11 +90,8 @@ async fn a_session_lives_from_check_to_refresh_to_sign_out() -> Outcome {
 #[tokio::test]
 async fn a_public_client_has_sessions_too() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
-    let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-    let response = login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
-    let session = client.session(response).refresh().await?;
+    let client = public_of(&authkit).build()?;
+    let session = client.session(in_browser(&client, "ada@example.com").await?).refresh().await?;
     let token = session.check(&client.verifier()).await?.active()?;
     // An application that keeps the parts in its own place gets the same session of them.
     let session = client.session(session.into_parts());
@@ -129,13 +103,11 @@ async fn a_public_client_has_sessions_too() -> Outcome {
 
 #[tokio::test]
 async fn organizations_are_switched_and_foreign_ones_refused() -> Outcome {
-    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+    let clock = clock();
     let user = TestUser::new("ada@example.com").organization("org_1").organization("org_2");
     let authkit = AuthKit::builder().clock(clock).user(user).start().await?;
-    let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
-    let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-    let session = client.session(login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?);
+    let client = public_of(&authkit).build()?;
+    let session = client.session(in_browser(&client, "ada@example.com").await?);
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_1"));
     let session = session.switch_organization(OrganizationId::new("org_2")?).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
@@ -149,8 +121,8 @@ async fn organizations_are_switched_and_foreign_ones_refused() -> Outcome {
 
 #[tokio::test]
 async fn a_token_that_dies_within_the_request_counts_as_expired() -> Outcome {
-    let app = Application::start().await?;
-    let session = app.sign_in("ada@example.com").await?;
+    let app = start().await?;
+    let session = sign_in(&app, "ada@example.com").await?;
     let careful = app.client.verifier().min_ttl(Duration::from_secs(30));
     app.clock.advance(Duration::from_secs(269));
     assert!(matches!(session.check(&careful).await?, TokenCheck::Active(_)));
@@ -162,9 +134,9 @@ async fn a_token_that_dies_within_the_request_counts_as_expired() -> Outcome {
 
 #[tokio::test]
 async fn the_token_of_another_user_is_refused() -> Outcome {
-    let app = Application::start().await?;
+    let app = start().await?;
     let verifier = app.client.verifier();
-    let (ada, grace) = (app.sign_in("ada@example.com").await?, app.sign_in("grace@example.com").await?);
+    let (ada, grace) = (sign_in(&app, "ada@example.com").await?, sign_in(&app, "grace@example.com").await?);
     let mut mixed = ada.into_parts();
     mixed.access_token = grace.access_token().clone();
     let error = app.client.session(mixed).check(&verifier).await.map(drop).unwrap_err();
@@ -174,9 +146,9 @@ async fn the_token_of_another_user_is_refused() -> Outcome {
 
 #[tokio::test]
 async fn a_refresh_that_brings_another_user_is_thrown_away() -> Outcome {
-    let app = Application::start().await?;
-    let mut mixed = app.sign_in("ada@example.com").await?.into_parts();
-    mixed.refresh_token = app.sign_in("grace@example.com").await?.into_parts().refresh_token;
+    let app = start().await?;
+    let mut mixed = sign_in(&app, "ada@example.com").await?.into_parts();
+    mixed.refresh_token = sign_in(&app, "grace@example.com").await?.into_parts().refresh_token;
     let error = ended(app.client.session(mixed).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::AnotherUser));
     Ok(())
@@ -184,8 +156,8 @@ async fn a_refresh_that_brings_another_user_is_thrown_away() -> Outcome {
 
 #[tokio::test]
 async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
-    let app = Application::start().await?;
-    let mut session = app.sign_in("ada@example.com").await?;
+    let app = start().await?;
+    let mut session = sign_in(&app, "ada@example.com").await?;
     let faults = [
         (Fault::Status(408, None), false),
         (Fault::Status(429, None), false),
@@ -220,14 +192,9 @@ async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
 
 #[tokio::test]
 async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
-    let app = Application::start().await?;
-    let session = app.sign_in("ada@example.com").await?;
-    let elsewhere: ConfidentialClient = Client::builder()
-        .client_id(app.authkit.client_id())
-        .api_key(app.authkit.api_key())
-        .base_url("http://127.0.0.1:9")
-        .clock(app.clock.clone())
-        .build()?;
+    let app = start().await?;
+    let session = sign_in(&app, "ada@example.com").await?;
+    let elsewhere = confidential_of(&app.authkit).base_url(NOWHERE).clock(app.clock.clone()).build()?;
     let (session, error) = kept(elsewhere.session(session.into_parts()).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::NotSent) && error.replay_before().is_none());
     let _refreshed = app.client.session(session.into_parts()).refresh().await?;
@@ -236,36 +203,10 @@ async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
 
 /// A client whose API answers what it is told.
 fn scripted(answer: impl Fn(Value) -> (u16, Value) + Send + Sync + 'static) -> Outcome<ConfidentialClient> {
-    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-    Ok(builder.clock(clock).build_with(move |request: http::Request<Bytes>| {
+    Ok(confidential(NOWHERE).clock(clock()).build_with(move |request: http::Request<Bytes>| {
         let (status, body) = answer(serde_json::from_slice(request.body()).unwrap());
-        async move {
-            let mut reply = http::Response::new(Bytes::from(body.to_string()));
-            *reply.status_mut() = http::StatusCode::from_u16(status).unwrap();
-            Ok::<_, TransportError>(reply)
-        }
+        async move { Ok::<_, TransportError>(reply(status, body.to_string())) }
     })?)
-}
-
-fn response(refresh_token: &str) -> Value {
-    json!({"user": user(), "access_token": format!("access of {refresh_token}"), "refresh_token": refresh_token})
-}
-
-fn user() -> Value {
-    json!({
-        "id": "user_1", "email": "ada@example.com", "email_verified": true,
-        "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z",
-    })
-}
-
-fn session<K: workos_auth::HasClientId>(client: &Client<K>, refresh_token: &str) -> Session<K> {
-    let user = serde_json::from_value(user()).unwrap();
-    client.session(workos_auth::SessionParts::new(
-        user,
-        workos_auth::AccessToken::new("access"),
-        workos_auth::RefreshToken::new(refresh_token),
-    ))
 }
 
 #[tokio::test]
@@ -303,8 +244,8 @@ async fn terminal_answers_say_which_and_nobody_asks_again() -> Outcome {
 
 #[tokio::test]
 async fn new_tokens_are_handed_out_though_nobody_can_verify_them() -> Outcome {
-    let app = Application::start().await?;
-    let session = app.sign_in("ada@example.com").await?;
+    let app = start().await?;
+    let session = sign_in(&app, "ada@example.com").await?;
     app.authkit.inject(&app.authkit.jwks_path(), Fault::Status(503, None), usize::MAX);
     let session = session.refresh().await?;
     let error = session.check(&app.client.verifier()).await.map(drop).unwrap_err();
@@ -329,8 +270,8 @@ async fn an_api_that_does_not_rotate_keeps_the_token() -> Outcome {
 
 #[tokio::test]
 async fn revoking_ends_the_session_without_a_browser() -> Outcome {
-    let app = Application::start().await?;
-    let session = app.sign_in("ada@example.com").await?;
+    let app = start().await?;
+    let session = sign_in(&app, "ada@example.com").await?;
     let copy = again(&app.client, &session);
     let token = session.check(&app.client.verifier()).await?.active()?;
     let request = session.revoke(&token);
@@ -418,9 +359,8 @@ fn reason(outcome: Result<Session<Confidential>, Error>) -> SealError {
 
 #[test]
 fn what_can_not_be_opened_has_its_reason() -> Outcome {
-    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-    let client = builder.clock(clock.clone()).build()?;
+    let clock = clock();
+    let client = confidential(NOWHERE).clock(clock.clone()).build()?;
     let session = session(&client, "refresh");
     let cookie = cookie();
     let sealed = cookie.seal(&session)?;
@@ -466,7 +406,7 @@ fn passwords_are_rotated() -> Outcome {
     let password = CookiePassword::generate()?;
     assert!(password.expose_secret().len() >= 43);
     assert_ne!(password.expose_secret(), CookiePassword::generate()?.expose_secret());
-    let both = SessionCookie::new(password)?.retired_password(CookiePassword::new(PASSWORD)?)?;
+    let both = SessionCookie::new(password)?.retired_password(CookiePassword::new(COOKIE_PASSWORD)?)?;
     let sealed = old.seal(&session(&client, "refresh"))?;
     let session = both.open(&client, &sealed)?;
     let sealed = both.seal(&session)?;
@@ -480,7 +420,7 @@ fn passwords_are_rotated() -> Outcome {
 fn a_password_has_the_id_that_the_application_gave_it() -> Outcome {
     const NEW: &str = "another-random-password-of-over-32-characters";
     let client = ConfidentialClient::new("client_123", "sk_example")?;
-    let old = || CookiePassword::new(PASSWORD).unwrap().with_id("1").unwrap();
+    let old = || CookiePassword::new(COOKIE_PASSWORD).unwrap().with_id("1").unwrap();
     let new = || CookiePassword::new(NEW).unwrap().with_id("key_2026").unwrap();
     let sealed_before = SessionCookie::new(old())?.seal(&session(&client, "first"))?;
     assert!(sealed_before.starts_with("Fe26.2*1*"));

@@ -12,61 +12,51 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
+use workos_auth::testing::{Fault, ManualClock, TestUser};
 use workos_auth::{
-    AccessToken, Client, ClientId, Confidential, ConfidentialClient, CookiePassword, EmailAddress, ErrorCode,
-    ErrorKind, ExposeSecret, OrganizationId, Password, RefreshError, RefreshToken, Session, SessionCookie,
-    SessionParts, TokenCheck, TransportError, VerifiedToken,
+    ClientId, Confidential, ConfidentialClient, CookiePassword, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
+    RefreshError, Session, SessionCookie, TokenCheck, TransportError, VerifiedToken,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::application::{AUTHENTICATE, Application};
+use crate::support::clients::{NOWHERE, clock, confidential, reply};
+use crate::support::login::PASSWORD;
+use crate::support::scripted::{response, session};
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
 const TASKS: usize = 10_000;
 
-struct Application {
-    authkit: AuthKit,
-    client: ConfidentialClient,
+/// An application that keeps its sessions in cookies.
+struct Cookies {
+    app: Application,
     cookie: Arc<SessionCookie>,
-    clock: ManualClock,
 }
 
-impl Application {
+async fn start() -> Outcome<Application> {
+    Application::of([TestUser::new("ada@example.com").password(PASSWORD)]).await
+}
+
+impl Cookies {
     async fn start() -> Outcome<Self> {
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
-        let authkit = AuthKit::builder()
-            .clock(clock.clone())
-            .user(TestUser::new("ada@example.com").password("correct horse"))
-            .start()
-            .await?;
-        let client = Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .clock(clock.clone())
-            .build()?;
-        let cookie = Arc::new(SessionCookie::new(CookiePassword::generate()?)?);
-        Ok(Self { authkit, client, cookie, clock })
+        Ok(Self { app: start().await?, cookie: Arc::new(SessionCookie::new(CookiePassword::generate()?)?) })
     }
 
     /// The cookie of a session whose access token has expired.
     async fn expired(&self) -> Outcome<String> {
-        let email = EmailAddress::new("ada@example.com")?;
-        let grant = self.client.authenticate_with_password(email, Password::new("correct horse"));
-        let session = self.client.session(grant.send().await?.complete()?);
-        self.clock.advance(Duration::from_secs(301));
+        let session = self.app.client.session(self.app.login("ada@example.com").await?);
+        self.app.expire();
         Ok(self.cookie.seal(&session)?)
     }
 
     fn open(&self, sealed: &str) -> Session<Confidential> {
-        self.cookie.open(&self.client, sealed).unwrap()
+        self.cookie.open(&self.app.client, sealed).unwrap()
     }
 
     /// What every task of a storm ends with: its tokens.
     async fn storm(&self, sealed: &str, jitter: Duration) -> BTreeSet<(String, String)> {
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
-            let (client, cookie, sealed) = (self.client.clone(), Arc::clone(&self.cookie), sealed.to_owned());
+            let (client, cookie, sealed) = (self.app.client.clone(), Arc::clone(&self.cookie), sealed.to_owned());
             let delay = jitter.mul_f64(f64::from(u32::try_from(task * 7_919 % TASKS).unwrap()) / 10_000.0);
             tasks.spawn(async move {
                 tokio::time::sleep(delay).await;
@@ -82,22 +72,23 @@ impl Application {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_tasks_cause_one_refresh() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let cookies = Cookies::start().await?;
+    let app = &cookies.app;
+    let sealed = cookies.expired().await?;
     let before = app.authkit.requests_to(AUTHENTICATE);
-    let results = app.storm(&sealed, Duration::ZERO).await;
+    let results = cookies.storm(&sealed, Duration::ZERO).await;
     assert_eq!(results.len(), 1, "all have the same tokens");
     assert_eq!(app.authkit.requests_to(AUTHENTICATE) - before, 1);
 
     // A straggler 29 seconds later costs nothing, and gets the same.
     app.clock.advance(Duration::from_secs(29));
-    let late = app.open(&sealed).refresh().await?.into_parts();
+    let late = cookies.open(&sealed).refresh().await?.into_parts();
     assert!(results.iter().all(|(access, _)| access == late.access_token.expose_secret()));
     assert_eq!(app.authkit.requests_to(AUTHENTICATE) - before, 1);
 
     // What is not kept any more is for the API to judge.
     app.clock.advance(Duration::from_secs(2));
-    let error = app.open(&sealed).refresh().await.unwrap_err();
+    let error = cookies.open(&sealed).refresh().await.unwrap_err();
     assert_eq!(error.error().code(), Some(&ErrorCode::InvalidGrant));
     assert_eq!(app.authkit.requests_to(AUTHENTICATE) - before, 2);
     Ok(())
@@ -105,11 +96,12 @@ async fn ten_thousand_tasks_cause_one_refresh() -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_survives_a_lost_reply() -> Outcome {
-    let app = Application::start().await?;
-    let sealed = app.expired().await?;
+    let cookies = Cookies::start().await?;
+    let app = &cookies.app;
+    let sealed = cookies.expired().await?;
     let before = app.authkit.requests_to(AUTHENTICATE);
     app.authkit.inject(AUTHENTICATE, Fault::LostAfter, 1);
-    let results = app.storm(&sealed, Duration::from_millis(50)).await;
+    let results = cookies.storm(&sealed, Duration::from_millis(50)).await;
     assert_eq!(results.len(), 1, "all have the same tokens");
     assert_eq!(app.authkit.requests_to(AUTHENTICATE) - before, 2, "the one that was lost, and its replay");
     assert_eq!(app.authkit.refreshes(), 1);
@@ -154,12 +146,11 @@ impl Api {
     }
 
     fn answering(answer: impl Fn(&Value, usize) -> (u16, Value) + Send + Sync + 'static) -> Outcome<Self> {
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let clock = clock();
         let requests: Arc<Mutex<Vec<Value>>> = Arc::default();
         let permits = Arc::new(Semaphore::new(0));
         let (log, gate, answer) = (Arc::clone(&requests), Arc::clone(&permits), Arc::new(answer));
-        let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-        let client = builder.clock(clock.clone()).build_with(move |request: http::Request<Bytes>| {
+        let client = confidential(NOWHERE).clock(clock.clone()).build_with(move |request: http::Request<Bytes>| {
             let body: Value = serde_json::from_slice(request.body()).unwrap();
             let (log, gate, answer) = (Arc::clone(&log), Arc::clone(&gate), Arc::clone(&answer));
             async move {
@@ -170,9 +161,7 @@ impl Api {
                 };
                 gate.acquire().await.unwrap().forget();
                 let (status, body) = answer(&body, count);
-                let mut reply = http::Response::new(Bytes::from(body.to_string()));
-                *reply.status_mut() = http::StatusCode::from_u16(status).unwrap();
-                Ok::<_, TransportError>(reply)
+                Ok::<_, TransportError>(reply(status, body.to_string()))
             }
         })?;
         Ok(Self { client, requests, permits, clock })
@@ -195,22 +184,6 @@ impl Api {
             tokio::task::yield_now().await;
         }
     }
-}
-
-fn response(refresh_token: &str) -> Value {
-    json!({"user": user(), "access_token": format!("access of {refresh_token}"), "refresh_token": refresh_token})
-}
-
-fn user() -> Value {
-    json!({
-        "id": "user_1", "email": "ada@example.com", "email_verified": true,
-        "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z",
-    })
-}
-
-fn session<K: workos_auth::HasClientId>(client: &Client<K>, token: &str) -> Session<K> {
-    let user = serde_json::from_value(user()).unwrap();
-    client.session(SessionParts::new(user, AccessToken::new("access"), RefreshToken::new(token)))
 }
 
 fn token(session: Session<Confidential>) -> String {
@@ -312,8 +285,7 @@ async fn a_failure_is_shared_and_the_next_one_asks_again() -> Outcome {
 async fn a_panic_leaves_nothing_stuck() -> Outcome {
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&calls);
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-    let client = builder.build_with(move |_: http::Request<Bytes>| {
+    let client = confidential(NOWHERE).build_with(move |_: http::Request<Bytes>| {
         let call = counter.fetch_add(1, Ordering::SeqCst);
         async move {
             assert!(call > 0, "the transport panics, which this test is about");
@@ -443,11 +415,10 @@ async fn a_replay_in_another_organization_is_no_switch_to_the_old_one() -> Outco
 
 #[tokio::test]
 async fn an_api_that_advises_no_pause_gets_one() -> Outcome {
-    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+    let clock = clock();
     let requests = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&requests);
-    let builder = Client::builder().client_id("client_123").api_key("sk_example").base_url("http://127.0.0.1:9");
-    let client: ConfidentialClient = builder.clock(clock.clone()).build_with(move |_: http::Request<Bytes>| {
+    let client = confidential(NOWHERE).clock(clock.clone()).build_with(move |_: http::Request<Bytes>| {
         let status = if count.fetch_add(1, Ordering::SeqCst) < 1_000 { 503 } else { 400 };
         async move {
             let reply = http::Response::builder().status(status).header("retry-after", "0");
@@ -462,10 +433,8 @@ async fn an_api_that_advises_no_pause_gets_one() -> Outcome {
 
 /// A token of the session that the scripted API knows nothing of.
 async fn verified() -> Outcome<VerifiedToken> {
-    let app = Application::start().await?;
-    let email = EmailAddress::new("ada@example.com")?;
-    let grant = app.client.authenticate_with_password(email, Password::new("correct horse"));
-    let session = app.client.session(grant.send().await?.complete()?);
+    let app = start().await?;
+    let session = app.client.session(app.login("ada@example.com").await?);
     Ok(session.check(&app.client.verifier()).await?.active()?)
 }
 
@@ -559,13 +528,14 @@ async fn what_is_kept_is_bounded() -> Outcome {
 
 #[tokio::test]
 async fn keys_rotate_without_a_failed_check() -> Outcome {
-    let app = Application::start().await?;
+    let cookies = Cookies::start().await?;
+    let app = &cookies.app;
     let verifier = app.client.verifier();
-    let mut session = app.open(&app.expired().await?).refresh().await?;
+    let mut session = cookies.open(&cookies.expired().await?).refresh().await?;
     for round in 0..20 {
         assert!(matches!(session.check(&verifier).await?, TokenCheck::Active(_)), "round {round}");
         app.authkit.rotate_keys()?;
-        let (old, refreshed) = (app.open(&app.cookie.seal(&session)?), session.refresh().await?);
+        let (old, refreshed) = (cookies.open(&cookies.cookie.seal(&session)?), session.refresh().await?);
         // Tokens of the old key and of the new one are checked side by side.
         app.clock.advance(Duration::from_secs(31));
         assert!(matches!(refreshed.check(&verifier).await?, TokenCheck::Active(_)), "round {round}");
@@ -585,11 +555,12 @@ async fn keys_rotate_without_a_failed_check() -> Outcome {
 
 #[tokio::test]
 async fn servers_ahead_of_us_are_trusted_for_a_minute() -> Outcome {
-    let app = Application::start().await?;
+    let cookies = Cookies::start().await?;
+    let app = &cookies.app;
     let verifier = app.client.verifier();
     for (ahead, good) in [(59, true), (61, false), (-299, true), (-300, false)] {
         app.authkit.set_skew(jiff::SignedDuration::from_secs(ahead));
-        let session = app.open(&app.expired().await?).refresh().await?;
+        let session = cookies.open(&cookies.expired().await?).refresh().await?;
         let check = session.check(&verifier).await;
         assert_eq!(matches!(check, Ok(TokenCheck::Active(_))), good, "{ahead} s ahead: {check:?}");
     }

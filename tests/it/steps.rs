@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use workos_auth::testing::{AuthKit, Browser, RadarDemand, TestUser};
 use workos_auth::{
-    Authentication, AuthenticationFactorType, AuthenticationMethod, Client, Confidential, ConfidentialClient,
-    ConnectionId, CookiePassword, DevicePoll, EmailAddress, EmailVerificationCode, Error, ErrorCode, ErrorKind,
-    ExposeSecret, MagicAuthCode, MfaChallenge, OrganizationSelection, Parking, Password, PendingAuthenticationToken,
-    PhoneNumber, RadarCode, RadarEmailChallenge, RedirectUri, TotpChallenge, TotpCode,
+    Authentication, AuthenticationFactorType, AuthenticationMethod, Confidential, ConfidentialClient, ConnectionId,
+    CookiePassword, DevicePoll, EmailAddress, EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret,
+    MagicAuthCode, MfaChallenge, OrganizationSelection, Parking, Password, PendingAuthenticationToken, PhoneNumber,
+    RadarCode, RadarEmailChallenge, TotpChallenge, TotpCode,
 };
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+use crate::support::Outcome;
+use crate::support::clients::{confidential_of, public_of};
+use crate::support::login::redirect;
 
 const ADA: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
@@ -19,13 +21,9 @@ fn ada() -> TestUser {
     TestUser::new(ADA).password(PASSWORD)
 }
 
-async fn start(user: TestUser) -> Result<(AuthKit, ConfidentialClient), Box<dyn std::error::Error>> {
+async fn start(user: TestUser) -> Outcome<(AuthKit, ConfidentialClient)> {
     let authkit = AuthKit::builder().user(user).start().await?;
-    let client = Client::builder()
-        .client_id(authkit.client_id())
-        .api_key(authkit.api_key())
-        .base_url(authkit.base_url())
-        .build()?;
+    let client = confidential_of(&authkit).build()?;
     Ok((authkit, client))
 }
 
@@ -242,19 +240,14 @@ async fn steps_follow_each_other_and_are_built_from_their_parts() -> Outcome {
 #[tokio::test]
 async fn sso_is_a_login_of_its_own() -> Outcome {
     let authkit = AuthKit::builder().user(ada()).sso_domain("example.com", "conn_1").start().await?;
-    let client = Client::builder()
-        .client_id(authkit.client_id())
-        .api_key(authkit.api_key())
-        .base_url(authkit.base_url())
-        .build()?;
+    let client = confidential_of(&authkit).build()?;
     let step = expect_step!(password(&client).await?, SsoRequired);
     assert_eq!(step.email(), Some(ADA));
-    let redirect = || RedirectUri::new("http://127.0.0.1:8080/callback");
-    let rejected = step.authorize(&ConnectionId::new("conn_2")?, redirect()?).unwrap_err();
+    let rejected = step.authorize(&ConnectionId::new("conn_2")?, redirect()).unwrap_err();
     assert!(matches!(rejected.error().kind(), ErrorKind::InvalidValue { field: "connection_id", .. }));
     let step = rejected.recover()?;
     let connection = step.connection_ids()[0].clone();
-    let session = step.authorize(&connection, redirect()?)?.begin()?;
+    let session = step.authorize(&connection, redirect())?.begin()?;
     assert!(session.url().as_str().contains("connection_id=conn_1"));
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     session.exchange(workos_auth::Callback::from_url(&callback)?)?.send().await?.complete()?;
@@ -302,7 +295,7 @@ async fn radar_is_answered() -> Outcome {
 #[tokio::test]
 async fn a_device_login_waits_for_its_user() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+    let client = public_of(&authkit).build()?;
     let login = client.device_authorization().send().await?;
     assert_eq!(login.user_code().len(), 9);
     assert_eq!((login.expires_in(), login.interval()), (Duration::from_secs(300), Duration::from_secs(5)));

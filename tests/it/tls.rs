@@ -16,21 +16,16 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedirectUri,
-    RedisSessionStore, RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
+    Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedisSessionStore,
+    RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
 };
 
+use crate::support::Outcome;
 use crate::support::authority::{Authority, Certificate, Period, self_signed};
-
-type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
-
-const SIGNED_IN: &str = r#"{
-    "user": {"object": "user", "id": "user_01", "email": "ada@example.com", "email_verified": true,
-             "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"},
-    "access_token": "access-token-of-the-reply", "refresh_token": "refresh-token-of-the-reply"
-}"#;
+use crate::support::clients::{clock, public};
+use crate::support::login::{redirect, state};
+use crate::support::raw::SIGNED_IN;
 
 /// What a server does with a connection.
 #[derive(Clone)]
@@ -126,12 +121,10 @@ impl Running {
     }
 
     fn builder(&self) -> workos_auth::ClientBuilder<workos_auth::Confidential> {
-        Client::builder()
-            .client_id("client_123")
+        public(format!("https://localhost:{}", self.port))
             .api_key("sk_canary")
-            .base_url(format!("https://localhost:{}", self.port))
             .timeout(Duration::from_secs(20))
-            .clock(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()))
+            .clock(clock())
     }
 }
 
@@ -147,13 +140,8 @@ async fn requests(client: &ConfidentialClient) -> Outcome<Vec<(&'static str, Err
         let (error, flow) = outcome.err().ok_or("somebody was signed in")?.into_parts();
         Ok((error, flow.is_some()))
     }
-    let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-    let state = url::Url::parse(session.url().as_str())?
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .ok_or("no state")?
-        .1
-        .into_owned();
+    let session = client.authorize(redirect()).authkit().begin()?;
+    let state = state(session.url());
     let code = session.exchange(Callback::from_url(&format!("/callback?code=code-canary&state={state}"))?)?;
     let refresh = client.authenticate_with_refresh_token(RefreshToken::new("token-canary"));
     let email = EmailAddress::new("ada@example.com")?;

@@ -15,14 +15,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    AccessToken, Client, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier,
+    AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier,
     TransportError, VerifiedToken,
 };
 
+use crate::support::Outcome;
+use crate::support::clients::{confidential, public};
 use crate::support::raw::{Answer, RawServer};
 use crate::support::signer::{Signer, encode};
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const BASE_URL: &str = "http://127.0.0.1:9";
 const NOW: i64 = 1_800_000_000;
@@ -91,7 +91,7 @@ impl Endpoint {
 
     fn client(&self) -> ConfidentialClient {
         let endpoint = self.clone();
-        let client = Client::builder().client_id("client_123").api_key("sk_example").base_url(BASE_URL);
+        let client = confidential(BASE_URL);
         let client = client.clock(self.clock.clone()).build_with(move |request: http::Request<Bytes>| {
             assert_eq!(request.uri().path(), "/sso/jwks/client_123");
             *endpoint.fetches.lock().unwrap() += 1;
@@ -651,7 +651,7 @@ async fn a_check_that_is_given_up_costs_nobody_the_keys() -> Outcome {
     let signer = Signer::new("key_1");
     let Answer::Bytes(keys) = Answer::json(200, &json!({"keys": [signer.jwk()]}).to_string()) else { panic!() };
     let server = RawServer::start([Answer::Late(Duration::from_millis(300), keys)]).await?;
-    let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+    let client = public(server.base_url()).build()?;
     let verifier = client.verifier();
     let (forged, exp) = (forged("forged"), jiff::Timestamp::now().as_second() + 60);
     let good = signer.sign(&with(json!({"iss": server.base_url(), "iat": null, "exp": exp})));
@@ -666,7 +666,7 @@ async fn a_check_that_is_given_up_costs_nobody_the_keys() -> Outcome {
 #[tokio::test]
 async fn twenty_checks_of_an_endpoint_that_stalls_send_four_attempts_at_most() -> Outcome {
     let server = RawServer::start([Answer::Stall]).await?;
-    let client = Client::builder().client_id("client_123").base_url(server.base_url()).build()?;
+    let client = public(server.base_url()).build()?;
     let (verifier, token) = (client.verifier().keys_timeout(Duration::from_secs(60)), forged("forged"));
     let began = Instant::now();
     for _ in 0..20 {
@@ -687,7 +687,7 @@ async fn the_pause_between_fetches_is_counted_from_the_end_of_one() {
     let clock = ManualClock::new(jiff::Timestamp::from_second(NOW).unwrap());
     let (time, attempts) = (clock.clone(), Arc::new(Mutex::new(0)));
     let count = Arc::clone(&attempts);
-    let client = Client::builder().client_id("client_123").base_url(BASE_URL).clock(clock.clone());
+    let client = public(BASE_URL).clock(clock.clone());
     let client = client.build_with(move |_: http::Request<Bytes>| {
         *count.lock().unwrap() += 1;
         time.advance(Duration::from_secs(30));

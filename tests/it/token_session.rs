@@ -1,6 +1,6 @@
 //! The session of a command line: its refresh token is kept, and rotated by one process at a time.
 
-use std::error::Error as StdError;
+use std::error::Error as _;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -9,29 +9,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
 use workos_auth::{
-    AuthenticationResponse, Callback, Client, Error, ErrorCode, ErrorKind, ExposeSecret, FileTokenStore,
-    KeyringTokenStore, MemoryTokenStore, OrganizationId, PublicClient, RedirectUri, RefreshToken, SessionState,
-    SignedOut, StoredToken, SwitchError, TokenSession, TokenStore,
+    AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, FileTokenStore, KeyringTokenStore,
+    MemoryTokenStore, OrganizationId, PublicClient, RefreshToken, SessionState, SignedOut, StoredToken, SwitchError,
+    TokenSession, TokenStore,
 };
 
+use crate::support::Outcome;
+use crate::support::application::{AUTHENTICATE, access_token};
+use crate::support::clients::{clock, public_of};
 use crate::support::keyring;
+use crate::support::login::in_browser;
 
-type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
-
-const AUTHENTICATE: &str = "/user_management/authenticate";
-
-struct Application {
+/// A user's machine: a client without a key, and a directory.
+struct Device {
     authkit: AuthKit,
     clock: ManualClock,
     directory: PathBuf,
 }
 
-impl Application {
+impl Device {
     async fn start() -> Outcome<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+        let clock = clock();
         let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
         let authkit =
             AuthKit::builder().clock(clock.clone()).user(ada).user(TestUser::new("bob@example.com")).start().await?;
@@ -41,8 +42,7 @@ impl Application {
     }
 
     fn client(&self) -> Result<PublicClient, Error> {
-        let builder = Client::builder().client_id(self.authkit.client_id()).base_url(self.authkit.base_url());
-        builder.clock(self.clock.clone()).build()
+        public_of(&self.authkit).clock(self.clock.clone()).build()
     }
 
     async fn login(&self) -> Outcome<AuthenticationResponse> {
@@ -50,9 +50,7 @@ impl Application {
     }
 
     async fn login_of(&self, email: &str) -> Outcome<AuthenticationResponse> {
-        let login = self.client()?.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-        let callback = Browser::new()?.sign_in(login.url().as_str(), email).await?;
-        Ok(login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
+        in_browser(&self.client()?, email).await
     }
 
     fn file(&self) -> PathBuf {
@@ -69,16 +67,9 @@ impl Application {
     }
 }
 
-impl Drop for Application {
+impl Drop for Device {
     fn drop(&mut self) {
         drop(fs::remove_dir_all(&self.directory));
-    }
-}
-
-fn access_token(state: SessionState) -> String {
-    match state {
-        SessionState::Active(session) => session.access_token().expose_secret().to_owned(),
-        other => panic!("{other:?}"),
     }
 }
 
@@ -101,7 +92,7 @@ async fn rules<S: TokenStore>(store: &S) -> Outcome {
 
 #[tokio::test]
 async fn every_store_keeps_a_token() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     rules(&MemoryTokenStore::new()).await?;
     rules(&FileTokenStore::open(app.file())?).await?;
     keyring::mock();
@@ -114,7 +105,7 @@ async fn every_store_keeps_a_token() -> Outcome {
 async fn a_token_file_is_its_owners_alone() -> Outcome {
     use std::os::unix::fs::PermissionsExt;
 
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     let mode = |path: PathBuf| fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777);
@@ -372,7 +363,7 @@ mod shared_machines {
 
 #[tokio::test]
 async fn a_session_from_login_to_logout() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
     session.sign_in(app.login().await?).await?;
@@ -423,7 +414,7 @@ async fn a_session_from_login_to_logout() -> Outcome {
 
 #[tokio::test]
 async fn a_session_outlives_an_outage() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     app.process()?.sign_in(app.login().await?).await?;
     for fault in [Fault::Status(500, None), Fault::Status(429, None), Fault::LostBefore, Fault::Truncated] {
         app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(3600));
@@ -440,7 +431,7 @@ async fn a_session_outlives_an_outage() -> Outcome {
 
 #[tokio::test]
 async fn a_dead_token_is_removed() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     let id = session.authenticate().await.active()?.token().session_id().clone();
@@ -486,7 +477,7 @@ fn kept(token: &RefreshToken) -> StoredToken {
 
 /// What becomes of a process that read `reads` times before another one rotated the token: requests and rotations.
 async fn overtaken(reads: usize) -> Outcome<(usize, usize)> {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let response = app.login().await?;
     let old = (0..reads).map(|_| kept(&response.refresh_token)).collect::<Vec<_>>().into();
     let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
@@ -509,7 +500,7 @@ async fn another_process_may_have_rotated_the_token() -> Outcome {
 
 #[tokio::test]
 async fn a_store_that_fails_signs_nobody_out() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(301));
@@ -562,7 +553,7 @@ impl TokenStore for Full {
 
 #[tokio::test]
 async fn a_new_token_is_written_again_and_again() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
     store.write(&kept(&app.login().await?.refresh_token)).await?;
     store.refusals.store(5, Ordering::SeqCst);
@@ -600,7 +591,7 @@ impl<S: TokenStore> TokenStore for Shared<S> {
 
 #[tokio::test]
 async fn a_caller_who_is_cancelled_loses_nothing() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(301));
@@ -618,7 +609,7 @@ async fn a_caller_who_is_cancelled_loses_nothing() -> Outcome {
 
 #[tokio::test]
 async fn keys_that_are_down_cause_one_rotation_per_token_life() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     app.process()?.sign_in(app.login().await?).await?;
     let session = app.process()?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
@@ -637,7 +628,7 @@ async fn keys_that_are_down_cause_one_rotation_per_token_life() -> Outcome {
 
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
@@ -655,7 +646,7 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
 
 #[tokio::test]
 async fn a_token_that_is_good_still_outlives_an_outage() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(275));
@@ -666,7 +657,7 @@ async fn a_token_that_is_good_still_outlives_an_outage() -> Outcome {
 
 #[tokio::test]
 async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?.answer_within(Duration::from_millis(200));
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(301));
@@ -720,7 +711,7 @@ impl TokenStore for Queue {
 
 #[tokio::test]
 async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let store = Arc::new(Queue { store: MemoryTokenStore::new(), waiting: AtomicU32::new(0) });
     let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store))).answer_within(Duration::from_millis(50));
     session.sign_in(app.login().await?).await?;
@@ -741,7 +732,7 @@ async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
 
 #[tokio::test]
 async fn an_exchange_goes_on_until_its_replay_window_closes() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(301));
@@ -753,7 +744,7 @@ async fn an_exchange_goes_on_until_its_replay_window_closes() -> Outcome {
 
 #[tokio::test]
 async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let response = app.login().await?;
     let store = MemoryTokenStore::new();
     store.write(&kept(&response.refresh_token)).await?;
@@ -770,7 +761,7 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
 
 #[tokio::test]
 async fn a_new_token_is_kept_at_hand_until_it_is_written() -> Outcome {
-    let app = Application::start().await?;
+    let app = Device::start().await?;
     let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
     store.write(&kept(&app.login().await?.refresh_token)).await?;
     // For about 12 seconds.

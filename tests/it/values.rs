@@ -7,6 +7,8 @@ use workos_auth::{
     RedirectUri,
 };
 
+use crate::support::login::state;
+
 fn field(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::InvalidValue { field, .. } => field,
@@ -201,13 +203,7 @@ fn callbacks() {
 fn each_callback_that_a_login_refuses_has_its_own_outcome() -> Result<(), Error> {
     let client = PublicClient::new("client_123")?;
     let mut session = client.authorize(RedirectUri::new("https://example.com/callback")?).authkit().begin()?;
-    let state = url::Url::parse(session.url().as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(name, _)| name == "state")
-        .unwrap()
-        .1
-        .into_owned();
+    let state = state(session.url());
     let almost = format!("{}{}", &state[..state.len() - 1], if state.ends_with('A') { "B" } else { "A" });
     for (query, expected) in [
         ("code=a".to_owned(), CallbackError::MissingState),

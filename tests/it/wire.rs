@@ -17,13 +17,11 @@ use workos_auth::{
     SessionParts, TotpChallenge, TotpCode, TransportError,
 };
 
+use crate::support::Outcome;
 use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
+use crate::support::clients::{self, NOWHERE};
+use crate::support::login::{callback, parameter};
 use crate::support::signer::Signer;
-
-type Outcome = Result<(), Box<dyn std::error::Error>>;
-
-/// Nobody listens there, and nobody needs to: no request is made for an authorization URL.
-const NOWHERE: &str = "http://127.0.0.1:9";
 
 fn builder(base_url: impl Into<String>) -> ClientBuilder<NoCredentials> {
     Client::builder().base_url(base_url).random_seed(1)
@@ -39,19 +37,6 @@ fn confidential(base_url: impl Into<String>) -> Result<ConfidentialClient, Error
 
 fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/callback").unwrap()
-}
-
-fn parameter(url: &AuthorizationUrl, name: &str) -> String {
-    Url::parse(url.as_str())
-        .unwrap()
-        .query_pairs()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.into_owned())
-        .unwrap()
-}
-
-fn callback(url: &AuthorizationUrl) -> Callback {
-    Callback::from_query(&format!("code=the-code&state={}", parameter(url, "state"))).unwrap()
 }
 
 fn pkce_exchange(client: &PublicClient) -> Result<CodeExchange<Public>, Error> {
@@ -349,7 +334,7 @@ fn authorization_urls() -> Outcome {
 #[tokio::test]
 async fn the_challenge_in_the_url_is_the_hash_of_the_verifier_sent() -> Outcome {
     let recorder = Recorder::start().await;
-    let client = Client::builder().client_id("client_123").base_url(recorder.base_url()).build()?;
+    let client = clients::public(recorder.base_url()).build()?;
     let mut drawn = HashSet::new();
     for _ in 0..2 {
         let session = client.authorize(redirect()).authkit().begin()?;

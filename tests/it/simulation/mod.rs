@@ -4,7 +4,6 @@
 //! `WORKOS_SEEDS` says how many seeds are run; `WORKOS_SEED` runs one of them. A seed that fails prints its schedule and what
 //! happened. The seed decides what is drawn; those who wake at the same moment may take turns in another order.
 
-mod dice;
 mod layers;
 mod schedule;
 mod stores;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::dice::Dice;
+use crate::support::dice::Dice;
 
 pub(crate) const PROCESSES: usize = 3;
 pub(crate) const ORGANIZATIONS: [&str; 2] = ["org_one", "org_two"];

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use workos_auth::testing::ManualClock;
 
-use super::dice::Dice;
 use super::schedule::{Fault, Kill, PROCESSES, Place, Point, Schedule};
+use crate::support::dice::Dice;
 use crate::support::signer::Signer;
 
 pub(crate) const CLIENT_ID: &str = "client_simulated";

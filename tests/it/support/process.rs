@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use super::Outcome;
 
 const ALONE: &str = "WORKOS_AUTH_TEST_ALONE";
 

@@ -10,6 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+/// A login that is finished.
+pub(crate) const SIGNED_IN: &str = r#"{
+    "user": {"object": "user", "id": "user_01", "email": "ada@example.com", "email_verified": true,
+             "created_at": "2026-01-01T00:00:00.000Z", "updated_at": "2026-01-01T00:00:00.000Z"},
+    "access_token": "access-token-of-the-reply", "refresh_token": "refresh-token-of-the-reply"
+}"#;
+
 /// What the server does with one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {

@@ -84,8 +84,8 @@ impl<S: SessionStore> SessionStore for Jittery<S> {
 pub(crate) async fn interleave<S: SessionStore + Clone>(
     [here, there]: &[ConfidentialClient; 2],
     store: S,
-    expired: impl AsyncFn() -> Result<AuthenticationResponse, Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+    expired: impl AsyncFn() -> Result<AuthenticationResponse, Box<dyn Error + Send + Sync>>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let verifiers = [here.verifier(), there.verifier()];
     let (mut active, mut signed_out) = (0, 0);
     for seed in 0..ROUNDS {

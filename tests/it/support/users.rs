@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::process;
-
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+use super::{Outcome, process};
 
 pub(crate) const NOBODY: u32 = 65_534;
 const SHARED: &str = "WORKOS_AUTH_SHARED_DIRECTORY";
