@@ -2,9 +2,9 @@
 //!
 //! It needs Debian's `redis-server`, so it runs where `WORKOS_REDIS` is set, and there it must run.
 
-#[path = "support/authority.rs"]
+#[path = "it/support/authority.rs"]
 mod authority;
-#[path = "support/sign_out.rs"]
+#[path = "it/support/sign_out.rs"]
 mod sign_out;
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ use workos_auth::{
     RedisSessionStore, SessionHandle, SessionManager, SessionState, SessionStore,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
+type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 const PROCESSES: usize = 4;
