@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use workos_auth::error::ParkedError;
+use workos_auth::parking::{DirectoryStore, LoginHandle, Parking};
+use workos_auth::secret::StoredToken;
+use workos_auth::session::{FileTokenStore, TokenStore};
 use workos_auth::testing::{AuthKit, Browser};
-use workos_auth::{
-    Callback, Client, ConfidentialClient, CookiePassword, DirectoryStore, Error, ErrorKind, ExposeSecret,
-    FileTokenStore, LoginHandle, ParkedError, Parking, RedirectUri, StoredToken, TokenStore,
-};
+use workos_auth::{Callback, Client, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, RedirectUri};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
 

@@ -24,10 +24,12 @@ use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::{RedisSessionStore, SessionStore};
 use workos_auth::testing::{AuthKit, Fault, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
-    RedisSessionStore, SessionHandle, SessionManager, SessionState, SessionStore,
+    SessionManager, SessionState,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;

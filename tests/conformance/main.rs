@@ -15,13 +15,19 @@ use http::{Method, StatusCode};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use workos_auth::api::{
+    CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles, SendInvitation, SessionStatus,
+    TotpSettings, UpdateUser,
+};
+use workos_auth::id::{ConnectionId, PhoneNumber};
+use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetToken};
+use workos_auth::step::AuthenticationFactorType;
 use workos_auth::testing::{AuthKit, Browser, TestUser};
+use workos_auth::typestate::HasClientId;
 use workos_auth::{
-    Authentication, AuthenticationFactorType, AuthenticationResponse, Callback, Client, Confidential,
-    ConfidentialClient, ConnectionId, CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode,
-    EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, HasClientId, InvitationState,
-    MembershipStatus, OrganizationId, Password, PasswordResetToken, PhoneNumber, PublicClient, RedirectUri,
-    RefreshToken, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UpdateUser, User,
+    Authentication, AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error,
+    ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, TotpCode,
+    User,
 };
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
@@ -218,12 +224,12 @@ async fn reused_code(peer: &Peer) -> Outcome<Verdict> {
     let url = url::Url::parse(&callback)?;
     let code = url.query_pairs().find(|(name, _)| name == "code").ok_or("no code")?.1.into_owned();
     session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
-    let again = client.authenticate_with_code(workos_auth::AuthorizationCode::new(code)).send().await;
+    let again = client.authenticate_with_code(workos_auth::secret::AuthorizationCode::new(code)).send().await;
     Ok(expect_refusal(again, "400 invalid_grant"))
 }
 
 async fn wrong_client_secret(peer: &Peer) -> Outcome<Verdict> {
-    let client = peer.confidential()?.with_api_key(workos_auth::ApiKey::new("sk_wrong")?);
+    let client = peer.confidential()?.with_api_key(workos_auth::secret::ApiKey::new("sk_wrong")?);
     let grant = client.authenticate_with_password(EmailAddress::new(ADA)?, Password::new(PASSWORD));
     Ok(expect_refusal(grant.send().await, "401 without a code"))
 }

@@ -9,13 +9,20 @@ use http::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
+use workos_auth::api::{
+    CreateMagicAuth, CreateUser, EnrollFactor, MembershipStatus, Order, PasswordHashType, PasswordSaltPosition, Roles,
+    SendInvitation, SendRadarSms, TotpSettings, UpdateUser,
+};
+use workos_auth::id::{ConnectionId, PhoneNumber};
+use workos_auth::login::RadarContext;
+use workos_auth::secret::{
+    AuthorizationCode, AuthorizationUrl, EmailChangeCode, EmailVerificationCode, InvitationToken, PasswordHash,
+    PasswordResetToken, PendingAuthenticationToken, SsoAccessToken, TotpSecret,
+};
+use workos_auth::step::AuthenticationFactorType;
 use workos_auth::{
-    AuthenticationFactorType, AuthorizationCode, AuthorizationUrl, Callback, ConfidentialClient, ConnectionId,
-    CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode, EmailVerificationCode, EnrollFactor, Error, ErrorKind,
-    ExposeSecret, InvitationToken, MembershipStatus, Order, OrganizationId, Password, PasswordHash, PasswordHashType,
-    PasswordResetToken, PasswordSaltPosition, PendingAuthenticationToken, PhoneNumber, Provider, RadarContext,
-    RedirectUri, Roles, SendInvitation, SendRadarSms, SsoAccessToken, TotpCode, TotpSecret, TotpSettings, UpdateUser,
-    UserId,
+    Callback, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, OrganizationId, Password, Provider,
+    RedirectUri, TotpCode, UserId,
 };
 
 use crate::support::Outcome;
@@ -639,7 +646,7 @@ fn paged(fails: bool) -> Result<(ConfidentialClient, Targets), Error> {
             (200, json!({"data": users, "list_metadata": {"before": null, "after": after}}))
         };
         let reply = http::Response::builder().status(status).body(bytes::Bytes::from(body.to_string()));
-        async move { reply.map_err(workos_auth::TransportError::interrupted) }
+        async move { reply.map_err(workos_auth::transport::TransportError::interrupted) }
     };
     Ok((confidential(NOWHERE).build_with(transport)?, targets))
 }

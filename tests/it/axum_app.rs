@@ -22,11 +22,12 @@ use reqwest::redirect::Policy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
+use workos_auth::handlers::NotSwitched;
+use workos_auth::parking::Parking;
+use workos_auth::session::{CookieSessions, MemorySessionStore};
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
-use workos_auth::{
-    ConfidentialClient, CookiePassword, CookieSessions, LoginHandlers, MemorySessionStore, NotSwitched, Parking,
-    RedirectUri, SessionCookie, SessionLayer, SessionManager,
-};
+use workos_auth::typestate::SessionLayer;
+use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionCookie, SessionManager};
 
 use crate::support::Outcome;
 use crate::support::application::AUTHENTICATE;

@@ -14,17 +14,26 @@ use std::time::Duration;
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
+use workos_auth::api::{CreateMagicAuth, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser};
+use workos_auth::id::ConnectionId;
+use workos_auth::login::RequestContext;
+use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
+use workos_auth::secret::{
+    ApiKey, AuthorizationCode, CodeVerifier, DeviceCode, EmailChangeCode, EmailVerificationCode, InvitationToken,
+    InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
+    ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State,
+    StoredToken, TotpQrCode, TotpSecret, TotpUri,
+};
+use workos_auth::session::{
+    CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, RefreshError, SessionParts, TokenSession,
+    TokenStore,
+};
+use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Fault};
 use workos_auth::{
-    AccessToken, ApiKey, Authentication, AuthorizationCode, Callback, Client, CodeVerifier, ConfidentialClient,
-    ConnectionId, CookiePassword, CookieSessions, CreateMagicAuth, CreateUser, DeviceCode, EmailAddress,
-    EmailChangeCode, EmailVerificationCode, Error, ExposeSecret, FileTokenStore, InvitationToken, InvitationUrl,
-    LoginCookies, LoginHandle, LoginHandlers, LoopbackListener, MagicAuthCode, MemorySessionStore, MemoryTokenStore,
-    MfaEnrollment, OrganizationId, Parking, Password, PasswordHash, PasswordHashType, PasswordResetToken,
-    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, PublicClient, RadarCode,
-    RedirectUri, RefreshError, RefreshToken, RequestContext, SendRadarSms, ServerMessage, SessionCookie, SessionHandle,
-    SessionManager, SessionParts, SsoAccessToken, State, StoredToken, TokenCheck, TokenSession, TokenStore,
-    TotpChallenge, TotpCode, TotpQrCode, TotpSecret, TotpSettings, TotpUri, UpdateUser, UserId,
+    AccessToken, Authentication, Callback, Client, ConfidentialClient, CookiePassword, EmailAddress, Error,
+    ExposeSecret, LoginHandlers, LoopbackListener, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken,
+    SessionCookie, SessionManager, TokenCheck, TotpCode, UserId,
 };
 
 use crate::support::Outcome;
@@ -710,7 +719,7 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(|_| async {
         let mut reply = http::Response::new(bytes::Bytes::new());
         *reply.status_mut() = http::StatusCode::NOT_FOUND;
-        Ok::<_, workos_auth::TransportError>(reply)
+        Ok::<_, workos_auth::transport::TransportError>(reply)
     })?;
     let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
     let session = client.authorize(redirect()).authkit().invitation_token(token()).begin()?;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use workos_auth::error::SealError;
+use workos_auth::session::{CookieSessions, SwitchError};
 use workos_auth::testing::{Fault, TestUser};
 use workos_auth::{
-    AuthenticationResponse, ConfidentialClient, CookiePassword, CookieSessions, ErrorKind, ExposeSecret,
-    OrganizationId, RedirectUri, SealError, SessionCookie, SessionState, SetCookie, SignedOut, SwitchError,
+    AuthenticationResponse, ConfidentialClient, CookiePassword, ErrorKind, ExposeSecret, OrganizationId, RedirectUri,
+    SessionCookie, SessionState, SetCookie, SignedOut,
 };
 
 use crate::support::Outcome;

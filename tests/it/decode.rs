@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use workos_auth::login::AuthenticationMethod;
+use workos_auth::secret::AuthorizationCode;
 use workos_auth::testing::ManualClock;
+use workos_auth::transport::TransportError;
 use workos_auth::{
-    Authentication, AuthenticationMethod, AuthenticationResponse, AuthorizationCode, ConfidentialClient, Error,
-    ErrorCode, ErrorKind, ExposeSecret, Provider, RefreshToken, TransportError,
+    Authentication, AuthenticationResponse, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret, Provider,
+    RefreshToken,
 };
 
 use crate::support::Outcome;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use workos_auth::login::DeviceLogin;
 use workos_auth::testing::ManualClock;
-use workos_auth::{DeviceLogin, Error, ErrorCode, ErrorKind, Public};
+use workos_auth::{Error, ErrorCode, ErrorKind, Public};
 
 use crate::support::Outcome;
 use crate::support::clients::{clock, public};

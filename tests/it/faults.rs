@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use workos_auth::api::CreateUser;
+use workos_auth::login::DeviceLogin;
+use workos_auth::secret::{
+    AuthorizationCode, EmailVerificationCode, MagicAuthCode, PendingAuthenticationToken, RadarCode,
+};
+use workos_auth::step::{EmailVerification, OrganizationSelection, RadarEmailChallenge, RadarSmsCode, TotpChallenge};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, AuthorizationCode, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient,
-    CreateUser, DeviceLogin, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorCode, ErrorKind,
-    ExposeSecret, MagicAuthCode, OrganizationSelection, Password, PendingAuthenticationToken, Public, PublicClient,
-    RadarCode, RadarEmailChallenge, RadarSmsCode, RefreshToken, Rejected, TotpChallenge, TotpCode,
+    Authentication, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient, EmailAddress, Error,
+    ErrorCode, ErrorKind, ExposeSecret, Password, Public, PublicClient, RefreshToken, Rejected, TotpCode,
 };
 
 use crate::support::Outcome;
@@ -595,7 +599,7 @@ async fn an_invalid_grant_is_final() -> Outcome {
 #[tokio::test]
 async fn a_foreign_transport_that_reads_too_much_is_refused() -> Outcome {
     let client = Client::builder().client_id("client_123").build_with(|_request| async {
-        Ok(http::Response::new(bytes::Bytes::from(vec![b' '; workos_auth::RESPONSE_LIMIT + 1])))
+        Ok(http::Response::new(bytes::Bytes::from(vec![b' '; workos_auth::transport::RESPONSE_LIMIT + 1])))
     })?;
     let error = Error::from(exchange(&client).send().await.unwrap_err());
     assert!(matches!(error.kind(), ErrorKind::TooLarge));

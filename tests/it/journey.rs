@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use workos_auth::api::{
+    CreateUser, EnrollFactor, MembershipStatus, Roles, SendInvitation, SessionStatus, TotpSettings,
+};
+use workos_auth::error::ParkedError;
+use workos_auth::id::ConnectionId;
+use workos_auth::parking::Parking;
+use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, TestUser};
 use workos_auth::{
-    Authentication, Callback, ConfidentialClient, ConnectionId, CookiePassword, CreateUser, EmailAddress,
-    EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, MembershipStatus, OrganizationId,
-    ParkedError, Parking, Password, RedirectUri, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UserId,
+    Authentication, Callback, ConfidentialClient, CookiePassword, EmailAddress, Error, ErrorCode, ErrorKind,
+    ExposeSecret, OrganizationId, Password, RedirectUri, TotpCode, UserId,
 };
 
 use crate::support::Outcome;
@@ -80,7 +86,7 @@ async fn the_api_needs_the_key_and_known_ids() -> Outcome {
     let unknown = UserId::new("user_unknown")?;
     let error = client.users().get(&unknown).send().await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
-    let wrong = client.with_api_key(workos_auth::ApiKey::new("sk_wrong")?);
+    let wrong = client.with_api_key(workos_auth::secret::ApiKey::new("sk_wrong")?);
     let error = wrong.users().get(&unknown).send().await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(401));
     assert_eq!(wrong.users().list().send().await.unwrap_err().status().map(|status| status.as_u16()), Some(401));
@@ -162,12 +168,12 @@ async fn sso_gives_a_profile_and_no_session() -> Outcome {
     assert_eq!(profile, login.profile);
 
     // The API key is no user's token, and the code is good at its own door alone.
-    let key = workos_auth::SsoAccessToken::new(authkit.api_key());
+    let key = workos_auth::secret::SsoAccessToken::new(authkit.api_key());
     assert!(client.with_access_token(&key).profile().send().await.is_err());
     let session = client.authorize(redirect.clone()).authkit().begin()?;
     let url = browser.sign_in(session.url().as_str(), "ada@example.com").await?;
     let code = url::Url::parse(&url)?.query_pairs().find(|(name, _)| name == "code").ok_or("no code")?.1.into_owned();
-    let exchange = client.exchange_sso_code(workos_auth::AuthorizationCode::new(code));
+    let exchange = client.exchange_sso_code(workos_auth::secret::AuthorizationCode::new(code));
     assert_eq!(exchange.send().await.unwrap_err().error().code(), Some(&ErrorCode::InvalidGrant));
     Ok(())
 }
@@ -177,7 +183,7 @@ async fn a_factor_of_the_application_is_answered_once() -> Outcome {
     let authkit = AuthKit::start().await?;
     let client = client(&authkit)?;
     let mfa = client.mfa();
-    let factor = mfa.enroll(&EnrollFactor::sms(workos_auth::PhoneNumber::new("+15005550006")?)).send().await?;
+    let factor = mfa.enroll(&EnrollFactor::sms(workos_auth::id::PhoneNumber::new("+15005550006")?)).send().await?;
     let challenge = mfa.challenge(&factor.id, None).send().await?;
     let code = challenge.code.ok_or("no code")?;
     assert!(!mfa.verify(&challenge.id, &TotpCode::new("wrong")).send().await?.valid);

@@ -3,10 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
+use workos_auth::error::CallbackError;
+use workos_auth::secret::AuthorizationCode;
 use workos_auth::testing::{AuthKit, Browser, BrowserError, TestUser};
+use workos_auth::typestate::HasClientId;
 use workos_auth::{
-    AuthenticationResponse, AuthorizationCode, Callback, CallbackError, Client, ConfidentialClient, Error, ErrorCode,
-    ErrorKind, ExposeSecret, HasClientId, OrganizationId, PublicClient, RedirectUri, RefreshToken,
+    AuthenticationResponse, Callback, Client, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret,
+    OrganizationId, PublicClient, RedirectUri, RefreshToken,
 };
 
 use crate::support::Outcome;
@@ -138,7 +141,7 @@ async fn a_code_of_one_login_is_worth_nothing_to_another() -> Outcome {
     // An attacker who injects a code and knows the victim's state still lacks the verifier (RFC 9700 §4.5).
     let injected = pair(&browser.sign_in(other.url().as_str(), ADA).await?, "code").ok_or("no code")?;
     let state = pair(mine.url().as_str(), "state").ok_or("no state")?;
-    let callback = Callback::from_parts(AuthorizationCode::new(injected), Some(workos_auth::State::new(state)));
+    let callback = Callback::from_parts(AuthorizationCode::new(injected), Some(workos_auth::secret::State::new(state)));
     let rejected = mine.exchange(callback)?.send().await.unwrap_err();
     assert_eq!(code(rejected), Some(ErrorCode::InvalidGrant));
     Ok(())
@@ -148,7 +151,7 @@ async fn a_code_of_one_login_is_worth_nothing_to_another() -> Outcome {
 async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() -> Outcome {
     let authkit = AuthKit::start().await?;
     let session = confidential(&authkit)?
-        .with_api_key(workos_auth::ApiKey::new("sk_wrong")?)
+        .with_api_key(workos_auth::secret::ApiKey::new("sk_wrong")?)
         .authorize(redirect())
         .authkit()
         .begin()?;

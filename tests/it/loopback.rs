@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use workos_auth::{
-    AuthorizationErrorCode, CallbackError, Client, ErrorKind, LoopbackListener, PkceSession, Public, PublicClient,
-};
+use workos_auth::error::{AuthorizationErrorCode, CallbackError};
+use workos_auth::{Client, ErrorKind, LoopbackListener, PkceSession, Public, PublicClient};
 
 use crate::support::Outcome;
 use crate::support::login;

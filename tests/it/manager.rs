@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use workos_auth::error::SealError;
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::{MemorySessionStore, RedisSessionStore, SessionStore, StoredSession, SwitchError};
 use workos_auth::testing::{Fault, TestUser, check_session_store};
 use workos_auth::{
-    AuthenticationResponse, ClientId, EmailAddress, ErrorCode, ErrorKind, ExposeSecret, MemorySessionStore,
-    OrganizationId, Password, RedirectUri, RedisSessionStore, SealError, SessionHandle, SessionManager, SessionState,
-    SessionStore, SignedOut, StoredSession, SwitchError,
+    AuthenticationResponse, ClientId, EmailAddress, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password,
+    RedirectUri, SessionManager, SessionState, SignedOut,
 };
 
 use crate::support::Outcome;

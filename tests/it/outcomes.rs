@@ -3,11 +3,16 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use workos_auth::secret::{
+    AuthorizationCode, EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken, RadarCode,
+};
+use workos_auth::step::{
+    EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, RadarEmailChallenge, RadarSmsCode,
+    TotpChallenge,
+};
 use workos_auth::{
-    Authentication, AuthorizationCode, Confidential, ConfidentialClient, EmailAddress, EmailVerification,
-    EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret, InvitationToken, MagicAuthCode, MfaChallenge,
-    MfaEnrollment, OrganizationSelection, Password, PendingAuthenticationToken, RadarCode, RadarEmailChallenge,
-    RadarSmsCode, TotpChallenge, TotpCode,
+    Authentication, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret,
+    Password, TotpCode,
 };
 
 use crate::support::Outcome;

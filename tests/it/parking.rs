@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use workos_auth::error::{CallbackError, ParkedError};
+use workos_auth::parking::{DirectoryStore, KeyringStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore};
+use workos_auth::secret::PendingAuthenticationToken;
+use workos_auth::step::{EmailVerification, OrganizationSelection, RadarSmsCode, TotpChallenge};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Callback, CallbackError, Client, Confidential, ConfidentialClient, CookiePassword, DirectoryStore,
-    EmailVerification, Error, ErrorKind, ExposeSecret, KeyringStore, LoginCookies, LoginHandle, MemoryStore,
-    OrganizationSelection, ParkedError, Parking, PendingAuthenticationToken, PkceSession, PkceStore, Public,
-    PublicClient, RadarSmsCode, RedirectUri, ReturnPath, SetCookie, TotpChallenge,
+    Callback, Client, Confidential, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, PkceSession,
+    Public, PublicClient, RedirectUri, ReturnPath, SetCookie,
 };
 
 use crate::support::Outcome;
@@ -38,7 +40,7 @@ fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/callback").unwrap()
 }
 
-fn begin<K: workos_auth::HasClientId>(client: &Client<K>) -> PkceSession<K> {
+fn begin<K: workos_auth::typestate::HasClientId>(client: &Client<K>) -> PkceSession<K> {
     client.authorize(redirect()).authkit().return_path(ReturnPath::new("/inbox?x=1").unwrap()).begin().unwrap()
 }
 
@@ -146,7 +148,7 @@ fn what_a_retired_password_sealed_is_resumed() -> Outcome {
         assert!(now.resume_login(&here, &redirect(), &sealed).is_ok());
         let resumed: TotpChallenge<Confidential> = now.resume_step(&here, &step(parking)?)?;
         assert_eq!(resumed.id().as_str(), "auth_challenge_1");
-        let sso = here.authorize_sso(redirect(), "conn_1".parse::<workos_auth::ConnectionId>()?).begin()?;
+        let sso = here.authorize_sso(redirect(), "conn_1".parse::<workos_auth::id::ConnectionId>()?).begin()?;
         assert!(now.resume_sso_login(&here, &redirect(), &parking.park(sso)?).is_ok());
 
         // In the cookie of a browser, too.
@@ -493,7 +495,7 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
 }
 
 /// A login with a return path of this many bytes.
-fn begin_long<K: workos_auth::HasClientId>(client: &Client<K>, bytes: usize) -> PkceSession<K> {
+fn begin_long<K: workos_auth::typestate::HasClientId>(client: &Client<K>, bytes: usize) -> PkceSession<K> {
     let path = ReturnPath::new(format!("/{}", "p".repeat(bytes - 1))).unwrap();
     client.authorize(redirect()).authkit().return_path(path).begin().unwrap()
 }

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use workos_auth::error::{SealError, TokenError};
+use workos_auth::session::RefreshError;
 use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
+use workos_auth::transport::TransportError;
 use workos_auth::{
     Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
-    RedirectUri, RefreshError, SealError, Session, SessionCookie, TokenCheck, TokenError, TransportError,
+    RedirectUri, Session, SessionCookie, TokenCheck,
 };
 
 use crate::support::Outcome;

@@ -12,10 +12,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use workos_auth::session::RefreshError;
 use workos_auth::testing::{Fault, ManualClock, TestUser};
+use workos_auth::transport::TransportError;
 use workos_auth::{
     ClientId, Confidential, ConfidentialClient, CookiePassword, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
-    RefreshError, Session, SessionCookie, TokenCheck, TransportError, VerifiedToken,
+    Session, SessionCookie, TokenCheck, VerifiedToken,
 };
 
 use crate::support::Outcome;

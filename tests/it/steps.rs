@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use workos_auth::id::{ConnectionId, PhoneNumber};
+use workos_auth::login::AuthenticationMethod;
+use workos_auth::parking::Parking;
+use workos_auth::secret::{EmailVerificationCode, MagicAuthCode, PendingAuthenticationToken, RadarCode};
+use workos_auth::step::{
+    AuthenticationFactorType, MfaChallenge, OrganizationSelection, RadarEmailChallenge, TotpChallenge,
+};
 use workos_auth::testing::{AuthKit, Browser, RadarDemand, TestUser};
 use workos_auth::{
-    Authentication, AuthenticationFactorType, AuthenticationMethod, Confidential, ConfidentialClient, ConnectionId,
-    CookiePassword, DevicePoll, EmailAddress, EmailVerificationCode, Error, ErrorCode, ErrorKind, ExposeSecret,
-    MagicAuthCode, MfaChallenge, OrganizationSelection, Parking, Password, PendingAuthenticationToken, PhoneNumber,
-    RadarCode, RadarEmailChallenge, TotpChallenge, TotpCode,
+    Authentication, Confidential, ConfidentialClient, CookiePassword, DevicePoll, EmailAddress, Error, ErrorCode,
+    ErrorKind, ExposeSecret, Password, TotpCode,
 };
 
 use crate::support::Outcome;

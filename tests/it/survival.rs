@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use workos_auth::session::RefreshError;
 use workos_auth::testing::{Fault, TestUser};
-use workos_auth::{Confidential, Error, ErrorCode, RefreshError, Session, TokenCheck};
+use workos_auth::{Confidential, Error, ErrorCode, Session, TokenCheck};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};

@@ -16,9 +16,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use workos_auth::session::{RedisSessionStore, RefreshError, SessionStore};
+use workos_auth::transport::TransportError;
 use workos_auth::{
-    Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RedisSessionStore,
-    RefreshError, RefreshToken, Rejected, SessionStore, TransportError,
+    Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RefreshToken,
+    Rejected,
 };
 
 use crate::support::Outcome;

@@ -13,10 +13,11 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use workos_auth::error::TokenError;
 use workos_auth::testing::ManualClock;
+use workos_auth::transport::TransportError;
 use workos_auth::{
-    AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenError, TokenVerifier,
-    TransportError, VerifiedToken,
+    AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecret, TokenCheck, TokenVerifier, VerifiedToken,
 };
 
 use crate::support::Outcome;

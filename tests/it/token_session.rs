@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use workos_auth::secret::StoredToken;
+use workos_auth::session::{
+    FileTokenStore, KeyringTokenStore, MemoryTokenStore, SwitchError, TokenSession, TokenStore,
+};
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
 use workos_auth::{
-    AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, FileTokenStore, KeyringTokenStore,
-    MemoryTokenStore, OrganizationId, PublicClient, RefreshToken, SessionState, SignedOut, StoredToken, SwitchError,
-    TokenSession, TokenStore,
+    AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, PublicClient, RefreshToken,
+    SessionState, SignedOut,
 };
 
 use crate::support::Outcome;
@@ -145,7 +148,8 @@ mod shared_machines {
     use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
     use std::path::Path;
 
-    use workos_auth::{DirectoryStore, Error};
+    use workos_auth::Error;
+    use workos_auth::parking::DirectoryStore;
 
     use super::*;
     use crate::support::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use workos_auth::error::CallbackError;
 use workos_auth::{
-    Callback, CallbackError, Client, ClientId, ConfidentialClient, Error, ErrorKind, OrganizationId, PublicClient,
-    RedirectUri,
+    Callback, Client, ClientId, ConfidentialClient, Error, ErrorKind, OrganizationId, PublicClient, RedirectUri,
 };
 
 use crate::support::login::state;

@@ -8,13 +8,22 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
+use workos_auth::id::PhoneNumber;
+use workos_auth::login::{RadarContext, RequestContext, ScreenHint};
+use workos_auth::secret::{
+    ApiKey, AuthorizationCode, AuthorizationUrl, EmailVerificationCode, InvitationToken, MagicAuthCode,
+    PendingAuthenticationToken, RadarCode,
+};
+use workos_auth::session::SessionParts;
+use workos_auth::step::{
+    EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, RadarEmailChallenge, RadarSmsCode,
+    RadarSmsSignUp, TotpChallenge,
+};
+use workos_auth::transport::TransportError;
+use workos_auth::typestate::NoCredentials;
 use workos_auth::{
-    ApiKey, AuthorizationCode, AuthorizationUrl, Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential,
-    ConfidentialClient, EmailAddress, EmailVerification, EmailVerificationCode, Error, ErrorKind, InvitationToken,
-    MagicAuthCode, MfaChallenge, MfaEnrollment, NoCredentials, OrganizationSelection, Password,
-    PendingAuthenticationToken, PhoneNumber, Provider, Public, PublicClient, RadarCode, RadarContext,
-    RadarEmailChallenge, RadarSmsCode, RadarSmsSignUp, RedirectUri, RefreshToken, RequestContext, ScreenHint,
-    SessionParts, TotpChallenge, TotpCode, TransportError,
+    Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential, ConfidentialClient, EmailAddress, Error,
+    ErrorKind, Password, Provider, Public, PublicClient, RedirectUri, RefreshToken, TotpCode,
 };
 
 use crate::support::Outcome;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts, SwitchError, TokenSession};
 use workos_auth::{
-    AccessToken, ActiveSession, Client, ConfidentialClient, CookiePassword, CookieSessions, ExposeSecret,
-    MemorySessionStore, OrganizationId, RefreshToken, SessionCookie, SessionHandle, SessionManager, SessionParts,
-    SessionState, SetCookie, SignedOut, SwitchError, TokenSession,
+    AccessToken, ActiveSession, Client, ConfidentialClient, CookiePassword, ExposeSecret, OrganizationId, RefreshToken,
+    SessionCookie, SessionManager, SessionState, SetCookie, SignedOut,
 };
 
 use super::schedule::ORGANIZATIONS;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
-use workos_auth::{
-    ExposeSecret, MemorySessionStore, MemoryTokenStore, SessionStore, StoredSession, StoredToken, TokenStore,
-};
+use workos_auth::ExposeSecret;
+use workos_auth::secret::StoredToken;
+use workos_auth::session::{MemorySessionStore, MemoryTokenStore, SessionStore, StoredSession, TokenStore};
 
 use super::schedule::{Fault, Place, Point};
 use super::world::{Life, World};

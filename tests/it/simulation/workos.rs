@@ -9,7 +9,7 @@ use http::{Request, Response};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
-use workos_auth::{Transport, TransportError};
+use workos_auth::transport::{Transport, TransportError};
 
 use super::schedule::{Fault, Place, Point};
 use super::world::{Exchange, Life, World};

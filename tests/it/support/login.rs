@@ -1,10 +1,9 @@
 //! Logins, and what belongs to their URLs.
 
+use workos_auth::secret::AuthorizationUrl;
 use workos_auth::testing::Browser;
-use workos_auth::{
-    AuthenticationResponse, AuthorizationUrl, Callback, Client, EmailAddress, HasApiKey, HasClientId, Password,
-    RedirectUri,
-};
+use workos_auth::typestate::{HasApiKey, HasClientId};
+use workos_auth::{AuthenticationResponse, Callback, Client, EmailAddress, Password, RedirectUri};
 
 use super::Outcome;
 

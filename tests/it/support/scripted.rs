@@ -1,7 +1,9 @@
 //! What an API answers that a test plays itself.
 
 use serde_json::{Value, json};
-use workos_auth::{AccessToken, Client, HasClientId, RefreshToken, Session, SessionParts};
+use workos_auth::session::SessionParts;
+use workos_auth::typestate::HasClientId;
+use workos_auth::{AccessToken, Client, RefreshToken, Session};
 
 /// A finished login, with tokens that nobody can verify.
 pub(crate) fn response(refresh_token: &str) -> Value {

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use workos_auth::{
-    AuthenticationResponse, ConfidentialClient, SessionManager, SessionState, SessionStore, SignedOut, StoredSession,
-    TokenVerifier,
-};
+use workos_auth::session::{SessionStore, StoredSession};
+use workos_auth::{AuthenticationResponse, ConfidentialClient, SessionManager, SessionState, SignedOut, TokenVerifier};
 
 const ROUNDS: u64 = 1_000;
 
