@@ -193,9 +193,9 @@ async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
         .1
         .into_owned();
     let callback = Callback::from_url(&format!("/callback?code=the-code&state={state}"))?;
-    let response = session.exchange(callback)?.send().await?.complete()?;
-    client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
-    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?.complete()?;
+    let response = session.exchange(callback)?.send().await?;
+    client.authenticate_with_refresh_token(response.refresh_token).send().await?;
+    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?;
     Ok(server.requests())
 }
 

@@ -49,12 +49,12 @@ async fn child(base_url: &str, directory: &str) -> Outcome {
             }
             ["finish-sealed", sealed, callback] => {
                 let session = parking().resume_login(&client, &redirect(), sealed)?;
-                session.exchange(Callback::from_url(callback)?)?.send().await?.complete()?.user.email
+                session.exchange(Callback::from_url(callback)?)?.send().await?.user.email
             }
             ["finish-stored", handle, callback] => {
                 let callback = Callback::from_url(callback)?;
                 match client.resume_login(&store, &LoginHandle::new(*handle), &redirect(), &callback).await {
-                    Ok(session) => session.exchange(callback)?.send().await?.complete()?.user.email,
+                    Ok(session) => session.exchange(callback)?.send().await?.user.email,
                     Err(error) if matches!(error.kind(), ErrorKind::Parked(ParkedError::NotFound)) => {
                         "not found".to_owned()
                     }

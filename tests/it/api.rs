@@ -411,7 +411,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(made.radar_auth_attempt_id.as_deref(), Some("attempt-1"));
     pin!("magic_auth_get", emailed("magic_auth_1"), client.magic_auth().get(&made.id));
     recorder.reply(SIGNED_IN);
-    client.authenticate_with_magic_auth(made.code, made.email).send().await?.complete()?;
+    client.authenticate_with_magic_auth(made.code, made.email).send().await?;
     recorder.take();
 
     assert_read(&pin!("sessions_list", list(&session()), client.sessions().list(&user_id)).data, json!([session()]));

@@ -286,7 +286,7 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
 
     let grant = client.authenticate_with_refresh_token(response.refresh_token);
     cage.debug("refresh", &grant);
-    let response = grant.send().await?.complete()?;
+    let response = grant.send().await?;
     cage.debug("refreshed", &response);
 
     let plain = client.authorize(redirect()).authkit().begin_without_pkce()?;

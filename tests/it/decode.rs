@@ -159,7 +159,7 @@ async fn a_refresh_without_a_new_token_keeps_the_old_one() -> Outcome {
     ] {
         let body = format!(r#"{{"user":{{{USER}}},"access_token":"a"{given}}}"#);
         let grant = client(200, &[], body).authenticate_with_refresh_token(RefreshToken::new("old"));
-        let response = grant.send().await?.complete()?;
+        let response = grant.send().await?;
         assert_eq!(response.refresh_token.expose_secret(), expected, "{given}");
     }
     // For a code there is no old one.

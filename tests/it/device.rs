@@ -45,7 +45,7 @@ async fn the_waits_follow_the_server() -> Outcome {
         Answer::json(200, SIGNED_IN),
     ];
     let (server, clock, login) = begin(r#","expires_in":300,"interval":5"#, &polls).await?;
-    let response = login.wait().await?.complete()?;
+    let response = login.wait().await?;
     assert_eq!(response.user.email, "ada@example.com");
     assert_eq!(clock.waits(), seconds(&[5, 5, 5, 10, 10]));
     assert_eq!(server.requests().len(), 1 + 6);
@@ -62,7 +62,7 @@ async fn a_lost_reply_doubles_the_interval_and_a_429_is_obeyed() -> Outcome {
     ];
     // No interval in the reply: 5 s.
     let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
-    login.wait().await?.complete()?;
+    login.wait().await?;
     assert_eq!(clock.waits(), seconds(&[10, 20, 30]));
     assert_eq!(server.requests().len(), 1 + 4, "each poll is one request");
     Ok(())
@@ -101,7 +101,7 @@ async fn a_login_that_never_ends_is_waited_for() -> Outcome {
         assert!(login.expires_in() > Duration::from_secs(1_000_000_000), "{endless}: {:?}", login.expires_in());
         // Whoever polls by themselves adds it to a clock of their own.
         let _ = std::time::Instant::now() + login.expires_in();
-        assert_eq!(login.wait().await?.complete()?.user.email, "ada@example.com", "{endless}");
+        assert_eq!(login.wait().await?.user.email, "ada@example.com", "{endless}");
         assert_eq!(clock.waits(), seconds(&[5]));
     }
     Ok(())

@@ -389,7 +389,7 @@ async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
     let server = RawServer::start([throttled.clone(), advised, throttled, Answer::json(200, SIGNED_IN)]).await?;
     let clock = clock();
     let client = builder(server.base_url()).clock(clock.clone()).build()?;
-    let response = exchange(&client).send().await?.complete()?;
+    let response = exchange(&client).send().await?;
     assert_eq!(response.access_token.expose_secret(), "access-token-of-the-reply");
     let waits = clock.waits();
     assert_eq!(waits.len(), 3);
@@ -514,7 +514,7 @@ async fn a_lost_refresh_reply_is_repaired_by_the_same_token() -> Outcome {
     let server = RawServer::start([Answer::Close, Answer::json(200, SIGNED_IN)]).await?;
     let client = builder(server.base_url()).clock(clock()).build()?;
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-    let response = grant.send().await?.complete()?;
+    let response = grant.send().await?;
     assert_eq!(response.refresh_token.expose_secret(), "refresh-token-of-the-reply");
     let bodies: Vec<String> =
         server.requests().iter().map(|request| request.split_once("\r\n\r\n").unwrap().1.to_owned()).collect();
@@ -530,7 +530,7 @@ async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds()
     let rejected = exchange(&client).send().await.unwrap_err();
     assert!(matches!(rejected.error().kind(), ErrorKind::NotSent));
     let server = RawServer::start_on(address, [Answer::json(200, SIGNED_IN)]).await?;
-    let response = rejected.recover()?.send().await?.complete()?;
+    let response = rejected.recover()?.send().await?;
     assert_eq!(response.user.email, "ada@example.com");
     assert_eq!(server.requests().len(), 1);
     assert!(server.requests()[0].contains(r#""code":"the-code","code_verifier":""#));

@@ -47,7 +47,7 @@ async fn from_sign_up_to_a_refused_refresh() -> Outcome {
     assert!(confirm(code.clone()).await?.email_verified);
     assert!(confirm(code).await.is_err(), "a code is good twice");
 
-    let first = login().send().await?.complete()?;
+    let first = login().send().await?;
     assert_eq!(first.user.id, user.id);
 
     let settings = TotpSettings::new().issuer("Example").user(email.as_str());
@@ -59,7 +59,7 @@ async fn from_sign_up_to_a_refused_refresh() -> Outcome {
     assert_eq!(step.factors()[0].id, enrollment.factor.id);
     let challenge = step.challenge(&enrollment.factor.id).send().await?;
     let code = TotpCode::new(authkit.totp_code(email.as_str()).ok_or("no authenticator")?);
-    let second = challenge.verify(code).send().await?.complete()?;
+    let second = challenge.verify(code).send().await?;
 
     let sessions = client.sessions().list(&user.id).send().await?.data;
     assert_eq!(sessions.len(), 2);
@@ -119,7 +119,7 @@ async fn an_invitation_and_a_membership_change_what_tokens_say() -> Outcome {
     let (email, organization) = (EmailAddress::new("ada@example.com")?, OrganizationId::new("org_1")?);
     let login = async || -> Result<_, Error> {
         let grant = client.authenticate_with_password(email.clone(), Password::new(PASSWORD));
-        let response = grant.send().await?.complete()?;
+        let response = grant.send().await?;
         client.verifier().verify(&response.access_token).await?.active()
     };
     assert_eq!(login().await?.organization_id(), None);

@@ -35,7 +35,7 @@ fn code(error: impl Into<Error>) -> Option<ErrorCode> {
 }
 
 async fn refresh<K: HasClientId>(client: &Client<K>, token: &str) -> Result<String, Error> {
-    let response = client.authenticate_with_refresh_token(RefreshToken::new(token)).send().await?.complete()?;
+    let response = client.authenticate_with_refresh_token(RefreshToken::new(token)).send().await?;
     Ok(response.refresh_token.expose_secret().to_owned())
 }
 
@@ -75,7 +75,7 @@ async fn a_forged_state_and_a_forged_error_keep_the_login_alive() -> Outcome {
     }
     assert_eq!(authkit.requests_to("/user_management/authenticate"), 0, "nothing is sent for a forged callback");
 
-    let response = session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+    let response = session.exchange(Callback::from_url(&callback)?)?.send().await?;
     assert_eq!(response.user.email, ADA);
     Ok(())
 }
@@ -92,7 +92,7 @@ async fn a_cancelled_sign_in_is_a_typed_error_and_may_be_tried_again() -> Outcom
 
     let session = rejected.recover()?;
     let callback = browser.sign_in(session.url().as_str(), ADA).await?;
-    session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+    session.exchange(Callback::from_url(&callback)?)?.send().await?;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ async fn the_state_and_the_redirect_uri_come_back_as_they_were_sent() -> Outcome
     let session = public(&authkit)?.authorize(redirect).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     assert!(callback.starts_with("com.example.app:/callback?kept=1&code="), "{callback}");
-    session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+    session.exchange(Callback::from_url(&callback)?)?.send().await?;
 
     let session = public(&authkit)?.authorize(RedirectUri::new("http://127.0.0.1:1/other")?).authkit().begin()?;
     let refused = Browser::new()?.sign_in(session.url().as_str(), ADA).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn a_code_is_good_once_and_a_second_use_ends_the_session() -> Outcome {
     let session = client.authorize(redirect()).authkit().begin_without_pkce()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     let stolen = url::Url::parse(&callback)?.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
-    let response = session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+    let response = session.exchange(Callback::from_url(&callback)?)?.send().await?;
 
     let rejected = client.authenticate_with_code(AuthorizationCode::new(stolen)).send().await.unwrap_err();
     assert_eq!(code(rejected), Some(ErrorCode::InvalidGrant));
@@ -204,14 +204,14 @@ async fn a_refresh_switches_the_organization_for_members() -> Outcome {
     assert_eq!(response.organization_id, Some(OrganizationId::new("org_1")?));
 
     let grant = client.authenticate_with_refresh_token(response.refresh_token).organization("org_2".parse()?);
-    let response = grant.send().await?.complete()?;
+    let response = grant.send().await?;
     assert_eq!(response.organization_id, Some(OrganizationId::new("org_2")?));
 
     let grant = client.authenticate_with_refresh_token(response.refresh_token).organization("org_3".parse()?);
     let rejected = grant.send().await.unwrap_err();
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OrganizationMembershipNotFound));
     let token = rejected.recover()?.into_token();
-    client.authenticate_with_refresh_token(token).send().await?.complete()?;
+    client.authenticate_with_refresh_token(token).send().await?;
     Ok(())
 }
 

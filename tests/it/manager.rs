@@ -345,7 +345,7 @@ async fn a_session_goes_to_another_organization() -> Outcome {
     let email = EmailAddress::new("ada@example.com")?;
     let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
     let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
-    let response = step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?;
+    let response = step.select(&OrganizationId::new("org_one")?)?.send().await?;
     let handle = manager.sign_in(response).await?;
 
     let two = OrganizationId::new("org_two")?;
@@ -560,7 +560,7 @@ async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse
     let email = EmailAddress::new("ada@example.com")?;
     let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
     let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
-    Ok(step.select(&OrganizationId::new("org_one")?)?.send().await?.complete()?)
+    Ok(step.select(&OrganizationId::new("org_one")?)?.send().await?)
 }
 
 #[tokio::test]

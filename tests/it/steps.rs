@@ -54,7 +54,7 @@ async fn a_password_signs_in_and_a_wrong_one_gives_the_grant_back() -> Outcome {
     let (_authkit, client) = start(ada()).await?;
     let rejected = client.authenticate_with_password(email(), Password::new("wrong")).send().await.unwrap_err();
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidCredentials));
-    let response = rejected.recover()?.password(Password::new(PASSWORD)).send().await?.complete()?;
+    let response = rejected.recover()?.password(Password::new(PASSWORD)).send().await?;
     assert_eq!(response.user.email, ADA);
     assert_eq!(response.authentication_method, Some(AuthenticationMethod::Password));
     Ok(())
@@ -68,7 +68,7 @@ async fn magic_auth_signs_in_and_tells_wrong_expired_and_too_many_apart() -> Out
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let rejected = grant(wrong).send().await.unwrap_err();
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidOneTimeCode));
-    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?.complete()?;
+    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?;
 
     let code = authkit.send_magic_auth(ADA)?;
     authkit.advance(Duration::from_secs(601));
@@ -76,7 +76,7 @@ async fn magic_auth_signs_in_and_tells_wrong_expired_and_too_many_apart() -> Out
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodeExpired));
     // Another code can be sent for the same grant.
     let code = authkit.send_magic_auth(ADA)?;
-    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?.complete()?;
+    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?;
 
     let code = authkit.send_magic_auth(ADA)?;
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -103,7 +103,7 @@ async fn a_second_factor_is_challenged_and_verified() -> Outcome {
     let wrong = format!("{:06}", (code.parse::<u32>()? + 1) % 1_000_000);
     let rejected = challenge.verify(TotpCode::new(wrong)).send().await.unwrap_err();
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidOneTimeCode));
-    rejected.recover()?.verify(TotpCode::new(code.clone())).send().await?.complete()?;
+    rejected.recover()?.verify(TotpCode::new(code.clone())).send().await?;
 
     // The code was used: the next login wants the next one.
     let step = expect_step!(password(&client).await?, MfaChallenge);
@@ -112,7 +112,7 @@ async fn a_second_factor_is_challenged_and_verified() -> Outcome {
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodePreviouslyUsed));
     authkit.advance(Duration::from_secs(30));
     let next = authkit.totp_code(ADA).ok_or("no factor")?;
-    rejected.recover()?.verify(TotpCode::new(next)).send().await?.complete()?;
+    rejected.recover()?.verify(TotpCode::new(next)).send().await?;
     Ok(())
 }
 
@@ -128,7 +128,7 @@ async fn an_expired_challenge_is_sent_again() -> Outcome {
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodeExpired));
     let challenge = rejected.recover()?.challenge(&factor).send().await?;
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+    challenge.verify(TotpCode::new(code)).send().await?;
     Ok(())
 }
 
@@ -137,7 +137,7 @@ async fn a_challenge_that_the_login_sent_is_answered_or_sent_again() -> Outcome 
     let (authkit, client) = start(ada().totp_challenged()).await?;
     let challenge = expect_step!(password(&client).await?, TotpChallenge);
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    let response = challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+    let response = challenge.verify(TotpCode::new(code)).send().await?;
 
     authkit.advance(Duration::from_secs(30));
     let challenge = expect_step!(password(&client).await?, TotpChallenge);
@@ -146,7 +146,7 @@ async fn a_challenge_that_the_login_sent_is_answered_or_sent_again() -> Outcome 
     let challenge = challenge.challenge(&factor).send().await?;
     assert_ne!(*challenge.id(), first);
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+    challenge.verify(TotpCode::new(code)).send().await?;
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn a_second_factor_is_enrolled_in_the_middle_of_a_login() -> Outcome {
     let secret = enrollment.secret.expose_secret();
     assert_eq!(enrollment.uri.expose_secret(), format!("otpauth://totp/Example:{ADA}?secret={secret}&issuer=Example"));
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    enrollment.challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+    enrollment.challenge.verify(TotpCode::new(code)).send().await?;
 
     // From now on it is asked for.
     let step = expect_step!(password(&client).await?, MfaChallenge);
@@ -183,9 +183,9 @@ async fn an_email_address_is_verified_in_the_middle_of_a_login() -> Outcome {
 
     let step = expect_step!(password(&client).await?, EmailVerification);
     let code = authkit.last_code(ADA).ok_or("nothing was sent")?;
-    let response = step.verify(EmailVerificationCode::new(code)).send().await?.complete()?;
+    let response = step.verify(EmailVerificationCode::new(code)).send().await?;
     assert!(response.user.email_verified);
-    password(&client).await?.complete()?;
+    password(&client).await?;
     Ok(())
 }
 
@@ -198,13 +198,13 @@ async fn an_organization_is_selected_among_those_on_offer() -> Outcome {
     assert!(matches!(rejected.error().kind(), ErrorKind::InvalidValue { field: "organization_id", .. }));
     let step = rejected.recover()?;
     let id = step.organizations()[1].id.clone();
-    let response = step.select(&id)?.send().await?.complete()?;
+    let response = step.select(&id)?.send().await?;
     assert_eq!(response.organization_id, Some(id));
 
     let step = expect_step!(password(&client).await?, OrganizationSelection);
     let rejected = step.select_unlisted("org_3".parse()?).send().await.unwrap_err();
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OrganizationMembershipNotFound));
-    rejected.recover()?.select(&"org_1".parse()?)?.send().await?.complete()?;
+    rejected.recover()?.select(&"org_1".parse()?)?.send().await?;
     Ok(())
 }
 
@@ -220,7 +220,7 @@ async fn steps_follow_each_other_and_are_built_from_their_parts() -> Outcome {
     let challenge = step.challenge(&factor).send().await?;
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
     let step = expect_step!(challenge.verify(TotpCode::new(code)).send().await?, OrganizationSelection);
-    step.select(&"org_1".parse()?)?.send().await?.complete()?;
+    step.select(&"org_1".parse()?)?.send().await?;
 
     // What an application kept itself: a token that nobody knows gets nowhere.
     let pending = || PendingAuthenticationToken::new("kept");
@@ -255,7 +255,7 @@ async fn sso_is_a_login_of_its_own() -> Outcome {
     let session = step.authorize(&connection, redirect())?.begin()?;
     assert!(session.url().as_str().contains("connection_id=conn_1"));
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    session.exchange(workos_auth::Callback::from_url(&callback)?)?.send().await?.complete()?;
+    session.exchange(workos_auth::Callback::from_url(&callback)?)?.send().await?;
     Ok(())
 }
 
@@ -264,7 +264,7 @@ async fn radar_is_answered() -> Outcome {
     let (authkit, client) = start(ada().radar(RadarDemand::Email)).await?;
     let step = expect_step!(password(&client).await?, RadarEmailChallenge);
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?.complete()?;
+    step.verify(code).send().await?;
 
     // The right code of another challenge, and over another way, is no answer.
     let step = expect_step!(password(&client).await?, RadarEmailChallenge);
@@ -282,18 +282,18 @@ async fn radar_is_answered() -> Outcome {
     // The true step is still good, out of its parking place too.
     let parking = Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef")?);
     let step: RadarEmailChallenge<Confidential> = parking.resume_step(&client, &parked)?;
-    step.verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?)).send().await?.complete()?;
+    step.verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?)).send().await?;
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignIn)).await?;
     let step = expect_step!(password(&client).await?, RadarSmsCode);
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?.complete()?;
+    step.verify(code).send().await?;
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignUp)).await?;
     let step = expect_step!(password(&client).await?, RadarSmsSignUp);
     let step = step.send(PhoneNumber::new("+15005550006")?).send().await?;
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?.complete()?;
+    step.verify(code).send().await?;
     Ok(())
 }
 
@@ -307,9 +307,9 @@ async fn a_device_login_waits_for_its_user() -> Outcome {
     let address = login.verification_uri_complete().ok_or("no address")?.to_string();
     let DevicePoll::Pending(login) = login.poll().await? else { panic!("nobody has approved it") };
     Browser::new()?.approve_device(&address, ADA).await?;
-    let response = login.wait().await?.complete()?;
+    let response = login.wait().await?;
     assert_eq!(response.user.email, ADA);
-    client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    client.authenticate_with_refresh_token(response.refresh_token).send().await?;
 
     let login = client.device_authorization().send().await?;
     let address = login.verification_uri_complete().ok_or("no address")?.to_string();

@@ -178,7 +178,7 @@ async fn a_server_whose_authority_is_trusted_is_spoken_to() -> Outcome {
         server.builder().http_client(|http| http.tls_certs_merge([trusted])).build()?,
     ] {
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        assert_eq!(grant.send().await?.complete()?.refresh_token.expose_secret(), "refresh-token-of-the-reply");
+        assert_eq!(grant.send().await?.refresh_token.expose_secret(), "refresh-token-of-the-reply");
     }
     let text = String::from_utf8(server.seen().bytes)?;
     assert_eq!(text.matches(r#""refresh_token":"the-token""#).count(), 2, "{text}");
@@ -352,7 +352,7 @@ async fn a_session_is_kept_while_the_certificate_is_not_trusted() -> Outcome {
     let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
     let good = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
     let grant = good.client(&authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-    let response = grant.send().await?.complete()?;
+    let response = grant.send().await?;
 
     let bad = Running::start(Server::tls(&stranger.certify("localhost", Period::Now)?)?).await?;
     match bad.client(&authority)?.session(response).refresh().await {

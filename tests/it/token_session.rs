@@ -484,7 +484,7 @@ async fn overtaken(reads: usize) -> Outcome<(usize, usize)> {
     let app = Device::start().await?;
     let response = app.login().await?;
     let old = (0..reads).map(|_| kept(&response.refresh_token)).collect::<Vec<_>>().into();
-    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?;
     // Too late for a replay.
     app.clock.advance(Duration::from_secs(31));
     let store = Behind { store: MemoryTokenStore::new(), old };
@@ -753,7 +753,7 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
     let store = MemoryTokenStore::new();
     store.write(&kept(&response.refresh_token)).await?;
     // Without a lock.
-    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?;
     let two = OrganizationId::new("org_two")?;
     assert_ne!(newer.organization_id.as_ref(), Some(&two));
     let session = TokenSession::new(app.client()?, store);

@@ -38,7 +38,7 @@ pub(crate) fn callback(url: &AuthorizationUrl) -> Callback {
 pub(crate) async fn in_browser<K: HasClientId>(client: &Client<K>, email: &str) -> Outcome<AuthenticationResponse> {
     let session = client.authorize(redirect()).authkit().login_hint(email).begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), email).await?;
-    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
+    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?)
 }
 
 /// Signs in a user whose password is [`PASSWORD`].
@@ -47,5 +47,5 @@ pub(crate) async fn with_password<K: HasClientId + HasApiKey>(
     email: &str,
 ) -> Outcome<AuthenticationResponse> {
     let grant = client.authenticate_with_password(EmailAddress::new(email)?, Password::new(PASSWORD));
-    Ok(grant.send().await?.complete()?)
+    Ok(grant.send().await?)
 }
