@@ -8,7 +8,8 @@ use http::HeaderMap;
 use url::Url;
 
 use super::manager::sign_out_everywhere;
-use super::refresh::{UNTIL_DELIVERED, Want};
+use super::refresh::Want;
+use super::refresh_table::UNDELIVERED_KEPT_FOR;
 use super::state::{
     AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, Stop, SwitchError, active, fresh, left,
     logout_url, need,
@@ -140,24 +141,25 @@ impl CookieSessions {
 
     pub(super) async fn state_of(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
         let deadline = Deadline::after(self.answer_within);
-        let opened = self.open(sealed).and_then(|session| match session.ended() {
-            // Its access token may be good for minutes more.
-            Some(error) => Err(Stop::SignedOut(SignedOut::ended(error))),
-            None => Ok(session),
-        });
-        let mut session = match opened {
+        let mut session = match self.open(sealed) {
             Ok(session) => session,
             Err(stop) => return self.finish(Err(stop), None),
         };
+        let mut known = session.known();
+        if let Some(error) = known.ended {
+            // Its access token may be valid for some minutes more.
+            return self.finish(Err(Stop::SignedOut(SignedOut::ended(error))), None);
+        }
         let mut cookie = None;
         loop {
-            let age = session.age();
-            let need =
-                deadline.limit(need(&session, age, &self.verifier, self.refresh_ahead)).await.and_then(|need| need);
+            let need = deadline
+                .limit(need(&session, known.age, &self.verifier, self.refresh_ahead))
+                .await
+                .and_then(|need| need);
             let (renewed, newer) = match need {
                 Ok(Need::Nothing(token)) => return self.finish(Ok(active(session, token)), cookie),
                 // A new pair came a moment ago, or is about to come: its cookie goes to whoever asked for it.
-                Ok(Need::RefreshSoon(token)) if cookie.is_some() || session.is_being_refreshed() => {
+                Ok(Need::RefreshSoon(token)) if cookie.is_some() || session.known().is_in_flight => {
                     return self.finish(Ok(active(session, token)), cookie);
                 }
                 Ok(Need::RefreshSoon(token)) => {
@@ -176,6 +178,7 @@ impl CookieSessions {
                 Ok(session) => session,
                 Err(stop) => return self.finish(Err(stop), cookie),
             };
+            known = session.known();
         }
     }
 
@@ -273,7 +276,7 @@ impl CookieSessions {
         let renewed = async {
             match want {
                 // What was kept is looked at by whoever asks for it.
-                Want::Same | Want::Newest => session.renew(want, UNTIL_DELIVERED).await,
+                Want::Same | Want::Newest => session.renew(want, UNDELIVERED_KEPT_FOR).await,
                 Want::Switch(_) => session.renew_now(want).await,
             }
         };

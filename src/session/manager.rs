@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::refresh::Want;
-use super::single_flight::{Listener, Teller, channel};
 use super::state::{
     AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, SignedOutReason, Stop, SwitchError,
     active, fresh, left, logout_url, need,
@@ -25,6 +24,7 @@ use crate::error::{Error, ErrorKind, ParkedError, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
 use crate::rejected::Rejected;
 use crate::secret::SessionHandle;
+use crate::single_flight::{Flight, InFlight, Owner};
 use crate::token::{TokenVerifier, VerifiedToken};
 use crate::wire;
 
@@ -119,11 +119,8 @@ struct Renewals(Mutex<HashMap<String, Renewal>>);
 #[derive(Clone)]
 struct Renewal {
     goal: Goal,
-    teller: Arc<Teller<Outcome>>,
-    listener: Listener<Outcome>,
+    flight: Flight<Result<SignedIn, Stop>>,
 }
-
-type Outcome = Result<SignedIn, Arc<Stop>>;
 
 /// A session as it was loaded.
 struct Loaded {
@@ -314,7 +311,7 @@ impl<S: SessionStore> SessionManager<S> {
     async fn current(&self, handle: &SessionHandle, deadline: Deadline) -> Result<SignedIn, Stop> {
         let Loaded { version, session } = deadline.limit(self.load(handle)).await??;
         let goal = Goal::Refresh { seen: version };
-        match deadline.limit(need(&session, session.age(), &self.verifier, self.refresh_ahead)).await?? {
+        match deadline.limit(need(&session, session.known().age, &self.verifier, self.refresh_ahead)).await?? {
             Need::Nothing(token) => Ok(active(session, token)),
             Need::Refresh => deadline.limit(self.renewed(handle, goal)).await?,
             Need::RefreshSoon(token) => {
@@ -323,9 +320,9 @@ impl<S: SessionStore> SessionManager<S> {
                 let soon = deadline.or_after(REFRESH_WAIT.min(left(&token, now)));
                 let old = active(session, token);
                 let (renewal, true) = self.renewal(handle, &goal) else { return Ok(old) };
-                match soon.limit(renewal.listener.wait()).await {
+                match soon.limit(renewal.flight.wait()).await {
                     Ok(Some(Ok(new))) => Ok(new),
-                    Ok(Some(Err(stop))) if matches!(*stop, Stop::SignedOut(_)) => Err((*stop).clone()),
+                    Ok(Some(Err(stop @ Stop::SignedOut(_)))) => Err(stop),
                     // Its token is good still.
                     _ => Ok(old),
                 }
@@ -338,17 +335,17 @@ impl<S: SessionStore> SessionManager<S> {
         let key = key(handle);
         loop {
             let (renewal, _) = self.renewal(handle, &goal);
-            let Some(outcome) = renewal.listener.clone().wait().await else {
-                // Nobody runs its task.
-                self.renewals.give_up(&key, &renewal.teller);
+            let Some(outcome) = renewal.flight.wait().await else {
+                // Nobody drives its task.
+                self.renewals.give_up(&key, &renewal.flight);
                 continue;
             };
             let is_shared = renewal.goal.switch_to() == goal.switch_to();
             match outcome {
-                outcome if is_shared => return outcome.map_err(|stop| (*stop).clone()),
-                // What is known before the end is known for all: the store is away.
-                Err(stop) if self.renewals.has(&key, &renewal.teller) => return Err((*stop).clone()),
-                // It was for another organization; now it is this caller's turn.
+                outcome if is_shared => return outcome,
+                // An early result holds for all callers: the store is unavailable.
+                Err(stop) if self.renewals.has(&key, &renewal.flight) => return Err(stop),
+                // It was for another organization. Now this caller begins its own.
                 _ => {}
             }
         }
@@ -362,18 +359,16 @@ impl<S: SessionStore> SessionManager<S> {
         if let Some(renewal) = renewals.get(&key) {
             return (renewal.clone(), false);
         }
-        let (teller, listener) = channel();
-        let teller = Arc::new(teller);
-        let renewal = Renewal { goal: goal.clone(), teller: Arc::clone(&teller), listener };
+        let renewal = Renewal { goal: goal.clone(), flight: Flight::new() };
         renewals.insert(key.clone(), renewal.clone());
-        // A runtime that shuts down drops the task at once, and its turn with it.
+        // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
         drop(renewals);
-        let turn = Turn { renewals: Arc::clone(&self.renewals), key, teller };
+        let owner = Owner::new(Arc::clone(&self.renewals), key, renewal.flight.clone());
         let (manager, handle, goal) = (self.clone(), wire::same_handle(handle), goal.clone());
         tokio::spawn(async move {
-            let early = |stop: Stop| turn.teller.tell(Err(Arc::new(stop)));
-            let outcome = turn.teller.alive(manager.renew(&handle, goal, early)).await;
-            turn.settle(outcome.map_err(Arc::new));
+            let early = |stop| owner.flight().tell(Err(stop));
+            let outcome = owner.keep_alive(manager.renew(&handle, goal, early)).await;
+            owner.finish(outcome);
         });
         (renewal, true)
     }
@@ -476,7 +471,7 @@ impl<S: SessionStore> SessionManager<S> {
     async fn got_by_another(&self, loaded: &Loaded, goal: &Goal) -> Result<Option<VerifiedToken>, Stop> {
         match goal {
             Goal::Refresh { seen } if *seen != loaded.version => {
-                match need(&loaded.session, loaded.session.age(), &self.verifier, Duration::ZERO).await? {
+                match need(&loaded.session, loaded.session.known().age, &self.verifier, Duration::ZERO).await? {
                     Need::Nothing(token) | Need::RefreshSoon(token) => Ok(Some(token)),
                     Need::Refresh => Ok(None),
                 }
@@ -503,7 +498,7 @@ impl<S: SessionStore> SessionManager<S> {
                 Ok(true) => return fresh(session, &self.verifier).await,
                 Ok(false) => match self.load(handle).await {
                     // The reply of an attempt was lost, or another process has written the same.
-                    Ok(loaded) if loaded.version > version && !loaded.session.is_spent() => {
+                    Ok(loaded) if loaded.version > version && !loaded.session.known().is_spent => {
                         return fresh(loaded.session, &self.verifier).await;
                     }
                     // The store has fallen back to an older version, or another process has written a pair that came on the
@@ -648,38 +643,25 @@ impl Renewals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the renewal of this teller is still under way.
-    fn has(&self, key: &str, teller: &Arc<Teller<Outcome>>) -> bool {
-        self.table().get(key).is_some_and(|renewal| Arc::ptr_eq(&renewal.teller, teller))
+    /// Whether this flight still has the entry.
+    fn has(&self, key: &str, flight: &Flight<Result<SignedIn, Stop>>) -> bool {
+        self.table().get(key).is_some_and(|renewal| renewal.flight.is(flight))
     }
+}
 
-    fn give_up(&self, key: &str, teller: &Arc<Teller<Outcome>>) {
+impl InFlight for Renewals {
+    type Key = String;
+    type Output = Result<SignedIn, Stop>;
+
+    fn give_up(&self, key: &String, flight: &Flight<Self::Output>) {
         let mut table = self.table();
-        if table.get(key).is_some_and(|renewal| Arc::ptr_eq(&renewal.teller, teller)) {
+        if table.get(key).is_some_and(|renewal| renewal.flight.is(flight)) {
             table.remove(key);
         }
     }
-}
 
-/// A place in the table, given back however its task ends.
-struct Turn {
-    renewals: Arc<Renewals>,
-    key: String,
-    teller: Arc<Teller<Outcome>>,
-}
-
-impl Turn {
-    fn settle(self, outcome: Outcome) {
-        // Who comes from now on loads what was written.
-        self.renewals.give_up(&self.key, &self.teller);
-        self.teller.tell(outcome);
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.renewals.give_up(&self.key, &self.teller);
-        self.teller.tell(Err(Arc::new(Stop::Unknown(Error::abandoned()))));
+    fn abandoned() -> Self::Output {
+        Err(Stop::Unknown(Error::abandoned()))
     }
 }
 

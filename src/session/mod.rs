@@ -18,8 +18,8 @@ mod layer;
 mod manager;
 mod parts;
 mod refresh;
+mod refresh_table;
 mod seal;
-mod single_flight;
 mod state;
 mod store;
 mod tokens;
@@ -36,8 +36,9 @@ pub use layer::SessionLayer;
 pub use manager::SessionManager;
 use parts::Session;
 pub use parts::SessionParts;
+use refresh::Want;
 pub use refresh::{KeptSession, RefreshError};
-use refresh::{REPLAYED, Want};
+use refresh_table::RESULT_KEPT_FOR;
 pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
@@ -282,7 +283,7 @@ impl<K> ActiveSession<K> {
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Exchanges the refresh token for a pair of tokens in another organization of the user.
@@ -294,7 +295,7 @@ impl<K> ActiveSession<K> {
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Switch(id), REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Switch(id), RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -339,7 +340,7 @@ impl<K> ExpiredSession<K> {
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.

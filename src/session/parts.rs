@@ -2,7 +2,6 @@
 
 use serde::de::DeserializeOwned;
 
-use super::SignedOut;
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, TokenError};
@@ -104,11 +103,5 @@ impl<K> Session<K> {
             Err(_) => true,
         };
         if is_the_users { verified } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
-    }
-
-    /// Signs out in this process: what a refresh under way brings is discarded.
-    pub(super) fn end(&self) -> SignedOut {
-        self.flights().end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
-        SignedOut::by_the_user()
     }
 }

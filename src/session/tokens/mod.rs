@@ -24,8 +24,7 @@ pub use file::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringTokenStore;
 
-use super::refresh::{Bare, BareError};
-use super::single_flight::channel;
+use super::refresh::{BareError, BareSession};
 use super::state::{
     AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, Stop, SwitchError, active, fresh, left,
     logout_url, need,
@@ -37,6 +36,7 @@ use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri};
 use crate::rejected::Rejected;
 use crate::secret::{RefreshToken, StoredToken};
+use crate::single_flight::channel;
 use crate::token::TokenVerifier;
 use crate::wire;
 
@@ -182,8 +182,6 @@ enum AtHand {
     Nothing,
 }
 
-type Outcome = Result<SignedIn, Arc<Stop>>;
-
 /// Tells one login from the next: an access token of another is nobody's.
 type LoginId = String;
 
@@ -276,7 +274,9 @@ impl<S: TokenStore> TokenSession<S> {
     async fn logout_url(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<Url> {
         let session = match self.remembered(held) {
             Some(session) => session,
-            None => Arc::new(Bare { token: &held.refresh_token, held: None }.renew(&self.client, None).await.ok()?),
+            None => {
+                Arc::new(BareSession { token: &held.refresh_token, held: None }.renew(&self.client, None).await.ok()?)
+            }
         };
         session.end();
         logout_url(&session, &self.verifier, return_to).await
@@ -324,22 +324,18 @@ impl<S: TokenStore> TokenSession<S> {
     /// In a task of its own, so that a pair that has come is written when the caller is cancelled.
     async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<SignedIn, Stop> {
         let this = self.clone();
-        let (teller, listener) = channel::<Outcome>();
+        let (teller, listener) = channel();
         tokio::spawn(async move {
-            let tell = |outcome: Result<SignedIn, Stop>| teller.tell(outcome.map_err(Arc::new));
             let renewal = async {
                 // Whoever has the lock goes on; who waits for it after the caller has gone is in everybody's way.
                 let lock = teller.while_wanted(this.store.lock()).await;
                 let lock = lock.ok_or_else(|| Stop::Unknown(Error::abandoned()))?.map_err(unknown)?;
-                this.renew(lock, switch_to, tell).await
+                this.renew(lock, switch_to, |early| teller.tell(early)).await
             };
-            let outcome = teller.alive(renewal).await;
-            tell(outcome);
+            let outcome = teller.keep_alive(renewal).await;
+            teller.tell(outcome);
         });
-        match listener.wait().await {
-            Some(outcome) => outcome.map_err(|stop| (*stop).clone()),
-            None => Err(Stop::Unknown(Error::abandoned())),
-        }
+        listener.wait().await.unwrap_or_else(|| Err(Stop::Unknown(Error::abandoned())))
     }
 
     /// `early` tells the caller what is known before the end.
@@ -379,7 +375,7 @@ impl<S: TokenStore> TokenSession<S> {
             if !Duration::try_from(age).is_ok_and(|age| age < REPLAY) {
                 return Ok(AtHand::Nothing);
             }
-            let replay = Bare { token: &replaced.refresh_token, held: None }.renew(&self.client, None).await;
+            let replay = BareSession { token: &replaced.refresh_token, held: None }.renew(&self.client, None).await;
             let Ok(session) = replay else { return Ok(AtHand::Nothing) };
             // Another process may have exchanged it meanwhile.
             if !wire::same(&session.parts.refresh_token, &held.refresh_token) {
@@ -390,7 +386,7 @@ impl<S: TokenStore> TokenSession<S> {
             known = Some(session);
         }
         let Some(session) = known else { return Ok(AtHand::Nothing) };
-        Ok(match need(&session, session.age(), &self.verifier, AHEAD).await? {
+        Ok(match need(&session, session.known().age, &self.verifier, AHEAD).await? {
             Need::Nothing(token) => AtHand::Good(active(session.copy(), token)),
             Need::RefreshSoon(token) => AtHand::Short(active(session.copy(), token)),
             Need::Refresh => AtHand::Nothing,
@@ -412,14 +408,16 @@ impl<S: TokenStore> TokenSession<S> {
     ) -> Result<Session<Public>, BareError<Public>> {
         let known = self.remembered(held);
         let known = known.as_ref().map(|session| &session.parts.access_token);
-        let bare = Bare { token: &held.refresh_token, held: known };
+        let bare = BareSession { token: &held.refresh_token, held: known };
         let session = bare.renew(&self.client, switch_to.clone()).await?;
         if !session.is_from_before() {
             return Ok(session);
         }
         // The store has lost what this process got before.
         let parts = session.parts;
-        Bare { token: &parts.refresh_token, held: Some(&parts.access_token) }.renew(&self.client, switch_to).await
+        BareSession { token: &parts.refresh_token, held: Some(&parts.access_token) }
+            .renew(&self.client, switch_to)
+            .await
     }
 
     /// Writes the new token before anything else is asked of its pair.
