@@ -12,8 +12,11 @@
 //! An opened session says nothing about its user. An active one holds the verified token. A refreshed one must be kept before it
 //! is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that by themselves.
 
+mod checks;
 mod cookie;
+mod cookie_format;
 mod cookie_sessions;
+mod device_tokens;
 mod layer;
 mod manager;
 mod parts;
@@ -22,16 +25,21 @@ mod refresh_table;
 mod seal;
 mod state;
 mod store;
-mod tokens;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
 
 pub use cookie::SessionCookie;
 pub use cookie_sessions::CookieSessions;
+#[cfg(feature = "token-file")]
+pub use device_tokens::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use device_tokens::KeyringTokenStore;
+pub use device_tokens::{MemoryTokenStore, TokenSession, TokenStore};
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
 use parts::Session;
@@ -43,11 +51,6 @@ pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError}
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
 pub use store::{MemorySessionStore, SessionStore, StoredSession};
-#[cfg(feature = "token-file")]
-pub use tokens::FileTokenStore;
-#[cfg(feature = "keyring")]
-pub use tokens::KeyringTokenStore;
-pub use tokens::{MemoryTokenStore, TokenSession, TokenStore};
 
 use crate::api::ApiRequest;
 use crate::client::Client;
@@ -63,6 +66,11 @@ use crate::secret::AccessToken;
 use crate::token::{ExpiredToken, NamesSession, NotVerified, TokenVerifier, VerifiedToken};
 use crate::transport::accept;
 use crate::wire;
+
+/// How long a new pair of tokens is written again and again to a store that fails. Then it is lost.
+const WRITE_RETRY_FOR: Duration = Duration::from_secs(600);
+/// Between two attempts to write it.
+const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// # Sessions
 impl<K> Client<K> {

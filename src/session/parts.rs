@@ -96,12 +96,12 @@ impl<K> Session<K> {
         verifier: &TokenVerifier<C>,
     ) -> Result<VerifiedToken<C>, NotVerified> {
         let user_id = &self.parts.user.id;
-        let verified = verifier.verify(&self.parts.access_token).await;
-        let is_the_users = match &verified {
+        let result = verifier.verify(&self.parts.access_token).await;
+        let is_the_users = match &result {
             Ok(token) => token.user_id() == user_id,
             Err(NotVerified::Expired(token)) => token.belongs_to(user_id),
             Err(_) => true,
         };
-        if is_the_users { verified } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
+        if is_the_users { result } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
     }
 }
