@@ -11,9 +11,9 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
 use crate::wire;
 
-/// What a session is made of, for applications that keep it in a place of their own.
+/// What a session is made of, for applications that keep it in their own store.
 ///
-/// None of it is verified: [`OpenedSession::check`](super::OpenedSession::check) does that.
+/// Nothing in it is verified: [`OpenedSession::check`](super::OpenedSession::check) does that.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SessionParts {
@@ -32,7 +32,7 @@ pub struct SessionParts {
 }
 
 impl SessionParts {
-    /// What every session has; the other fields can be set.
+    /// With the fields that every session has. Set the others as needed.
     #[must_use]
     pub fn new(user: User, access_token: AccessToken, refresh_token: RefreshToken) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl From<AuthenticationResponse> for SessionParts {
     }
 }
 
-/// A session and the client that it belongs to, in no particular state. The public types say in which one it is.
+/// A session and the client it belongs to. The public types say which state it is in.
 pub(super) struct Session<K> {
     pub(super) caller: Caller<K>,
     pub(super) parts: SessionParts,
@@ -90,7 +90,7 @@ impl<K> Session<K> {
         Self { caller: self.caller.clone(), parts: self.parts.copy() }
     }
 
-    /// Verifies the access token, which must be the session's user's.
+    /// Verifies the access token, which must belong to the session's user.
     pub(super) async fn verify<C: DeserializeOwned>(
         &self,
         verifier: &TokenVerifier<C>,
