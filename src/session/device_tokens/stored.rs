@@ -48,7 +48,7 @@ impl Held {
     ) -> Result<StoredToken, Error> {
         let replaced = replaced.map(|(token, at)| WrittenReplaced { refresh_token: wire::text(token), at });
         let text = wire::body(&WrittenToken { refresh_token: wire::text(token), login, replaced })?;
-        str::from_utf8(&text).map(StoredToken::new).map_err(|_| Error::invalid_value("refresh_token", "is no text"))
+        str::from_utf8(&text).map(StoredToken::new).map_err(|_| Error::invalid_value("refresh_token", "isn't text"))
     }
 
     pub(super) fn read(token: &StoredToken) -> Result<Self, Stop> {
