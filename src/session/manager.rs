@@ -80,7 +80,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// #     .client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()?;
 /// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
 /// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
 /// let sessions = SessionManager::new(client, MemorySessionStore::new());
 ///
 /// // After a login: into a cookie with it.

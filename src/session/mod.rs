@@ -11,6 +11,15 @@
 //!
 //! An opened session says nothing about its user. An active one holds the verified token. A refreshed one must be kept before it
 //! is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that by themselves.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`SessionCookie`] | seals sessions for a cookie, and opens them |
+//! | [`SessionManager`] | a ready session layer that keeps sessions in a [`SessionStore`] |
+//! | [`CookieSessions`] | the same without a store: the sealed cookie is the session |
+//! | [`TokenSession`] | the session of a command line, whose refresh token is in a [`TokenStore`] |
+//! | [`SessionState`] | what a session layer says: active, signed out, temporarily unknown |
+//! | [`SignedOut`] | the evidence that a session is over |
 
 mod cookie;
 mod cookie_sessions;

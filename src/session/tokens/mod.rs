@@ -150,7 +150,7 @@ impl TokenStore for MemoryTokenStore {
 /// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
 /// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
 /// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
 /// let session = TokenSession::new(client, MemoryTokenStore::new());
 /// session.sign_in(response).await?;
 ///
