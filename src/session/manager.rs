@@ -83,19 +83,19 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
 /// let sessions = SessionManager::new(client, MemorySessionStore::new());
 ///
-/// // After a login: into a cookie with it.
+/// // After a login; the handle goes into a cookie:
 /// let handle = sessions.sign_in(response).await?;
 ///
 /// // With each request:
 /// match sessions.authenticate(&handle).await {
-///     SessionState::Active(session) => println!("{} may {:?}", session.user().email, session.token().role()),
+///     SessionState::Active(session) => println!("hello, {}", session.user().email),
 ///     SessionState::SignedOut(_) => println!("clear the cookie, and go to the login"),
 ///     SessionState::TemporarilyUnknown(_) => println!("keep the cookie, and answer 503"),
 /// }
 ///
 /// // Clear the cookie, and send the browser there:
-/// let goodbye = sessions.sign_out(&handle, None).await?;
-/// # assert!(goodbye.is_some());
+/// let logout_url = sessions.sign_out(&handle, None).await?;
+/// # assert!(logout_url.is_some());
 /// # Ok(())
 /// # }
 /// ```

@@ -26,8 +26,8 @@
 //!
 //! // The user takes too long.
 //! authkit.advance(Duration::from_secs(61));
-//! let rejected = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
-//! assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidGrant));
+//! let not_signed_in = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
+//! assert_eq!(not_signed_in.error().code(), Some(&ErrorCode::InvalidGrant));
 //! # Ok(())
 //! # }
 //! ```
