@@ -10,10 +10,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use workos_auth::login::{AuthenticationMethod, Impersonator};
+use workos_auth::session::SessionParts;
 use workos_auth::testing::{AuthKit, TestUser};
 use workos_auth::{
-    AccessToken, AuthenticationMethod, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress,
-    ExposeSecret, Impersonator, OrganizationId, Password, RefreshToken, Session, SessionCookie, SessionParts, User,
+    AccessToken, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, OrganizationId,
+    Password, RefreshToken, Session, SessionCookie, User,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;

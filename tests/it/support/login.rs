@@ -1,0 +1,51 @@
+//! Logins, and what belongs to their URLs.
+
+use workos_auth::secret::AuthorizationUrl;
+use workos_auth::testing::Browser;
+use workos_auth::typestate::{HasApiKey, HasClientId};
+use workos_auth::{AuthenticationResponse, Callback, Client, EmailAddress, Password, RedirectUri};
+
+use super::Outcome;
+
+/// Of a user of whom nothing else is needed.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Of an application on the user's machine.
+pub(crate) fn redirect() -> RedirectUri {
+    RedirectUri::new("http://127.0.0.1:8080/callback").unwrap()
+}
+
+/// A parameter of any URL's query.
+pub(crate) fn query(url: &str, name: &str) -> String {
+    let url = url::Url::parse(url).unwrap();
+    url.query_pairs().find(|(key, _)| key == name).unwrap().1.into_owned()
+}
+
+pub(crate) fn parameter(url: &AuthorizationUrl, name: &str) -> String {
+    query(url.as_str(), name)
+}
+
+pub(crate) fn state(url: &AuthorizationUrl) -> String {
+    parameter(url, "state")
+}
+
+/// What a login comes back with whose user has signed in.
+pub(crate) fn callback(url: &AuthorizationUrl) -> Callback {
+    Callback::from_query(&format!("code=the-code&state={}", state(url))).unwrap()
+}
+
+/// Signs in with the browser of the tests, as an application would that is generic over its client.
+pub(crate) async fn in_browser<K: HasClientId>(client: &Client<K>, email: &str) -> Outcome<AuthenticationResponse> {
+    let session = client.authorize(redirect()).authkit().login_hint(email).begin()?;
+    let callback = Browser::new()?.sign_in(session.url().as_str(), email).await?;
+    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?)
+}
+
+/// Signs in a user whose password is [`PASSWORD`].
+pub(crate) async fn with_password<K: HasClientId + HasApiKey>(
+    client: &Client<K>,
+    email: &str,
+) -> Outcome<AuthenticationResponse> {
+    let grant = client.authenticate_with_password(EmailAddress::new(email)?, Password::new(PASSWORD));
+    Ok(grant.send().await?)
+}
