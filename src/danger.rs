@@ -1,4 +1,8 @@
-//! What protects nobody unless the application itself takes care. Each function says what it leaves out.
+//! Functions that leave out a check. Each says which one, and what the application must do instead.
+//!
+//! | function | what is not checked |
+//! | --- | --- |
+//! | [`code_without_state`] | whether this browser began the login |
 
 use crate::error::Error;
 use crate::login::Callback;

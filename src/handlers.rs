@@ -1,4 +1,14 @@
-//! The handlers of a login over `http` types, for any web framework.
+//! The requests of a login in the browser, answered over `http` types, for any web framework.
+//!
+//! | request | method | gives |
+//! | --- | --- | --- |
+//! | `GET /login` | [`LoginHandlers::begin_login`] | the redirect to AuthKit |
+//! | `GET /callback` | [`LoginHandlers::finish_login`] | a [`FinishedLogin`] with its response |
+//! | any other | [`LoginHandlers::authenticate`] | a [`SessionState`] in a [`ForResponse`] |
+//! | `POST` to switch | [`LoginHandlers::switch_organization`] | the new session or [`NotSwitched`] in a [`ForResponse`] |
+//! | `POST /logout` | [`LoginHandlers::logout`] | the redirect to WorkOS, or [`NotLoggedOut`] |
+//!
+//! A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
 
 use std::fmt;
 

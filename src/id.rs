@@ -1,4 +1,19 @@
-//! Identifiers and addresses: parsed once, never swapped by mistake.
+//! Identifiers and addresses. Each is a type of its own, which is parsed once.
+//!
+//! | types | what they are |
+//! | --- | --- |
+//! | [`UserId`], [`OrganizationId`], [`ClientId`] and other `…Id`s | identifiers of WorkOS: letters, digits, `_` and `-`, fit for a path |
+//! | [`EmailAddress`], [`PhoneNumber`] | addresses of a user |
+//! | [`RedirectUri`] | where the browser comes back to after a login |
+//! | [`ReturnPath`] | where the application goes on after a login |
+//!
+//! ```
+//! use workos_auth::{OrganizationId, ReturnPath};
+//!
+//! assert!(OrganizationId::new("org_123").is_ok());
+//! assert!(OrganizationId::new("../users").is_err());
+//! assert!(ReturnPath::new("//elsewhere.example.com").is_err());
+//! ```
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};

@@ -1,7 +1,27 @@
-//! Every key, code and token as a type of its own over [`secrecy`].
+//! Keys, codes and tokens. Each is a type of its own over [`secrecy`].
 //!
-//! The memory of a secret is wiped when it is dropped. What TLS, the HTTP client and the allocator keep in
-//! their own buffers is not ours to wipe.
+//! | types | for |
+//! | --- | --- |
+//! | [`ApiKey`], [`CookiePassword`] | the application |
+//! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
+//! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
+//! | [`PendingAuthenticationToken`] | a login that is not finished |
+//! | [`AccessToken`], [`RefreshToken`], [`SessionHandle`], [`StoredToken`] | a session |
+//! | [`SsoAccessToken`], [`ProviderAccessToken`], [`ProviderRefreshToken`] | tokens of SSO and of OAuth providers |
+//! | [`ServerMessage`] | a text of the API that may repeat what was sent |
+//!
+//! [`ExposeSecret`] shows the value. `Debug` doesn't, and there is no `Display`, `Serialize` or `==`.
+//!
+//! The memory of a secret is wiped when it is dropped. TLS, the HTTP client and the allocator keep buffers of their own, which this crate
+//! can't wipe.
+//!
+//! ```
+//! use workos_auth::{ExposeSecret, Password};
+//!
+//! let password = Password::new("correct horse battery staple");
+//! assert_eq!(format!("{password:?}"), "Password([REDACTED])");
+//! assert_eq!(password.expose_secret().len(), 28);
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;

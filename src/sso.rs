@@ -2,6 +2,15 @@
 //!
 //! This is for applications that use WorkOS only for SSO. Those with AuthKit's users sign in with
 //! [`Client::authorize`], whose logins go over SSO as well.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`SsoAuthorization`] | the login's settings; made by [`Client::authorize_sso`] for a [`ConnectionSelector`] |
+//! | [`SsoSession`] | a login whose user is at the identity provider |
+//! | [`SsoExchange`] | a checked callback, ready to be exchanged |
+//! | [`SsoLogin`] | what it brings: a [`Profile`] and an access token for it |
+//! | [`UnverifiedEmail`] | the profile's address, which the identity provider claims |
+//! | [`AccessTokenClient`] | gets the profile of an access token |
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,32 @@
-//! The endpoints that need an API key: a file per resource, and one way through for all of them.
+//! The endpoints that need an API key.
+//!
+//! A [`Client`] has an accessor for each resource. A method of it gives an [`ApiRequest`] or a [`List`], which is sent with `.send().await`.
+//!
+//! | accessor | resource |
+//! | --- | --- |
+//! | [`users`](Client::users) | users |
+//! | [`email_verification`](Client::email_verification), [`email_change`](Client::email_change) | the address of a user |
+//! | [`password_reset`](Client::password_reset), [`magic_auth`](Client::magic_auth) | e-mails with a link or a code |
+//! | [`sessions`](Client::sessions) | sessions at WorkOS |
+//! | [`mfa`](Client::mfa) | second factors: [`AuthenticationFactor`], [`AuthenticationChallenge`] |
+//! | [`invitations`](Client::invitations) | [`Invitation`] |
+//! | [`organization_memberships`](Client::organization_memberships) | [`OrganizationMembership`] |
+//! | [`radar`](Client::radar) | challenges of Radar, the fraud detection |
+//! | [`request`](Client::request) | any other endpoint: [`CustomRequest`] |
+//!
+//! A list comes by the [`Page`], or as a stream of [`Items`].
+//!
+//! ```no_run
+//! # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+//! use workos_auth::EmailAddress;
+//! use workos_auth::api::CreateUser;
+//!
+//! let new = CreateUser::new(EmailAddress::new("ada@example.com")?).first_name("Ada");
+//! let created = client.users().create(&new).send().await?;
+//! let sessions = client.sessions().list(&created.user.id).limit(10).send().await?;
+//! println!("{} sessions", sessions.data.len());
+//! # Ok(()) }
+//! ```
 
 mod custom;
 mod email;

@@ -17,7 +17,7 @@ impl Sessions<'_> {
 
     /// Ends a session (`POST /user_management/sessions/revoke`). Its access token is good until it expires.
     ///
-    /// An application that holds the [`Session`](crate::Session) calls [`Session::revoke`](crate::Session::revoke).
+    /// An application that holds the session calls [`ActiveSession::revoke`](crate::ActiveSession::revoke).
     pub fn revoke(&self, id: &SessionId) -> ApiRequest<()> {
         self.api.post_to("/user_management/sessions/revoke", &Fields([("session_id", id.as_str())]))
     }

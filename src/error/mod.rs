@@ -1,4 +1,26 @@
-//! What can go wrong, told so that the caller can act on it and nothing secret leaks.
+//! What can go wrong. Errors say what to do, and hold no secret.
+//!
+//! | type | what it says |
+//! | --- | --- |
+//! | [`Error`] | the one error of this crate |
+//! | [`ErrorKind`] | the cause |
+//! | [`ErrorCode`] | the API's code, such as `invalid_grant` |
+//! | [`ApiError`] | what the API refused: its code and message |
+//! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
+//! | [`AuthorizationErrorCode`] | the code of an `error` callback |
+//!
+//! ```
+//! use workos_auth::{Error, ErrorCode, ErrorKind};
+//!
+//! fn advise(error: &Error) -> &'static str {
+//!     match error.kind() {
+//!         _ if error.is_transient() => "try again later",
+//!         ErrorKind::Unfinished(_) => "the login needs a further step",
+//!         ErrorKind::Api(_) if error.code() == Some(&ErrorCode::InvalidCredentials) => "the password is wrong",
+//!         _ => "it failed for good",
+//!     }
+//! }
+//! ```
 
 use std::error::Error as StdError;
 use std::fmt;

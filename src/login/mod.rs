@@ -1,7 +1,26 @@
-//! Signing users in: the browser, the grants, the steps between them.
+//! Signing users in: the browser, the grants, the device login.
 //!
-//! A login in the browser begins in `authorize.rs`, waits in `pkce.rs` and is exchanged in `code.rs`; `outcome.rs` reads the reply.
-//! Every other grant has a file of its own with its entry method of [`Client`](crate::Client).
+//! | type | what it is |
+//! | --- | --- |
+//! | [`AuthorizationBuilder`] | the settings of a login in the browser; made by [`Client::authorize`](crate::Client::authorize) |
+//! | [`PkceSession`], [`PlainSession`] | a login whose user is at the sign-in page |
+//! | [`Callback`] | what the browser brings back |
+//! | [`CodeExchange`], [`ImpersonationExchange`] | a code, ready to be exchanged |
+//! | [`PasswordGrant`], [`MagicAuthGrant`], [`RefreshGrant`] | the other grants |
+//! | [`DeviceLogin`] | a login that waits for another device (RFC 8628) |
+//! | [`AuthenticationResponse`] | a signed-in user, with tokens |
+//! | [`NotSignedIn`], [`NotFinished`] | a further step, a failure, or a device that isn't ready |
+//!
+//! Each `send` gives `Result<AuthenticationResponse, NotSignedIn<_>>`:
+//!
+//! ```no_run
+//! # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+//! let login = client.device_authorization().send().await?;
+//! println!("Open {} and type {}", login.verification_uri(), login.user_code());
+//! let response = login.wait().await?;
+//! println!("Hello, {}", response.user.email);
+//! # Ok(()) }
+//! ```
 
 pub(crate) mod authorize;
 mod code;

@@ -11,6 +11,15 @@
 //!
 //! An opened session says nothing about its user. An active session holds the verified token. A refreshed session must be kept before
 //! it is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`SessionCookie`] | seals sessions for a cookie, and opens them |
+//! | [`SessionManager`] | a ready session layer that keeps sessions in a [`SessionStore`] |
+//! | [`CookieSessions`] | the same without a store: the sealed cookie is the session |
+//! | [`TokenSession`] | the session of a command line, whose refresh token is in a [`TokenStore`] |
+//! | [`SessionState`] | what a session layer says: active, signed out, temporarily unknown |
+//! | [`SignedOut`] | the evidence that a session is over |
 
 mod checks;
 mod cookie;
@@ -118,28 +127,25 @@ impl<K> Client<K> {
 ///
 /// // With each request:
 /// # let mut response = http::Response::new(());
-/// let mut session = cookie.open(&client, set_cookie.expose_secret())?;
-/// let active = loop {
-///     let expired = match session.check(&verifier).await {
-///         Ok(active) => break active,
-///         Err(NotActive::Expired(expired)) => expired,
-///         // An outage or a wrong token: `?` makes an error of it.
-///         Err(other) => return Err(other.into()),
-///     };
-///     match expired.refresh().await {
+/// let session = cookie.open(&client, set_cookie.expose_secret())?;
+/// let active = match session.check(&verifier).await {
+///     Ok(active) => active,
+///     Err(NotActive::Expired(expired)) => match expired.refresh().await {
 ///         Ok(refreshed) => {
-///             let (set_cookie, opened) = refreshed.into_cookie(&cookie)?;
+///             let (set_cookie, session) = refreshed.into_cookie(&cookie)?;
 ///             response.headers_mut().append(http::header::SET_COOKIE, set_cookie.into());
-///             session = opened;
+///             session.check(&verifier).await?
 ///         }
 ///         // Nothing is known against the session: keep the cookie, and answer 503.
 ///         Err(RefreshError::Kept(kept)) => return Err(kept.error().clone().into()),
 ///         // The user must sign in again.
-///         Err(RefreshError::Ended(over)) => {
-///             response.headers_mut().append(http::header::SET_COOKIE, cookie.clear(&over).into());
-///             return Err(over.into());
+///         Err(RefreshError::Ended(signed_out)) => {
+///             response.headers_mut().append(http::header::SET_COOKIE, cookie.clear(&signed_out).into());
+///             return Err(signed_out.into());
 ///         }
-///     }
+///     },
+///     // The token is invalid, or the signing keys are unavailable.
+///     Err(other) => return Err(other.into()),
 /// };
 /// println!("hello, {}", active.user().email);
 ///

@@ -1,4 +1,14 @@
-//! How every request is sent: limits, timeouts, retries and tracing around a [`Transport`].
+//! What sends the requests.
+//!
+//! With the feature `reqwest` there is nothing to do: [`ClientBuilder::build`](crate::ClientBuilder::build) brings an HTTP client.
+//! Without it, an application gives its own [`Transport`] to [`build_with`](crate::ClientBuilder::build_with): one function that makes one
+//! attempt. Limits, timeouts, retries and tracing are around it.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Transport`] | makes one attempt; closures are transports, too |
+//! | [`TransportError`], [`TransportErrorKind`] | why there was no reply, and whether anything was sent |
+//! | [`RESPONSE_LIMIT`] | the largest reply that is read |
 
 mod decode;
 #[cfg(feature = "reqwest")]

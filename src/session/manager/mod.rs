@@ -58,7 +58,7 @@ const REFRESH_WAIT: Duration = Duration::from_secs(1);
 ///
 /// // With each request:
 /// match sessions.authenticate(&handle).await {
-///     SessionState::Active(session) => println!("{} may {:?}", session.user().email, session.token().role()),
+///     SessionState::Active(session) => println!("hello, {}", session.user().email),
 ///     SessionState::SignedOut(_) => println!("clear the cookie, and go to the login"),
 ///     SessionState::TemporarilyUnknown(_) => println!("keep the cookie, and answer 503"),
 /// }
