@@ -147,6 +147,7 @@ pub mod session;
 pub mod sso;
 pub mod token;
 pub mod transport;
+mod typestate_hints;
 mod wire;
 
 #[cfg(feature = "testing")]
