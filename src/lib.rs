@@ -175,6 +175,7 @@ mod single_flight;
 pub mod sso;
 pub mod token;
 pub mod transport;
+mod typestate_hints;
 mod wire;
 
 #[cfg(feature = "testing")]

@@ -17,6 +17,7 @@ use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, 
 
 /// A finished login: the user, and the tokens of the session.
 #[derive(Debug)]
+#[must_use = "the tokens of the session exist only here: hand it to what keeps the session"]
 #[non_exhaustive]
 pub struct AuthenticationResponse {
     /// Who signed in.

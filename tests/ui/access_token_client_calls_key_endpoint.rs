@@ -1,6 +1,7 @@
-//! A user's own token opens the user's own profile, and nothing else.
+//! A user's own token is used for an endpoint that needs an API key.
 
-use workos_auth::{ConfidentialClient, SsoAccessToken};
+use workos_auth::ConfidentialClient;
+use workos_auth::secret::SsoAccessToken;
 
 fn main() {
     let client = ConfidentialClient::new("client_123", "sk_example").unwrap();

@@ -1,4 +1,4 @@
-//! The access token of a session is another thing than the one of an SSO login.
+//! The access token of a session is given where one of an SSO login belongs.
 
 use workos_auth::{AccessToken, PublicClient};
 

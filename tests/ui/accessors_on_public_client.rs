@@ -1,4 +1,4 @@
-//! No accessor of the API is there without an API key.
+//! A public client calls the endpoints that need an API key.
 
 use workos_auth::PublicClient;
 

@@ -1,4 +1,4 @@
-// A login is taken for finished without a look at its outcome.
+//! A user signs in, and the session is dropped.
 #![deny(unused_must_use)]
 
 use workos_auth::{CodeExchange, Error, Public};

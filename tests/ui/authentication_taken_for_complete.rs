@@ -1,8 +1,13 @@
-// Tokens are read from a login that may need a further step.
-use workos_auth::{AccessToken, Authentication, Public};
+//! A login that needs a further step is looked for among those that are finished.
 
-fn misuse(authentication: Authentication<Public>) -> AccessToken {
-    authentication.access_token
+use workos_auth::{CodeExchange, Public, Step};
+
+async fn misuse(exchange: CodeExchange<Public>) {
+    match exchange.send().await {
+        Ok(Step::MfaChallenge(step)) => println!("{} factors", step.factors().len()),
+        Ok(response) => println!("hello, {}", response.user.email),
+        Err(error) => println!("{error}"),
+    }
 }
 
 fn main() {}

@@ -1,14 +1,14 @@
-// A match over the outcome that a new step would break.
-use workos_auth::{Authentication, Public};
+//! A match lists the steps of a login, and a new step would break it.
 
-fn misuse(authentication: Authentication<Public>) {
-    match authentication {
-        Authentication::Complete(_) => {}
-        Authentication::MfaEnrollment(_) | Authentication::MfaChallenge(_) | Authentication::TotpChallenge(_) => {}
-        Authentication::EmailVerification(_) | Authentication::OrganizationSelection(_) => {}
-        Authentication::SsoRequired(_) | Authentication::OrganizationMethodsRequired(_) => {}
-        Authentication::RadarEmailChallenge(_) | Authentication::RadarSmsSignUp(_) => {}
-        Authentication::RadarSmsCode(_) | Authentication::Unfinished(_) | Authentication::Blocked(_) => {}
+use workos_auth::{Public, Step};
+
+fn misuse(step: Step<Public>) {
+    match step {
+        Step::MfaEnrollment(_) | Step::MfaChallenge(_) | Step::TotpChallenge(_) => {}
+        Step::EmailVerification(_) | Step::OrganizationSelection(_) => {}
+        Step::SsoRequired(_) | Step::OrganizationMethodsRequired(_) => {}
+        Step::RadarEmailChallenge(_) | Step::RadarSmsSignUp(_) => {}
+        Step::RadarSmsCode(_) | Step::Unfinished(_) | Step::Blocked(_) => {}
     }
 }
 

@@ -1,4 +1,5 @@
-// A public client leaves PKCE out.
+//! A public client leaves PKCE out.
+
 use workos_auth::{PublicClient, RedirectUri};
 
 fn misuse(client: PublicClient, redirect: RedirectUri) {

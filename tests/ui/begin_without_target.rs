@@ -1,4 +1,5 @@
-// A login begins without a place to sign in.
+//! A login begins without a place to sign in.
+
 use workos_auth::{PublicClient, RedirectUri};
 
 fn misuse(client: PublicClient, redirect: RedirectUri) {

@@ -1,4 +1,5 @@
-// A client is built out of nothing.
+//! A client is built without a client ID and without an API key.
+
 use workos_auth::Client;
 
 fn misuse() {

@@ -1,9 +1,13 @@
-//! A token that was checked may have expired.
+//! An expired token is let through with the good ones.
 
-use workos_auth::{AccessToken, TokenVerifier};
+use workos_auth::token::NotVerified;
+use workos_auth::{AccessToken, Error, TokenVerifier, VerifiedToken};
 
-async fn run(verifier: &TokenVerifier, token: &AccessToken) -> Result<bool, workos_auth::Error> {
-    Ok(verifier.verify(token).await?.has_permission("posts:write"))
+async fn misuse(verifier: &TokenVerifier, token: &AccessToken) -> Result<VerifiedToken, Error> {
+    match verifier.verify(token).await {
+        Ok(token) | Err(NotVerified::Expired(token)) => Ok(token),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn main() {}

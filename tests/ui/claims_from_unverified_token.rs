@@ -1,6 +1,9 @@
-//! Claims come out of a verified token alone.
+//! A token that nobody has verified is asked for a permission.
 
-fn main() {
-    let token = workos_auth::AccessToken::new("from a request");
-    let _ = token.has_permission("posts:write");
+use workos_auth::AccessToken;
+
+fn misuse(token: &AccessToken) -> bool {
+    token.has_permission("posts:write")
 }
+
+fn main() {}

@@ -1,4 +1,5 @@
-// A client with an API key is passed off as a public one.
+//! A client with an API key is passed off as a public one.
+
 use workos_auth::{Client, Error, PublicClient};
 
 fn misuse() -> Result<PublicClient, Error> {

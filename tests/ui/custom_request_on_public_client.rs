@@ -1,4 +1,4 @@
-//! The way out to other endpoints needs an API key, too.
+//! A public client calls an endpoint that isn't modelled, which needs an API key.
 
 use workos_auth::PublicClient;
 

@@ -1,5 +1,8 @@
-// Only a login has a device ID: the API would not be told of it.
-use workos_auth::{CreateMagicAuth, EmailAddress, RequestContext};
+//! A device ID is sent with a call that has none.
+
+use workos_auth::EmailAddress;
+use workos_auth::api::CreateMagicAuth;
+use workos_auth::login::RequestContext;
 
 fn main() {
     let email = EmailAddress::new("ada@example.com").unwrap();

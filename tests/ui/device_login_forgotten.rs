@@ -1,4 +1,4 @@
-// A device login is begun and nobody waits for it.
+//! A device login is begun, and nobody waits for it.
 #![deny(unused_must_use)]
 
 use workos_auth::{Error, PublicClient};

@@ -1,4 +1,5 @@
-// A client without a client ID begins a device login.
+//! A client without a client ID begins a device login.
+
 use workos_auth::ApiKeyClient;
 
 fn misuse(client: ApiKeyClient) {

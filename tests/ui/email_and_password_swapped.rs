@@ -1,4 +1,5 @@
-// E-mail address and password are swapped.
+//! E-mail address and password are swapped.
+
 use workos_auth::{ConfidentialClient, EmailAddress, Password};
 
 fn misuse(client: ConfidentialClient, email: EmailAddress, password: Password) {

@@ -1,10 +1,11 @@
-//! Whether a failed refresh kept the session is not to be guessed.
+//! After a failed refresh, the session is taken for kept without a look.
 
-use workos_auth::{Public, RefreshError, Session};
+use workos_auth::session::RefreshError;
+use workos_auth::{Public, Refreshed};
 
-fn run(error: RefreshError<Public>) -> Session<Public> {
+fn misuse(error: RefreshError<Public>) -> Refreshed<Public> {
     match error {
-        RefreshError::Kept(kept) => kept.into_session(),
+        RefreshError::Kept(kept) => kept.into_refreshed(),
     }
 }
 

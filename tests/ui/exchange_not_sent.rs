@@ -1,4 +1,4 @@
-// The state is checked and nothing is sent.
+//! A callback's state is checked, and nothing is sent.
 #![deny(unused_must_use)]
 
 use workos_auth::{Callback, Error, PkceSession, Public};

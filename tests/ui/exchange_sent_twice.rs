@@ -1,4 +1,5 @@
-// A code is exchanged twice.
+//! A code is exchanged twice.
+
 use workos_auth::{CodeExchange, Public};
 
 async fn misuse(exchange: CodeExchange<Public>) {

@@ -1,13 +1,14 @@
-//! An expired token decides nothing.
+//! An expired token is given where a verified one belongs.
 
-use workos_auth::{ExpiredToken, VerifiedToken};
+use workos_auth::token::ExpiredToken;
+use workos_auth::{Error, OrganizationId, VerifiedToken};
 
-fn may_publish(token: &VerifiedToken) -> bool {
-    token.has_permission("posts:write")
+fn may_publish(token: &VerifiedToken, owner: &OrganizationId) -> Result<bool, Error> {
+    Ok(token.in_organization(owner)?.has_permission("posts:write"))
 }
 
-fn run(token: &ExpiredToken) -> bool {
-    may_publish(token)
+fn misuse(token: &ExpiredToken, owner: &OrganizationId) -> Result<bool, Error> {
+    may_publish(token, owner)
 }
 
 fn main() {}

@@ -1,5 +1,7 @@
-// A code is given before a factor was challenged.
-use workos_auth::{Confidential, MfaChallenge, TotpCode};
+//! A code is given before a factor was challenged.
+
+use workos_auth::step::MfaChallenge;
+use workos_auth::{Confidential, TotpCode};
 
 fn misuse(step: MfaChallenge<Confidential>, code: TotpCode) {
     let _ = step.verify(code);

@@ -1,4 +1,4 @@
-//! Each list has its own filters.
+//! The filter of one list is used for another.
 
 use workos_auth::{ConfidentialClient, EmailAddress, UserId};
 

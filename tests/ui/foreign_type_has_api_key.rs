@@ -1,6 +1,7 @@
-// A foreign type claims a capability.
+//! A type of the application claims that it holds an API key.
+
 struct Mine;
 
-impl workos_auth::HasApiKey for Mine {}
+impl workos_auth::typestate::HasApiKey for Mine {}
 
 fn main() {}

@@ -1,6 +1,7 @@
-// A foreign type claims to be credentials.
+//! A type of the application claims that it is credentials.
+
 struct Mine;
 
-impl workos_auth::Credentials for Mine {}
+impl workos_auth::typestate::Credentials for Mine {}
 
 fn main() {}

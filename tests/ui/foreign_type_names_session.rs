@@ -1,9 +1,11 @@
-//! Only verified and expired tokens name a session for certain.
+//! A session ID from a request is passed off as one that is certain.
 
-struct FromRequest(workos_auth::SessionId);
+use workos_auth::id::SessionId;
 
-impl workos_auth::NamesSession for FromRequest {
-    fn session_id(&self) -> &workos_auth::SessionId {
+struct FromRequest(SessionId);
+
+impl workos_auth::typestate::NamesSession for FromRequest {
+    fn session_id(&self) -> &SessionId {
         &self.0
     }
 }

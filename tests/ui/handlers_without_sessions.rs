@@ -1,6 +1,8 @@
-//! Handlers need what keeps the sessions, not the store behind it.
+//! Handlers are given a store instead of what keeps sessions in it.
 
-use workos_auth::{ConfidentialClient, LoginHandlers, MemorySessionStore, Parking, RedirectUri};
+use workos_auth::parking::Parking;
+use workos_auth::session::MemorySessionStore;
+use workos_auth::{ConfidentialClient, LoginHandlers, RedirectUri};
 
 fn routes(client: ConfidentialClient, parking: Parking, redirect_uri: RedirectUri) {
     let handlers = LoginHandlers::new(client, MemorySessionStore::new(), parking, redirect_uri);

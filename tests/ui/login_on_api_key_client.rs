@@ -1,4 +1,5 @@
-// A client without a client ID begins a login.
+//! A client without a client ID begins a login.
+
 use workos_auth::{ApiKeyClient, RedirectUri};
 
 fn misuse(client: ApiKeyClient, redirect: RedirectUri) {

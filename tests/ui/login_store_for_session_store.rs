@@ -1,6 +1,7 @@
-//! A store for logins that are under way is no store for sessions.
+//! A store for logins that are under way is given where one for sessions belongs.
 
-use workos_auth::{ConfidentialClient, MemoryStore, SessionManager};
+use workos_auth::parking::MemoryStore;
+use workos_auth::{ConfidentialClient, SessionManager};
 
 fn main() {
     let client = ConfidentialClient::new("client_123", "sk_example").unwrap();

@@ -1,4 +1,4 @@
-//! A session ID that anybody could have made up ends no session.
+//! A session is ended by an ID that anybody could have made up.
 
 fn main() -> Result<(), workos_auth::Error> {
     let client = workos_auth::PublicClient::new("client_123")?;

@@ -1,6 +1,6 @@
-//! The code of a Magic Auth e-mail is a secret.
+//! The code of a Magic Auth e-mail is printed.
 
-use workos_auth::MagicAuth;
+use workos_auth::api::MagicAuth;
 
 fn log(made: MagicAuth) {
     println!("{}", made.code);

@@ -1,9 +1,9 @@
-//! Who keeps the session refreshes it: a second one would take its refresh token away.
+//! A session that a manager keeps is refreshed by hand.
 
-use workos_auth::ActiveSession;
+use workos_auth::SignedIn;
 
-async fn page(session: ActiveSession) {
-    session.refresh().await;
+async fn misuse(signed_in: SignedIn) {
+    let _ = signed_in.refresh().await;
 }
 
 fn main() {}

@@ -1,5 +1,7 @@
-// A connection belongs to an organization already.
-use workos_auth::{ConnectionId, OrganizationId, PublicClient, RedirectUri};
+//! An organization is set beside a connection, which belongs to one already.
+
+use workos_auth::id::ConnectionId;
+use workos_auth::{OrganizationId, PublicClient, RedirectUri};
 
 fn main() {
     let client = PublicClient::new("client_123").unwrap();

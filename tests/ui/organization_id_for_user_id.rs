@@ -1,4 +1,4 @@
-//! An organization is no user.
+//! An organization ID is given where a user ID belongs.
 
 use workos_auth::{ConfidentialClient, OrganizationId};
 

@@ -1,8 +1,8 @@
-//! An outage is neither active nor signed out: forgetting it does not compile.
+//! An outage is forgotten: it is neither a signed-in nor a signed-out user.
 
 use workos_auth::SessionState;
 
-fn status(state: SessionState) -> u16 {
+fn misuse(state: SessionState) -> u16 {
     match state {
         SessionState::Active(_) => 200,
         SessionState::SignedOut(_) => 401,

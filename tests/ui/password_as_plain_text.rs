@@ -1,6 +1,7 @@
-//! A password is a secret from the start.
+//! A password is given as plain text.
 
-use workos_auth::{CreateUser, EmailAddress};
+use workos_auth::EmailAddress;
+use workos_auth::api::CreateUser;
 
 fn main() {
     let email = EmailAddress::new("ada@example.com").unwrap();

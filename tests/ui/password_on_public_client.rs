@@ -1,4 +1,5 @@
-// A public client signs in with a password, which needs an API key.
+//! A public client signs in with a password, which needs an API key.
+
 use workos_auth::{EmailAddress, Password, PublicClient};
 
 fn misuse(client: PublicClient, email: EmailAddress, password: Password) {

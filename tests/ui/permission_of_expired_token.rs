@@ -1,7 +1,10 @@
-//! An expired token says whose session it was, and no more.
+//! An expired token is asked for a permission.
 
-fn run(token: &workos_auth::ExpiredToken) -> bool {
-    token.has_permission("posts:write")
+use workos_auth::OrganizationId;
+use workos_auth::token::ExpiredToken;
+
+fn misuse(token: &ExpiredToken, owner: &OrganizationId) -> bool {
+    token.in_organization(owner).is_ok_and(|membership| membership.has_permission("posts:write"))
 }
 
 fn main() {}

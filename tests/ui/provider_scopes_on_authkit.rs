@@ -1,4 +1,5 @@
-// Scopes of an OAuth provider for AuthKit.
+//! Scopes of an OAuth provider are set for AuthKit.
+
 use workos_auth::{PublicClient, RedirectUri};
 
 fn misuse(client: PublicClient, redirect: RedirectUri) {

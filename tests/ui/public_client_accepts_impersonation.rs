@@ -1,4 +1,5 @@
-// A public client accepts an impersonation, which needs an API key.
+//! A public client accepts an impersonation, which needs an API key.
+
 use workos_auth::{Callback, PublicClient};
 
 fn misuse(client: PublicClient, callback: Callback) {

@@ -1,4 +1,5 @@
-// A client without a client ID refreshes a session.
+//! A client without a client ID refreshes a session.
+
 use workos_auth::{ApiKeyClient, RefreshToken};
 
 fn misuse(client: ApiKeyClient, token: RefreshToken) {

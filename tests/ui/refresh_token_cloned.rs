@@ -1,4 +1,5 @@
-// A single-use refresh token is cloned.
+//! A single-use refresh token is cloned.
+
 use workos_auth::RefreshToken;
 
 fn misuse(token: &RefreshToken) -> RefreshToken {

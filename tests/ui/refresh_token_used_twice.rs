@@ -1,4 +1,5 @@
-// A single-use refresh token is used twice.
+//! A single-use refresh token is used twice.
+
 use workos_auth::{PublicClient, RefreshToken};
 
 async fn misuse(client: PublicClient, token: RefreshToken) {

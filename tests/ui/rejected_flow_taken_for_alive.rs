@@ -1,4 +1,5 @@
-// A rejected login is used as if it had come back for sure.
+//! A rejected login is sent again without being recovered.
+
 use workos_auth::{CodeExchange, Public, Rejected};
 
 async fn misuse(rejected: Rejected<CodeExchange<Public>>) {

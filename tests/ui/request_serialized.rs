@@ -1,6 +1,7 @@
-//! A request has no second door to its secrets.
+//! A request is serialized, with the secrets in it.
 
-use workos_auth::{CreateUser, EmailAddress};
+use workos_auth::EmailAddress;
+use workos_auth::api::CreateUser;
 
 fn main() {
     let user = CreateUser::new(EmailAddress::new("ada@example.com").unwrap());

@@ -1,5 +1,7 @@
-// A screen hint for an OAuth provider, which has no screens of ours.
-use workos_auth::{Provider, PublicClient, RedirectUri, ScreenHint};
+//! A screen hint of AuthKit is set for an OAuth provider.
+
+use workos_auth::login::ScreenHint;
+use workos_auth::{Provider, PublicClient, RedirectUri};
 
 fn misuse(client: PublicClient, redirect: RedirectUri) {
     let _ = client.authorize(redirect).oauth(Provider::Google).screen_hint(ScreenHint::SignUp);

@@ -1,4 +1,5 @@
-// A token is printed.
+//! A token is printed.
+
 use workos_auth::AccessToken;
 
 fn misuse(token: AccessToken) -> String {

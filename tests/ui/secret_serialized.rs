@@ -1,10 +1,9 @@
-// A refresh token is serialized by accident, with the struct around it.
+//! A refresh token is serialized.
+
 use workos_auth::RefreshToken;
 
-fn serialize(_: impl serde::Serialize) {}
-
 fn misuse(token: RefreshToken) {
-    serialize(token);
+    let _json = serde_json::to_string(&token);
 }
 
 fn main() {}

@@ -1,4 +1,5 @@
-// A login is cloned, so that it could be exchanged twice.
+//! A login is cloned, to be exchanged twice.
+
 use workos_auth::{PkceSession, Public};
 
 fn misuse(session: &PkceSession<Public>) -> PkceSession<Public> {

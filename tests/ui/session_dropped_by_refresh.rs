@@ -1,7 +1,9 @@
-//! The new session is the only one that is good.
+//! A session is refreshed, and its new tokens are dropped.
 #![deny(unused_must_use)]
 
-async fn run(session: workos_auth::Session<workos_auth::Public>) -> Result<(), workos_auth::Error> {
+use workos_auth::{ActiveSession, Error, Public};
+
+async fn misuse(session: ActiveSession<Public>) -> Result<(), Error> {
     session.refresh().await?;
     Ok(())
 }

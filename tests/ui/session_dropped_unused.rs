@@ -1,4 +1,4 @@
-// A login is begun and forgotten.
+//! A login is begun and forgotten.
 #![deny(unused_must_use)]
 
 use workos_auth::{Error, PublicClient, RedirectUri};

@@ -1,4 +1,5 @@
-// A login is exchanged twice.
+//! A login is exchanged twice.
+
 use workos_auth::{Callback, PkceSession, Public};
 
 fn misuse(session: PkceSession<Public>, first: Callback, second: Callback) {

@@ -1,4 +1,5 @@
-// The secrets of a login are taken out of it.
+//! The secrets of a login are taken out of it.
+
 use workos_auth::{PkceSession, Public};
 
 fn misuse(session: PkceSession<Public>) {

@@ -1,6 +1,6 @@
-//! Whoever has a handle has the session: it is not printed.
+//! The handle of a session is printed.
 
-use workos_auth::SessionHandle;
+use workos_auth::secret::SessionHandle;
 
 fn main() {
     let handle = SessionHandle::new("from a cookie");

@@ -1,6 +1,7 @@
-//! A public client can't keep the sessions of many users: a server holds an API key.
+//! A public client keeps the sessions of many users.
 
-use workos_auth::{MemorySessionStore, PublicClient, SessionManager};
+use workos_auth::session::MemorySessionStore;
+use workos_auth::{PublicClient, SessionManager};
 
 fn main() {
     let client = PublicClient::new("client_123").unwrap();

@@ -1,6 +1,6 @@
-//! A session belongs to the client ID that it was made with.
+//! A client without a client ID makes a session.
 
-fn run(client: workos_auth::ApiKeyClient, response: workos_auth::AuthenticationResponse) {
+fn misuse(client: workos_auth::ApiKeyClient, response: workos_auth::AuthenticationResponse) {
     let _session = client.session(response);
 }
 

@@ -1,8 +1,8 @@
-//! A sealed session is opened by the server that sealed it.
+//! A public client opens a sealed session, which needs a password on a server.
 
-use workos_auth::{PublicClient, SessionCookie};
+use workos_auth::{Error, PublicClient, SessionCookie};
 
-fn run(cookie: &SessionCookie, client: &PublicClient) -> Result<(), workos_auth::Error> {
+fn misuse(cookie: &SessionCookie, client: &PublicClient) -> Result<(), Error> {
     let _session = cookie.open(client, "Fe26.2*1*…")?;
     Ok(())
 }

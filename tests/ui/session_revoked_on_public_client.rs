@@ -1,9 +1,9 @@
-//! A public client ends its session in the browser.
+//! A public client revokes its session, which needs an API key.
 
-use workos_auth::{Public, Session, VerifiedToken};
+use workos_auth::{ActiveSession, Public};
 
-fn run(session: Session<Public>, token: &VerifiedToken) {
-    let _request = session.revoke(token);
+fn misuse(session: ActiveSession<Public>) {
+    let _request = session.revoke();
 }
 
 fn main() {}

@@ -1,8 +1,8 @@
-//! The cookie password is a server's secret, as its API key is.
+//! A public client seals its session, which needs a password on a server.
 
-use workos_auth::{Public, Session, SessionCookie};
+use workos_auth::{Error, OpenedSession, Public, SessionCookie};
 
-fn run(cookie: &SessionCookie, session: &Session<Public>) -> Result<(), workos_auth::Error> {
+fn misuse(cookie: &SessionCookie, session: &OpenedSession<Public>) -> Result<(), Error> {
     let _cookie = cookie.set(session)?;
     Ok(())
 }

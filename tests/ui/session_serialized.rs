@@ -1,10 +1,9 @@
-// A login is serialized, verifier and all.
+//! A login is serialized, with its code verifier.
+
 use workos_auth::{PkceSession, Public};
 
-fn serialize(_: impl serde::Serialize) {}
-
 fn misuse(session: PkceSession<Public>) {
-    serialize(session);
+    let _json = serde_json::to_string(&session);
 }
 
 fn main() {}

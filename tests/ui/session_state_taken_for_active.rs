@@ -1,10 +1,12 @@
-//! Whoever has not looked whether the user is signed in gets no claims.
+//! Claims are read before anybody has looked whether the user is signed in.
 
-use workos_auth::{MemorySessionStore, SessionHandle, SessionManager};
+use workos_auth::SessionManager;
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::MemorySessionStore;
 
-async fn page(sessions: SessionManager<MemorySessionStore>, handle: SessionHandle) {
-    let session = sessions.authenticate(&handle).await;
-    println!("{:?}", session.token().role());
+async fn misuse(sessions: SessionManager<MemorySessionStore>, handle: SessionHandle) {
+    let state = sessions.authenticate(&handle).await;
+    println!("{:?}", state.token().user_id());
 }
 
 fn main() {}

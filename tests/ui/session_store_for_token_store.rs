@@ -1,6 +1,7 @@
-//! A server's store for sessions is no store for the token of a command line.
+//! A server's store for sessions is given where one for a command line's token belongs.
 
-use workos_auth::{MemorySessionStore, PublicClient, TokenSession};
+use workos_auth::PublicClient;
+use workos_auth::session::{MemorySessionStore, TokenSession};
 
 fn main() {
     let client = PublicClient::new("client_123").unwrap();

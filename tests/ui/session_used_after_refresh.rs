@@ -1,6 +1,8 @@
-//! A refresh consumes the session: its token is good once.
+//! A session is used after its refresh token was used up.
 
-async fn run(session: workos_auth::Session<workos_auth::Public>) -> Result<(), workos_auth::Error> {
+use workos_auth::{ActiveSession, Error, Public};
+
+async fn misuse(session: ActiveSession<Public>) -> Result<(), Error> {
     let _refreshed = session.refresh().await?;
     println!("{}", session.user().email);
     Ok(())

@@ -1,10 +1,10 @@
-//! A session that was signed out is gone.
+//! A session is refreshed after the user has signed out.
 
-use workos_auth::{Public, Session, VerifiedToken};
+use workos_auth::{ActiveSession, Error, Public};
 
-async fn run(session: Session<Public>, token: VerifiedToken) -> Result<(), workos_auth::Error> {
-    let _url = session.sign_out(&token, None);
-    let _session = session.refresh().await?;
+async fn misuse(session: ActiveSession<Public>) -> Result<(), Error> {
+    let _sign_out = session.sign_out(None);
+    let _refreshed = session.refresh().await?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
-//! Two copies of a session would use its refresh token twice.
+//! A session is cloned, to use its refresh token twice.
 
-fn copy(session: &workos_auth::Session<workos_auth::Public>) -> workos_auth::Session<workos_auth::Public> {
+use workos_auth::{ActiveSession, Public};
+
+fn misuse(session: &ActiveSession<Public>) -> ActiveSession<Public> {
     session.clone()
 }
 

@@ -1,6 +1,7 @@
-//! SSO without AuthKit ends in an exchange that needs the secret.
+//! A public client begins an SSO login, which needs an API key.
 
-use workos_auth::{ConnectionId, PublicClient, RedirectUri};
+use workos_auth::id::ConnectionId;
+use workos_auth::{PublicClient, RedirectUri};
 
 fn main() {
     let client = PublicClient::new("client_123").unwrap();

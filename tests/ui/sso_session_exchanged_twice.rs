@@ -1,6 +1,7 @@
-//! An SSO session is used up by its exchange.
+//! An SSO login is exchanged twice.
 
-use workos_auth::{Callback, Confidential, SsoSession};
+use workos_auth::sso::SsoSession;
+use workos_auth::{Callback, Confidential};
 
 fn replay(session: SsoSession<Confidential>, first: Callback, second: Callback) {
     let _ = session.exchange(first);

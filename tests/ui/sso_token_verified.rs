@@ -1,10 +1,10 @@
-//! An SSO access token is opaque: there is nothing to verify in it.
+//! The access token of an SSO login, which is opaque, is verified.
 
-use workos_auth::{SsoAccessToken, TokenVerifier};
+use workos_auth::TokenVerifier;
+use workos_auth::secret::SsoAccessToken;
 
-async fn run(verifier: &TokenVerifier, token: &SsoAccessToken) -> Result<(), workos_auth::Error> {
-    let _check = verifier.verify(token).await?;
-    Ok(())
+async fn misuse(verifier: &TokenVerifier, token: &SsoAccessToken) {
+    let _ = verifier.verify(token).await;
 }
 
 fn main() {}

@@ -1,6 +1,7 @@
-//! An SSO login needs a client ID.
+//! A client without a client ID begins an SSO login.
 
-use workos_auth::{ApiKeyClient, ConnectionId, RedirectUri};
+use workos_auth::id::ConnectionId;
+use workos_auth::{ApiKeyClient, RedirectUri};
 
 fn main() {
     let client = ApiKeyClient::new("sk_example").unwrap();

@@ -1,5 +1,7 @@
-// A step is cloned, so that its token could be used twice.
-use workos_auth::{Confidential, EmailVerification};
+//! A step is cloned, to be answered twice.
+
+use workos_auth::Confidential;
+use workos_auth::step::EmailVerification;
 
 fn misuse(step: &EmailVerification<Confidential>) -> EmailVerification<Confidential> {
     step.clone()

@@ -1,5 +1,7 @@
-// A login is used after it was put into a store.
-use workos_auth::{Callback, MemoryStore, PkceSession, Public};
+//! A login is used after it was put into a store.
+
+use workos_auth::parking::MemoryStore;
+use workos_auth::{Callback, PkceSession, Public};
 
 async fn misuse(store: MemoryStore, session: PkceSession<Public>, callback: Callback) {
     let _ = session.store(&store).await;

@@ -1,4 +1,5 @@
-// A redirect URI that nobody has checked.
+//! A redirect URI is given as a text that nobody has checked.
+
 use workos_auth::PublicClient;
 
 fn misuse(client: PublicClient) {

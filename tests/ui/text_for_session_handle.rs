@@ -1,6 +1,7 @@
-//! A text from a request is no handle before somebody says so.
+//! A text from a request is given where a session's handle belongs.
 
-use workos_auth::{MemorySessionStore, SessionManager};
+use workos_auth::SessionManager;
+use workos_auth::session::MemorySessionStore;
 
 async fn page(sessions: SessionManager<MemorySessionStore>, cookie: &str) {
     let state = sessions.authenticate(cookie).await;

@@ -1,5 +1,7 @@
-// Something is sealed that no human is waited for.
-use workos_auth::{Parking, RefreshToken};
+//! A refresh token is sealed as if it were a login.
+
+use workos_auth::RefreshToken;
+use workos_auth::parking::Parking;
 
 fn misuse(parking: Parking, token: RefreshToken) {
     let _ = parking.park(token);

@@ -1,6 +1,7 @@
-//! What keeps the API key of a server has no business on a user's device.
+//! A server's API key is used on a user's device.
 
-use workos_auth::{ConfidentialClient, MemoryTokenStore, TokenSession};
+use workos_auth::ConfidentialClient;
+use workos_auth::session::{MemoryTokenStore, TokenSession};
 
 fn main() {
     let client = ConfidentialClient::new("client_123", "sk_example").unwrap();

@@ -1,4 +1,5 @@
-// A TOTP code is given where a Magic Auth code belongs.
+//! A TOTP code is given where a Magic Auth code belongs.
+
 use workos_auth::{ConfidentialClient, EmailAddress, TotpCode};
 
 fn misuse(client: ConfidentialClient, code: TotpCode, email: EmailAddress) {

@@ -1,4 +1,4 @@
-//! The users of the application need an API key.
+//! A public client reads the users, which needs an API key.
 
 use workos_auth::PublicClient;
 

@@ -1,4 +1,4 @@
-//! Only a verifier makes a verified token.
+//! A verified token is built by hand.
 #![allow(unreachable_code)]
 
 use workos_auth::VerifiedToken;

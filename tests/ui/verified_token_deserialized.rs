@@ -1,4 +1,4 @@
-//! A verified token is not read from a database or a request.
+//! A verified token is read from a database or a request.
 
 use workos_auth::VerifiedToken;
 

@@ -1,4 +1,4 @@
-//! The keys are those of a client ID.
+//! A client without a client ID verifies access tokens.
 
 fn main() -> Result<(), workos_auth::Error> {
     let _verifier = workos_auth::ApiKeyClient::new("sk_example")?.verifier();

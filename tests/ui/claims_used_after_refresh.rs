@@ -1,0 +1,12 @@
+//! Old claims are used after a refresh.
+
+use workos_auth::{ActiveSession, Error, Public};
+
+async fn misuse(session: ActiveSession<Public>) -> Result<(), Error> {
+    let token = session.token();
+    let _refreshed = session.refresh().await?;
+    println!("{:?}", token.active_organization());
+    Ok(())
+}
+
+fn main() {}
