@@ -200,6 +200,11 @@ pub(crate) fn text(secret: &impl ExposeSecret<str>) -> &str {
     secret.expose_secret()
 }
 
+/// Writes a secret as a field of a body; for `#[serde(serialize_with)]`.
+pub(crate) fn secret<S: Serializer>(secret: &impl ExposeSecret<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text(secret))
+}
+
 /// The same refresh token once more, for one of several who hold the same session.
 pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())

@@ -25,7 +25,7 @@ pub use factors::{
     AuthenticationChallenge, AuthenticationFactor, EnrollFactor, EnrolledFactor, EnrolledTotp, SmsFactor, TotpFactor,
     TotpSettings, UserFactorEnrollment,
 };
-pub use invitations::{Invitation, InvitationState, SendInvitation};
+pub use invitations::{CreateInvitation, Invitation, InvitationState};
 pub use magic_auth::{CreateMagicAuth, MagicAuth};
 pub use memberships::{Group, MembershipStatus, OrganizationMembership, Roles};
 pub use page::{Items, List, Order, Page};
@@ -161,93 +161,6 @@ impl<'a> Api<'a> {
 fn json(body: &impl Serialize) -> Result<Body, Error> {
     wire::body(body).map(Body::Json)
 }
-
-/// What writes a request: the public type has no `Serialize`, since that would be a second door to its secrets.
-struct Written<'a, T>(&'a T);
-
-/// Request types: what the API insists on is an argument of `new`, everything else has a setter.
-macro_rules! request {
-    (
-        $(#[$attribute:meta])*
-        $name:ident($($required:ident: $required_type:ty),*) {
-            $($(#[$doc:meta])* $kind:ident $field:ident: $type:ty,)*
-        }
-    ) => {
-        $(#[$attribute])*
-        #[derive(Debug)]
-        #[must_use = "nothing was sent yet: hand it to its endpoint"]
-        #[non_exhaustive]
-        pub struct $name {
-            $($required: $required_type,)*
-            $($field: Option<$type>,)*
-        }
-
-        impl $name {
-            /// With what the API insists on, and nothing else.
-            #[allow(clippy::new_without_default, reason = "a default request is nothing to send")]
-            pub fn new($($required: $required_type),*) -> Self {
-                Self { $($required,)* $($field: None,)* }
-            }
-
-            $(request!(@setter $kind $(#[$doc])* $field: $type);)*
-        }
-
-        impl serde::Serialize for $crate::api::Written<'_, $name> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
-                let mut map = serializer.serialize_map(None)?;
-                $(map.serialize_entry(stringify!($required), &self.0.$required)?;)*
-                $(if let Some(value) = &self.0.$field {
-                    request!(@entry $kind map, value, $field);
-                })*
-                map.end()
-            }
-        }
-    };
-    (@setter into $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: impl Into<$type>) -> Self {
-            self.$field = Some($field.into());
-            self
-        }
-    };
-    (@setter map $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-            self.$field = Some($field.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
-            self
-        }
-    };
-    (@setter own $($rest:tt)*) => {};
-    (@setter own_secret $($rest:tt)*) => {};
-    (@setter $kind:ident $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: $type) -> Self {
-            self.$field = Some($field);
-            self
-        }
-    };
-    (@entry secret $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
-    };
-    (@entry own_secret $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
-    };
-    (@entry radar $map:ident, $value:ident, $field:ident) => {
-        let radar = $value.body();
-        if let Some(id) = &radar.radar_auth_attempt_id {
-            $map.serialize_entry("radar_auth_attempt_id", id)?;
-        }
-        if let Some(id) = &radar.signals_id {
-            $map.serialize_entry("signals_id", id)?;
-        }
-    };
-    (@entry $kind:ident $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), $value)?;
-    };
-}
-
-use request;
 
 macro_rules! accessors {
     ($($(#[$attribute:meta])* $name:ident;)*) => {$(
