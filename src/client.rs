@@ -14,12 +14,12 @@ use crate::id::{BaseUrl, ClientId};
 use crate::runtime::Runtime;
 use crate::sealed::INTERNAL;
 use crate::secret::ApiKey;
-use crate::transport::{Core, RETRIES, Transport};
+use crate::transport::{Core, DEFAULT_RETRIES, Transport};
 use crate::wire;
 
-const BASE_URL: &str = "https://api.workos.com";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_BASE_URL: &str = "https://api.workos.com";
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client without an API key, for applications on a user's device: command line, desktop, mobile.
 ///
@@ -277,11 +277,11 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            base_url: Ok(BASE_URL.to_owned()),
+            base_url: Ok(DEFAULT_BASE_URL.to_owned()),
             app_name: None,
-            connect_timeout: CONNECT_TIMEOUT,
-            timeout: TIMEOUT,
-            retries: RETRIES,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            timeout: DEFAULT_TIMEOUT,
+            retries: DEFAULT_RETRIES,
             #[cfg(feature = "reqwest")]
             // It would read the environment, which nobody has asked for.
             http: reqwest::Client::builder().no_proxy(),

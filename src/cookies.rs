@@ -17,9 +17,9 @@ use crate::{secret, wire};
 /// the domain can plant one.
 pub(crate) const HOST_PREFIX: &str = "__Host-";
 /// A browser drops a cookie whose name and value have more bytes, without a word (RFC 6265bis §5.6).
-pub(crate) const LIMIT: usize = 4096;
+pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
 /// Room for what follows the value.
-const ATTRIBUTES: usize = 100;
+const ATTRIBUTE_BYTES: usize = 100;
 
 /// The cookies of a request. Nothing is copied: what is read here stays in the request's header.
 ///
@@ -105,7 +105,7 @@ impl fmt::Debug for CookieFingerprint {
 
 /// An answer that took longer may come after that of a login. Shorter than any login, which goes to WorkOS and back and then
 /// exchanges its code.
-const PROMPT: Duration = Duration::from_millis(250);
+const LATE_AFTER: Duration = Duration::from_millis(250);
 
 /// When a session was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,7 @@ impl Asked {
 
     /// The cookie of an answer that is given now, unless it would clear what may be a newer login's.
     pub(crate) fn in_time(self, cookie: Option<SetCookie>) -> Option<SetCookie> {
-        let late = self.0.elapsed() > PROMPT;
+        let late = self.0.elapsed() > LATE_AFTER;
         cookie.filter(|cookie| !(late && cookie.is_clearing()))
     }
 }
@@ -188,7 +188,7 @@ impl SetCookie {
             .build()
     }
 
-    /// What counts against [`LIMIT`].
+    /// What counts against [`MAX_COOKIE_BYTES`].
     pub(crate) fn size(&self) -> usize {
         self.name.len() + wire::text(&self.value).len()
     }
@@ -222,7 +222,7 @@ impl fmt::Debug for SetCookie {
 impl From<&SetCookie> for HeaderValue {
     fn from(cookie: &SetCookie) -> Self {
         // Of its whole size at once: a text that grows leaves copies behind that nobody wipes.
-        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTES));
+        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTE_BYTES));
         let written = write!(text, "{cookie}");
         // Never empty: what a cookie is made of is ASCII without control characters.
         let value = written.ok().and_then(|()| Self::from_str(&text).ok());

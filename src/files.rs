@@ -16,7 +16,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 
 /// Ends the name of a file that isn't whole yet, after a random part.
-const NEW: &[u8] = b".new";
+const NEW_SUFFIX: &[u8] = b".new";
 
 /// A directory that is the effective user's or the superuser's, and that nobody else may write to unless it is sticky. On other
 /// systems than Unix any directory.
@@ -143,7 +143,7 @@ impl PrivateDirectory {
 
 /// The name of the file that this one, made by [`PrivateDirectory::replace`], was to become.
 pub(crate) fn new_of(name: &OsStr) -> Option<&[u8]> {
-    let rest = name.as_encoded_bytes().strip_suffix(NEW)?;
+    let rest = name.as_encoded_bytes().strip_suffix(NEW_SUFFIX)?;
     let (name, random) = rest.split_at_checked(rest.len().checked_sub(17)?)?;
     let random = random.strip_prefix(b".")?;
     random.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(name)

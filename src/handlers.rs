@@ -24,9 +24,9 @@ use crate::session::{SessionLayer, SessionState, SignedIn, SignedOut, SwitchErro
 /// The parameter of the login's address that says where the user goes afterwards.
 const RETURN_TO: &str = "return_to";
 /// The longest return path, in bytes: the cookie of the login has room for it, and a request for several such cookies.
-const LONGEST_RETURN_PATH: usize = 1_024;
+const MAX_RETURN_PATH_BYTES: usize = 1_024;
 /// What a path can't have as it is; controls are refused.
-const UNFIT: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
+const ENCODED: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
@@ -370,8 +370,8 @@ fn origin(uri: &RedirectUri) -> Option<String> {
 fn return_path(request: &Parts) -> Option<ReturnPath> {
     let query = request.uri.query().unwrap_or_default();
     let (_, path) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == RETURN_TO)?;
-    let path = utf8_percent_encode(&path, UNFIT).to_string();
-    if path.len() <= LONGEST_RETURN_PATH { ReturnPath::new(path).ok() } else { None }
+    let path = utf8_percent_encode(&path, ENCODED).to_string();
+    if path.len() <= MAX_RETURN_PATH_BYTES { ReturnPath::new(path).ok() } else { None }
 }
 
 fn redirect(status: StatusCode, location: &str) -> Result<Response<()>, Error> {

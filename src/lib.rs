@@ -175,9 +175,9 @@ pub mod parking {
     //! Logins that wait for a human: sealed by [`Parking`], in a [cookie](LoginCookies) of the user's browser, or in a [`PkceStore`].
 
     #[cfg(feature = "keyring")]
-    pub use crate::login::parking::KeyringStore;
+    pub use crate::login::parking::KeyringPkceStore;
     pub use crate::login::parking::{
-        DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore, StoredLogin,
+        DirectoryPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore, StoredLogin,
     };
 }
 

@@ -25,18 +25,18 @@ use crate::error::{CallbackError, Error, ErrorKind};
 use crate::id::RedirectUri;
 use crate::login::{Callback, CodeExchange, PkceSession};
 use crate::rejected::Rejected;
-use crate::runtime::LONGEST;
+use crate::runtime::MAX_DURATION;
 
 /// How long a connection may take to send the head of its request, however it is cut into pieces.
-const HEAD: Duration = Duration::from_secs(2);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a connection may take in all.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Browsers open connections ahead of need; more than this is no browser.
 const MAX_CONNECTIONS: usize = 64;
 /// How long a connection has for its request before another one may take its place.
-const GRACE: Duration = Duration::from_millis(20);
+const REQUEST_GRACE: Duration = Duration::from_millis(20);
 /// Connections that the operating system holds until they are let in; one that it drops comes back a second later.
-const WAITING: u32 = 1024;
+const LISTEN_BACKLOG: u32 = 1024;
 
 /// Waits on loopback for the browser to come back with a login's callback (RFC 8252 §7.3).
 ///
@@ -121,7 +121,7 @@ impl LoopbackListener {
     /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] when the time is over.
     /// The session comes back in both cases.
     pub async fn wait<K>(self, mut session: PkceSession<K>) -> Result<CodeExchange<K>, Rejected<PkceSession<K>>> {
-        let deadline = Instant::now() + self.timeout.min(LONGEST);
+        let deadline = Instant::now() + self.timeout.min(MAX_DURATION);
         let (arrivals, mut arrived) = mpsc::channel(1);
         // Dropped with this future, and the connections with it.
         let mut server = JoinSet::new();
@@ -129,7 +129,7 @@ impl LoopbackListener {
         while let Ok(Some(Arrival { callback, answer, written })) = timeout_at(deadline, arrived.recv()).await {
             let (error, recovered) = match session.exchange(callback) {
                 Ok(exchange) => {
-                    answer_and_wait(answer, Page::Done, written).await;
+                    answer_and_wait(answer, HtmlPage::Done, written).await;
                     return Ok(exchange);
                 }
                 Err(rejected) => rejected.into_parts(),
@@ -138,10 +138,10 @@ impl LoopbackListener {
             match recovered {
                 Some(recovered) if !refused => {
                     session = recovered;
-                    let _ = answer.send(Page::Stray);
+                    let _ = answer.send(HtmlPage::Stray);
                 }
                 recovered => {
-                    answer_and_wait(answer, Page::Refused, written).await;
+                    answer_and_wait(answer, HtmlPage::Refused, written).await;
                     return Err(Rejected::new(error, recovered));
                 }
             }
@@ -156,21 +156,21 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(WAITING)
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// A request that looks like a callback.
 struct Arrival {
     callback: Callback,
-    answer: oneshot::Sender<Page>,
+    answer: oneshot::Sender<HtmlPage>,
     /// Ends when the page was written and the connection closed.
     written: oneshot::Receiver<Infallible>,
 }
 
 /// The listener ends with the login, so the page must be out before.
-async fn answer_and_wait(answer: oneshot::Sender<Page>, page: Page, written: oneshot::Receiver<Infallible>) {
+async fn answer_and_wait(answer: oneshot::Sender<HtmlPage>, page: HtmlPage, written: oneshot::Receiver<Infallible>) {
     if answer.send(page).is_ok() {
-        let _ = timeout(PATIENCE, written).await;
+        let _ = timeout(CONNECTION_TIMEOUT, written).await;
     }
 }
 
@@ -183,7 +183,7 @@ async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arriv
                 connections.add(stream, place.clone(), arrivals.clone());
             }
             // Out of file descriptors, most likely: a moment later there may be some.
-            Err(_) => sleep(GRACE).await,
+            Err(_) => sleep(REQUEST_GRACE).await,
         }
     }
 }
@@ -218,7 +218,7 @@ impl Connections {
                 return;
             }
             match self.open.iter().find(|connection| !connection.settled.load(Ordering::Acquire)) {
-                Some(idle) if idle.since.elapsed() < GRACE => sleep_until(idle.since + GRACE).await,
+                Some(idle) if idle.since.elapsed() < REQUEST_GRACE => sleep_until(idle.since + REQUEST_GRACE).await,
                 // Its request may have arrived just now.
                 Some(idle) if idle.settled.swap(true, Ordering::AcqRel) => {}
                 Some(idle) => {
@@ -242,10 +242,10 @@ async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arri
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = timeout(PATIENCE, served).await;
+    let _ = timeout(CONNECTION_TIMEOUT, served).await;
     drop(open);
 }
 
@@ -254,27 +254,27 @@ async fn respond(
     place: &Place,
     arrivals: &mpsc::Sender<Arrival>,
     written: Option<oneshot::Receiver<Infallible>>,
-) -> Page {
+) -> HtmlPage {
     // A page of another origin whose name was bound to this address would come with that name.
     let here = request.headers().get(HOST).is_some_and(|host| host.as_bytes() == place.authority.as_bytes());
     if !here {
-        return Page::Misdirected;
+        return HtmlPage::Misdirected;
     }
     if request.uri().path() != place.path {
-        return Page::NotFound;
+        return HtmlPage::NotFound;
     }
     if request.method() != Method::GET {
-        return Page::NotAllowed;
+        return HtmlPage::NotAllowed;
     }
     let callback = request.uri().query().map(Callback::from_query);
     let (Some(Ok(callback)), Some(written)) = (callback, written) else {
-        return Page::Stray;
+        return HtmlPage::Stray;
     };
     let (answer, page) = oneshot::channel();
     if arrivals.send(Arrival { callback, answer, written }).await.is_err() {
-        return Page::Stray;
+        return HtmlPage::Stray;
     }
-    page.await.unwrap_or(Page::Stray)
+    page.await.unwrap_or(HtmlPage::Stray)
 }
 
 macro_rules! page {
@@ -285,7 +285,7 @@ macro_rules! page {
 
 /// All that this listener ever says; nothing of a request is in it.
 #[derive(Clone, Copy)]
-enum Page {
+enum HtmlPage {
     Done,
     Refused,
     Stray,
@@ -294,7 +294,7 @@ enum Page {
     Misdirected,
 }
 
-impl Page {
+impl HtmlPage {
     fn response(self) -> Response<Full<Bytes>> {
         let (status, body) = match self {
             Self::Done => (StatusCode::OK, page!("You may close this window. The application goes on from here.")),

@@ -59,11 +59,11 @@ impl Default for Runtime {
 }
 
 /// No duration that a server names is longer: every clock can add a hundred years.
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A number of seconds that a server names. What is too long is [`LONGEST`], and less than nothing is nothing.
+/// A number of seconds that a server names. What is too long is [`MAX_DURATION`], and less than nothing is nothing.
 pub(crate) fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).unwrap_or_default()
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_DURATION.as_secs_f64())).unwrap_or_default()
 }
 
 #[derive(Debug)]

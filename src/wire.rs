@@ -206,12 +206,12 @@ pub(crate) fn secret<S: Serializer>(secret: &impl ExposeSecret<str>, serializer:
 }
 
 /// The same refresh token once more, for one of several who hold the same session.
-pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
+pub(crate) fn clone_refresh_token(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())
 }
 
 /// The same handle once more, for work that goes on without whoever has it.
-pub(crate) fn same_handle(handle: &SessionHandle) -> SessionHandle {
+pub(crate) fn clone_session_handle(handle: &SessionHandle) -> SessionHandle {
     SessionHandle::new(handle.expose_secret())
 }
 
@@ -284,9 +284,14 @@ pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
 
 /// What a store sees of a handle.
 pub(crate) fn sha256_hex(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+/// Bytes in hexadecimal, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn random_text(random: &dyn Random) -> Result<String, Error> {

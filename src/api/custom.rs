@@ -44,11 +44,11 @@ impl<K> Client<K> {
 }
 
 /// No endpoint has a longer path; and what is encoded over and over takes the square of its length to decode.
-const LONGEST: usize = 2_048;
+const MAX_PATH_BYTES: usize = 2_048;
 
 /// What could lead to another endpoint than the one that stands there.
 fn check(path: &str) -> Result<(), &'static str> {
-    if path.len() > LONGEST {
+    if path.len() > MAX_PATH_BYTES {
         return Err("must have at most 2,048 bytes");
     }
     if !path.starts_with('/') {

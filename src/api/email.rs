@@ -16,7 +16,7 @@ impl EmailVerifications<'_> {
     }
 
     /// Sends a code to the user's address (`POST /user_management/users/{id}/email_verification/send`).
-    pub fn send(&self, id: &UserId) -> ApiRequest<User> {
+    pub fn send_email(&self, id: &UserId) -> ApiRequest<User> {
         self.api.post_for_user(("/user_management/users/{id}/email_verification/send", id), &EmptyBody {})
     }
 
@@ -29,7 +29,7 @@ impl EmailVerifications<'_> {
 
 impl EmailChanges<'_> {
     /// Sends a code to the user's new address (`POST /user_management/users/{id}/email_change/send`).
-    pub fn send(&self, id: &UserId, new_email: &EmailAddress) -> ApiRequest<EmailChange> {
+    pub fn send_email(&self, id: &UserId, new_email: &EmailAddress) -> ApiRequest<EmailChange> {
         let body = Fields([("new_email", new_email.as_str())]);
         self.api.post(("/user_management/users/{id}/email_change/send", id), &body)
     }
@@ -50,7 +50,7 @@ pub struct VerificationEmail {
     /// The user.
     pub user_id: UserId,
     /// The address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: EmailVerificationCode,
     /// Until when the code is good.
@@ -68,7 +68,7 @@ pub struct EmailChange {
     /// The user, with the old address.
     pub user: User,
     /// The new address.
-    pub new_email: EmailAddress,
+    pub new_email: String,
     /// Until when the code is good.
     pub expires_at: Timestamp,
     /// When it was made.

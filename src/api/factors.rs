@@ -207,7 +207,7 @@ pub struct TotpFactor {
 #[non_exhaustive]
 pub struct SmsFactor {
     /// The telephone number.
-    pub phone_number: PhoneNumber,
+    pub phone_number: String,
 }
 
 /// A factor that was enrolled just now.

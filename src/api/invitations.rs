@@ -135,7 +135,7 @@ pub struct Invitation {
     /// The ID.
     pub id: InvitationId,
     /// Who is invited.
-    pub email: EmailAddress,
+    pub email: String,
     /// What has become of it.
     pub state: InvitationState,
     /// The token, for [`invitation_token`](crate::login::AuthorizationBuilder::invitation_token) of a login.

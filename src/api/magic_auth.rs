@@ -100,7 +100,7 @@ pub struct MagicAuth {
     /// The user.
     pub user_id: UserId,
     /// The address that the code is for.
-    pub email: EmailAddress,
+    pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: MagicAuthCode,
     /// Until when the code is good.

@@ -138,7 +138,7 @@ impl<T> List<T> {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        Items { fetched: VecDeque::new(), next: Next::Wanted(self) }
+        Items { fetched: VecDeque::new(), rest: Rest::Unfetched(self) }
     }
 }
 
@@ -184,11 +184,11 @@ type Fetching<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send>>;
 #[must_use = "a stream fetches nothing until it is polled"]
 pub struct Items<T> {
     fetched: VecDeque<T>,
-    next: Next<T>,
+    rest: Rest<T>,
 }
 
-enum Next<T> {
-    Wanted(List<T>),
+enum Rest<T> {
+    Unfetched(List<T>),
     Fetching(Fetching<T>),
     Done,
 }
@@ -204,21 +204,21 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
             if let Some(item) = self.fetched.pop_front() {
                 return Poll::Ready(Some(Ok(item)));
             }
-            self.next = match std::mem::replace(&mut self.next, Next::Done) {
-                Next::Wanted(list) => Next::Fetching(Box::pin(list.send())),
-                Next::Fetching(mut page) => match page.as_mut().poll(context) {
+            self.rest = match std::mem::replace(&mut self.rest, Rest::Done) {
+                Rest::Unfetched(list) => Rest::Fetching(Box::pin(list.send())),
+                Rest::Fetching(mut page) => match page.as_mut().poll(context) {
                     Poll::Pending => {
-                        self.next = Next::Fetching(page);
+                        self.rest = Rest::Fetching(page);
                         return Poll::Pending;
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
                     Poll::Ready(Ok(page)) => {
                         let next = page.after.as_deref().map(|cursor| page.list.starting_after(cursor));
                         self.fetched = page.data.into();
-                        next.map_or(Next::Done, Next::Wanted)
+                        next.map_or(Rest::Done, Rest::Unfetched)
                     }
                 },
-                Next::Done => return Poll::Ready(None),
+                Rest::Done => return Poll::Ready(None),
             };
         }
     }

@@ -36,7 +36,7 @@ pub struct PasswordReset {
     /// The user.
     pub user_id: UserId,
     /// The user's address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The token, for applications that send the e-mail themselves.
     #[serde(rename = "password_reset_token")]
     pub token: PasswordResetToken,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, Radar};
-use crate::id::{EmailAddress, PhoneNumber, RadarChallengeId, UserId};
+use crate::id::{PhoneNumber, RadarChallengeId, UserId};
 use crate::model::RadarSms;
 use crate::open_enum::open_enum;
 use crate::secret::{PendingAuthenticationToken, RadarCode};
@@ -14,7 +14,7 @@ use crate::wire::{self, RadarSmsSendBody};
 
 impl Radar<'_> {
     /// Sends a code to a telephone (`POST /user_management/radar_challenges`), for applications that kept the pending token
-    /// themselves; a login in progress has [`RadarSmsSignUp::send`](crate::step::RadarSmsSignUp::send).
+    /// themselves; a login in progress has [`RadarSmsSignUp::send_sms`](crate::step::RadarSmsSignUp::send_sms).
     pub fn send_sms(&self, sms: &SendRadarSms) -> ApiRequest<RadarSms> {
         self.api.post(wire::RADAR_CHALLENGES, &sms.body())
     }
@@ -78,7 +78,7 @@ pub struct RadarChallenge {
     /// The user.
     pub user_id: UserId,
     /// The user's address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: RadarCode,
     /// Until when the code is good.

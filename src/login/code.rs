@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use super::{Callback, authenticate};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
@@ -93,10 +93,10 @@ impl<K> CodeExchange<K> {
     /// a code that ends the login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), nor when the outcome is unknown: a
     /// code must not arrive twice (RFC 6749 §4.1.2).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = AuthorizationCodeBody {
             code: wire::text(&self.code),
             code_verifier: self.verifier.as_ref().map(wire::text),

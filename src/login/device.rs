@@ -7,7 +7,7 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use super::submit;
 use crate::client::{Caller, Client};
 use crate::credentials::{HasClientId, Identity};
@@ -41,9 +41,9 @@ impl<K> Client<K> {
 }
 
 /// RFC 8628 §3.2: where the reply names none.
-const INTERVAL: Duration = Duration::from_secs(5);
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 /// RFC 8628 §3.5: what `slow_down` adds.
-const SLOW_DOWN: Duration = Duration::from_secs(5);
+const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
 /// A device login that is ready to be asked for; made by
 /// [`Client::device_authorization`](crate::Client::device_authorization).
@@ -101,7 +101,7 @@ impl<K> DeviceAuthorizationRequest<K> {
             verification_uri_complete,
             expires_in: seconds(reply.expires_in),
             deadline,
-            interval: reply.interval.map_or(INTERVAL, seconds).max(Duration::from_secs(1)),
+            interval: reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(Duration::from_secs(1)),
             context: self.context,
             caller: self.caller,
         })
@@ -267,7 +267,7 @@ impl<K> DeviceLogin<K> {
             match error.code() {
                 Some(ErrorCode::AuthorizationPending) => return Err(NotFinished::Pending(self)),
                 Some(ErrorCode::SlowDown) => {
-                    self.interval = self.interval.saturating_add(SLOW_DOWN);
+                    self.interval = self.interval.saturating_add(SLOW_DOWN_STEP);
                     return Err(NotFinished::Pending(self));
                 }
                 _ => {}
@@ -279,7 +279,7 @@ impl<K> DeviceLogin<K> {
         settle(answer, self).map_err(NotFinished::NotSignedIn)
     }
 
-    async fn ask(&self) -> Result<Answer, Failure> {
+    async fn ask(&self) -> Result<LoginReply, Failure> {
         let body = DeviceCodeBody { device_code: wire::text(&self.device_code) };
         let body = WithContext { body, context: self.context.body() };
         // The device code is the proof; the client secret isn't sent.

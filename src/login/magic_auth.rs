@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -93,10 +93,10 @@ impl<K> MagicAuthGrant<K> {
     /// [`OneTimeCodeExpired`](crate::ErrorCode::OneTimeCodeExpired) it takes another [`code`](Self::code), after
     /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = MagicAuthBody {
             code: wire::text(&self.code),
             email: self.email.as_str(),

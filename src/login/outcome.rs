@@ -127,14 +127,14 @@ impl<F: Flow> StdError for NotSignedIn<F> {
 }
 
 /// A reply of `/user_management/authenticate`.
-pub(crate) enum Answer {
-    SignedIn(Box<SignedIn>, Reply),
+pub(crate) enum LoginReply {
+    Success(Box<Success>, Reply),
     Step(Box<UnreadStep>),
 }
 
 /// A present `null` and an absent field mean the same.
 #[derive(Deserialize)]
-pub(crate) struct SignedIn {
+pub(crate) struct Success {
     user: User,
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
@@ -145,10 +145,10 @@ pub(crate) struct SignedIn {
     authkit_authorization_code: Option<AuthKitAuthorizationCode>,
 }
 
-impl Answer {
+impl LoginReply {
     pub(super) fn read(reply: Reply) -> Result<Self, Failure> {
-        match success_or_refusal::<SignedIn>(&reply) {
-            Ok(Ok(signed_in)) => Ok(Self::SignedIn(Box::new(signed_in), reply)),
+        match success_or_refusal::<Success>(&reply) {
+            Ok(Ok(success)) => Ok(Self::Success(Box::new(success), reply)),
             Ok(Err(mut refusal)) => match refusal.code() {
                 Some(code) if refusal.pending_authentication_token.is_some() || is_step(&code) => {
                     let token = refusal.pending_authentication_token.take();
@@ -172,28 +172,28 @@ impl Answer {
 
 /// Ends a login: every grant and every step comes through here.
 pub(super) fn settle<F: Flow>(
-    answer: Result<Answer, Failure>,
+    reply: Result<LoginReply, Failure>,
     flow: F,
 ) -> Result<AuthenticationResponse, NotSignedIn<F>> {
-    let (signed_in, reply) = match answer {
-        Ok(Answer::SignedIn(signed_in, reply)) => (*signed_in, reply),
-        Ok(Answer::Step(step)) => return Err(NotSignedIn::Step(step.read(flow.caller(INTERNAL).clone()))),
+    let (success, reply) = match reply {
+        Ok(LoginReply::Success(success, reply)) => (*success, reply),
+        Ok(LoginReply::Step(step)) => return Err(NotSignedIn::Step(step.read(flow.caller(INTERNAL).clone()))),
         Err(failure) => return Err(NotSignedIn::Rejected(failure.rejecting(flow))),
     };
-    let kept = match signed_in.refresh_token {
+    let kept = match success.refresh_token {
         Some(token) => Ok(token),
         None => flow.into_refresh_token(INTERNAL),
     };
     match kept {
         Ok(refresh_token) => Ok(AuthenticationResponse {
-            user: signed_in.user,
-            access_token: signed_in.access_token,
+            user: success.user,
+            access_token: success.access_token,
             refresh_token,
-            organization_id: signed_in.organization_id,
-            authentication_method: signed_in.authentication_method,
-            impersonator: signed_in.impersonator,
-            oauth_tokens: signed_in.oauth_tokens,
-            authkit_authorization_code: signed_in.authkit_authorization_code,
+            organization_id: success.organization_id,
+            authentication_method: success.authentication_method,
+            impersonator: success.impersonator,
+            oauth_tokens: success.oauth_tokens,
+            authkit_authorization_code: success.authkit_authorization_code,
         }),
         Err(flow) => Err(NotSignedIn::Rejected(reply.failure(ErrorKind::UnexpectedShape).rejecting(flow))),
     }

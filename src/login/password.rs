@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -94,10 +94,10 @@ impl<K> PasswordGrant<K> {
     /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password), after
     /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = PasswordBody {
             email: self.email.as_str(),
             password: wire::text(&self.password),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::id::OrganizationId;
@@ -75,10 +75,10 @@ impl<K> RefreshGrant<K> {
     ///
     /// Dropping the future drops the token; where callers may be cancelled, spawn the refresh as a task of its own.
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = RefreshTokenBody {
             refresh_token: wire::text(&self.token),
             organization_id: self.organization_id.as_ref().map(OrganizationId::as_str),

@@ -1,4 +1,8 @@
 //! What the API answers with.
+//!
+//! Identifiers are parsed, since they go into paths. E-mail addresses and telephone numbers are plain strings here: one that is
+//! written in an unusual way must not fail a whole reply. In requests they are an [`EmailAddress`](crate::EmailAddress) and a
+//! [`PhoneNumber`](crate::id::PhoneNumber).
 
 mod context;
 mod profile;
@@ -11,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use context::{RadarContext, RequestContext};
 pub use profile::{ConnectionType, Profile, UnverifiedEmail};
 
-use crate::id::{OrganizationId, PhoneNumber, UserId, VerificationId};
+use crate::id::{OrganizationId, UserId, VerificationId};
 use crate::open_enum::open_enum;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
 
@@ -172,7 +176,7 @@ pub struct RadarSms {
     /// The ID, for [`RadarSmsCode::from_parts`](crate::step::RadarSmsCode::from_parts).
     pub verification_id: VerificationId,
     /// The telephone number.
-    pub phone_number: PhoneNumber,
+    pub phone_number: String,
 }
 
 /// Seconds since 1970. A provider's odd number is the last day or the first, and loses nobody a login.

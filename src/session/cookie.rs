@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::seal::{self, PreparedPassword};
 use super::{OpenedSession, Session, SessionParts, SignedOut};
 use crate::client::Client;
-use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
+use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
 use crate::credentials::IsConfidential;
 use crate::error::{Error, SealError};
 use crate::id::{OrganizationId, RedirectUri, UserId};
@@ -202,7 +202,7 @@ impl SessionCookie {
     pub(super) fn holding<K>(&self, session: &Session<K>) -> Result<SetCookie, Error> {
         let cookie = SetCookie::new(self.name.clone(), self.sealed(session)?, self.max_age, self.is_secure());
         match cookie.size() {
-            bytes if bytes > LIMIT => Err(Error::seal(SealError::TooLarge { bytes })),
+            bytes if bytes > MAX_COOKIE_BYTES => Err(Error::seal(SealError::TooLarge { bytes })),
             _ => Ok(cookie),
         }
     }

@@ -269,7 +269,7 @@ impl CookieSessions {
         if let Err(error) = self.fit(&session) {
             return (Err(Stop::Unknown(error)), None);
         }
-        let old = wire::copy(&session.parts.refresh_token);
+        let old = wire::clone_refresh_token(&session.parts.refresh_token);
         let renewed = async {
             match want {
                 // What was kept is looked at by whoever asks for it.

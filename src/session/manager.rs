@@ -263,7 +263,7 @@ impl<S: SessionStore> SessionManager<S> {
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
-        let (manager, handle, return_to) = (self.clone(), wire::same_handle(handle), return_to.cloned());
+        let (manager, handle, return_to) = (self.clone(), wire::clone_session_handle(handle), return_to.cloned());
         let task = tokio::spawn(async move { manager.remove(&handle, return_to.as_ref()).await });
         task.await.unwrap_or_else(|_| Err(Error::abandoned()))
     }
@@ -369,7 +369,7 @@ impl<S: SessionStore> SessionManager<S> {
         // A runtime that shuts down drops the task at once, and its turn with it.
         drop(renewals);
         let turn = Turn { renewals: Arc::clone(&self.renewals), key, teller };
-        let (manager, handle, goal) = (self.clone(), wire::same_handle(handle), goal.clone());
+        let (manager, handle, goal) = (self.clone(), wire::clone_session_handle(handle), goal.clone());
         tokio::spawn(async move {
             let early = |stop: Stop| turn.teller.tell(Err(Arc::new(stop)));
             let outcome = turn.teller.alive(manager.renew(&handle, goal, early)).await;
@@ -432,7 +432,7 @@ impl<S: SessionStore> SessionManager<S> {
         let claim = claim(key);
         let is_alone = matches!(call(self.store.lock(&claim, owner, CLAIM)).await, Ok(true));
         let Loaded { version, session } = loaded;
-        let old = wire::copy(&session.parts.refresh_token);
+        let old = wire::clone_refresh_token(&session.parts.refresh_token);
         let switch_to = goal.switch_to().cloned();
         let outcome = match self.refresh(session, goal).await {
             Ok(session) => self.replace(handle, key, version, session, early).await.and_then(|kept| {

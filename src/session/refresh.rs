@@ -318,7 +318,7 @@ impl Exchanged {
         SessionParts {
             user: response.user.clone(),
             access_token: response.access_token.clone(),
-            refresh_token: wire::copy(&response.refresh_token),
+            refresh_token: wire::clone_refresh_token(&response.refresh_token),
             organization_id: response.organization_id.clone(),
             authentication_method: response.authentication_method.clone().or(authentication_method),
             impersonator: response.impersonator.clone(),
@@ -408,7 +408,7 @@ impl Flights {
         held: Option<&AccessToken>,
         mut wanted: Wanted,
     ) -> Attempt {
-        let mut token = wire::copy(token);
+        let mut token = wire::clone_refresh_token(token);
         let mut newest: Option<Arc<Exchanged>> = None;
         let mut detours = 0;
         for _ in 0..MOST_TURNS {
@@ -446,7 +446,7 @@ impl Flights {
             detours += usize::from(shared);
             // The successor is of another organization.
             wanted.switch = wanted.organization.is_some();
-            token = wire::copy(&exchanged.response.refresh_token);
+            token = wire::clone_refresh_token(&exchanged.response.refresh_token);
             newest = Some(exchanged);
         }
         Attempt { outcome: Err(Failure::Kept(Error::abandoned())), newest }
@@ -500,7 +500,7 @@ impl Flights {
     ) -> (Next, Request) {
         let (teller, listener) = channel();
         let teller = Arc::new(teller);
-        let (caller, token, wanted) = (caller.clone(), wire::copy(token), wanted.clone());
+        let (caller, token, wanted) = (caller.clone(), wire::clone_refresh_token(token), wanted.clone());
         let entry = Entry::Asking {
             organization: wanted.organization.clone(),
             keep: wanted.keep,
@@ -549,7 +549,7 @@ impl Flights {
 
 /// Exchanges a token, for as long as its outcome is not known.
 async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, wanted: Wanted) -> Outcome<Exchanged> {
-    let plain = || RefreshGrant::new(caller.clone(), wire::copy(token));
+    let plain = || RefreshGrant::new(caller.clone(), wire::clone_refresh_token(token));
     let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
         let response = send(plain()).await?;
         return Ok(Exchanged { organization: wanted.organization, response, was_spent: false });

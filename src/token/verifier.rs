@@ -24,15 +24,15 @@ use crate::secret::AccessToken;
 use crate::wire;
 
 /// A token of WorkOS has one or two kilobytes; this one is no token.
-const MAX_LENGTH: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// An algorithm, a type and the ID of a key have some hundred bytes.
-const MAX_HEADER: usize = 1024;
+const MAX_HEADER_BYTES: usize = 1024;
 /// Of the longest RSA key, which has 8192 bits.
-const MAX_SIGNATURE: usize = 1024;
+const MAX_SIGNATURE_BYTES: usize = 1024;
 /// For clocks that differ: servers a few seconds ahead issue tokens that begin in the future.
-const LEEWAY: Duration = Duration::from_secs(60);
+const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// How long a check waits for keys.
-const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verifies access tokens against the keys that WorkOS publishes.
 ///
@@ -153,7 +153,7 @@ impl<K> Client<K> {
                 leeway: Duration::ZERO,
                 min_ttl: Duration::ZERO,
             },
-            keys_timeout: KEYS_TIMEOUT,
+            keys_timeout: DEFAULT_KEYS_TIMEOUT,
             memory: None,
             custom: PhantomData,
         }
@@ -259,7 +259,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let Some(memory) = &self.memory else {
             return self.verify_signature(token).await.map(|(judged, _)| judged);
         };
-        if token.len() > MAX_LENGTH {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::token(TokenError::TooLarge));
         }
         let fingerprint = Memory::<C>::fingerprint(token);
@@ -285,13 +285,13 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
     }
 
     async fn verify_signature(&self, token: &str) -> Result<(Judged<C>, Arc<VerifyingKey>), Error> {
-        let parts = Parts::split(token).map_err(Error::token)?;
+        let parts = SplitToken::split(token).map_err(Error::token)?;
         let key = if let Some(key) = self.jwks.by_header(parts.header) {
             key
         } else {
             self.key(&parts.key_id().map_err(Error::token)?).await?
         };
-        let mut signature = [0; MAX_SIGNATURE];
+        let mut signature = [0; MAX_SIGNATURE_BYTES];
         let length = decode(parts.signature, &mut signature).map_err(Error::token)?;
         key.verify(parts.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
         key.keep_header(parts.header);
@@ -333,7 +333,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(TokenError::MissingClaim);
         };
         let now = self.jwks.now();
-        let soon = now.checked_add(LEEWAY).unwrap_or(now);
+        let soon = now.checked_add(CLOCK_LEEWAY).unwrap_or(now);
         if claims.nbf.is_some_and(|nbf| nbf > soon) || claims.iat.is_some_and(|iat| iat > soon) {
             return Err(TokenError::NotYetValid);
         }
@@ -369,7 +369,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
 }
 
 /// A token taken apart (RFC 7515 §3.1); nothing of it is trusted yet.
-struct Parts<'a> {
+struct SplitToken<'a> {
     header: &'a str,
     signed: &'a str,
     payload: &'a str,
@@ -390,9 +390,9 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SplitToken<'a> {
     fn split(token: &'a str) -> Result<Self, TokenError> {
-        if token.len() > MAX_LENGTH {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLarge);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
@@ -405,7 +405,7 @@ impl<'a> Parts<'a> {
 
     /// Reads the header: the ID of the key.
     fn key_id(&self) -> Result<String, TokenError> {
-        let mut buffer = [0; MAX_HEADER];
+        let mut buffer = [0; MAX_HEADER_BYTES];
         let length = decode(self.header, &mut buffer)?;
         let Object(header): Object<Header<'_>> =
             serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;

@@ -23,7 +23,7 @@ use tracing::field::Empty;
 use zeroize::Zeroizing;
 
 pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
-pub(crate) use retry::{RETRIES, RequestKind, is_refusal};
+pub(crate) use retry::{DEFAULT_RETRIES, RequestKind, is_refusal};
 pub(crate) use shared::Shared;
 
 use crate::error::{Error, ErrorKind};

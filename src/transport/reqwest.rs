@@ -37,7 +37,7 @@ impl Transport for ReqwestTransport {
         if usize::try_from(announced).is_ok_and(|length| length > RESPONSE_LIMIT) {
             return Err(TransportError::too_large());
         }
-        let mut body = Body::default();
+        let mut body = ReplyBuffer::default();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.push(&chunk)?;
         }
@@ -66,9 +66,9 @@ fn failed(error: reqwest::Error) -> TransportError {
 
 /// A reply while it is read; replies carry tokens, so every allocation is wiped.
 #[derive(Default)]
-struct Body(Zeroizing<Vec<u8>>);
+struct ReplyBuffer(Zeroizing<Vec<u8>>);
 
-impl Body {
+impl ReplyBuffer {
     fn push(&mut self, chunk: &[u8]) -> Result<(), TransportError> {
         let length = self.0.len() + chunk.len();
         if length > RESPONSE_LIMIT {
@@ -85,7 +85,7 @@ impl Body {
     }
 }
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for ReplyBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }

@@ -10,7 +10,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::{TransportError, TransportErrorKind};
 use crate::error::{Error, ErrorCode};
-use crate::runtime::{LONGEST, Random, seconds};
+use crate::runtime::{MAX_DURATION, Random, seconds};
 
 /// What a request is: its row in the table of what is sent again and what comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +77,10 @@ pub(crate) struct Progress {
 
 /// Of servers and of the proxies before them: nobody knows whether the request was done. 520 to 525, 529 and 530 are those of
 /// Cloudflare, 598 and 599 those of other proxies that lost a connection.
-const AMBIGUOUS: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
+const AMBIGUOUS_STATUSES: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
 /// Tries after the first one, as long as the outcome is not ambiguous or the request has no window, unless the application wants
 /// more or fewer.
-pub(crate) const RETRIES: u32 = 3;
+pub(crate) const DEFAULT_RETRIES: u32 = 3;
 const BACKOFF_BASE: Duration = Duration::from_millis(250);
 const BACKOFF_CAP: Duration = Duration::from_secs(8);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
@@ -239,7 +239,7 @@ impl Verdict {
         match outcome {
             Ok(response) => match response.status() {
                 StatusCode::TOO_MANY_REQUESTS => Self::Throttled,
-                status if AMBIGUOUS.contains(&status.as_u16()) => Self::Ambiguous,
+                status if AMBIGUOUS_STATUSES.contains(&status.as_u16()) => Self::Ambiguous,
                 status if status.is_success() => Self::Answered,
                 _ => Self::Settled,
             },
@@ -273,7 +273,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         return value.parse().ok().map(seconds);
     }
     let date = DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST))
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(MAX_DURATION))
 }
 
 #[cfg(test)]
@@ -310,7 +310,7 @@ mod tests {
         let seconds = Duration::from_secs;
         let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
             let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };
-            rule.next(Verdict::Throttled, &progress, RETRIES, || seconds(wait))
+            rule.next(Verdict::Throttled, &progress, DEFAULT_RETRIES, || seconds(wait))
         };
         assert_eq!(next(90, 20, Some(20), 1), Some(seconds(1)), "it does not matter how often");
         assert_eq!(next(90, 24, Some(20), 60), Some(seconds(5)), "no wait goes past the window");
@@ -329,9 +329,9 @@ mod tests {
             retry_after(&headers, now)
         };
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
-        assert_eq!(read("18446744073709551615"), Some(LONGEST));
-        assert_eq!(read(&"9".repeat(400)), Some(LONGEST));
-        assert_eq!(read("Thu, 30 Dec 9999 12:00:00 GMT"), Some(LONGEST));
+        assert_eq!(read("18446744073709551615"), Some(MAX_DURATION));
+        assert_eq!(read(&"9".repeat(400)), Some(MAX_DURATION));
+        assert_eq!(read("Thu, 30 Dec 9999 12:00:00 GMT"), Some(MAX_DURATION));
         assert_eq!(read("1.5"), None);
         assert_eq!(read("Fri, 02 Jan 2026 03:04:35 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Fri, 02 Jan 2026 03:03:35 GMT"), Some(Duration::ZERO));

@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::{Parking, seal};
 use crate::client::Client;
-use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
+use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
 use crate::credentials::IsConfidential;
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::id::RedirectUri;
@@ -15,13 +15,13 @@ use crate::rejected::Rejected;
 use crate::secret::State;
 use crate::wire;
 
-const PREFIX: &str = "workos-login-";
+const NAME_PREFIX: &str = "workos-login-";
 /// Digits of a state's hash in the name of its login's cookie.
-const DIGITS: usize = 16;
+const HASH_DIGITS: usize = 16;
 /// Logins begun and not finished in one browser.
-const MOST: usize = 5;
+const MAX_LOGINS: usize = 5;
 /// What all of them may add to the header of each request, in bytes. Servers refuse headers over 8 to 16 kB, for the whole host.
-const TOTAL: usize = 6_000;
+const MAX_HEADER_BYTES: usize = 6_000;
 
 /// The login cookies of one request: each login has one of its own, so that logins in several tabs don't disturb each other.
 ///
@@ -90,14 +90,14 @@ impl<'a> LoginCookies<'a> {
         };
         let mut total = size(&name, &sealed);
         let begun = SetCookie::new(name, sealed, parking.lifetime, secure);
-        if begun.size() > LIMIT {
+        if begun.size() > MAX_COOKIE_BYTES {
             let error = Error::parked(ParkedError::TooLarge { bytes: begun.size() });
             return Err(Rejected::returning(error, session));
         }
         // The newest ones stay: browsers send cookies of one path oldest first (RFC 6265 §5.4).
-        let fitting = self.under_way(secure).rev().take(MOST - 1).take_while(|(name, sealed)| {
+        let fitting = self.under_way(secure).rev().take(MAX_LOGINS - 1).take_while(|(name, sealed)| {
             total += size(name, sealed);
-            total <= TOTAL
+            total <= MAX_HEADER_BYTES
         });
         let stale = self.under_way(secure).count() - fitting.count();
         let cleared = self.under_way(secure).take(stale).map(|(name, _)| SetCookie::clearing(name.to_owned(), secure));
@@ -150,11 +150,11 @@ fn prefix(secure: bool) -> &'static str {
 /// A name of its own for each login; the state itself stays out of it.
 fn name(state: &State, secure: bool) -> String {
     let digest = wire::sha256_hex(wire::text(state));
-    format!("{}{PREFIX}{}", prefix(secure), &digest[..DIGITS])
+    format!("{}{NAME_PREFIX}{}", prefix(secure), &digest[..HASH_DIGITS])
 }
 
 fn is_login(name: &str, secure: bool) -> bool {
-    name.strip_prefix(prefix(secure)).is_some_and(|name| name.starts_with(PREFIX))
+    name.strip_prefix(prefix(secure)).is_some_and(|name| name.starts_with(NAME_PREFIX))
 }
 
 /// What a cookie takes in a `Cookie` header: `name=value; `.

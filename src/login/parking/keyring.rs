@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyring_core::{Entry, Error};
 
-use super::LIFETIME;
+use super::DEFAULT_LIFETIME;
 use super::store::{PkceStore, StoredLogin};
 
 /// Keeps logins in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret Service.
@@ -16,24 +16,24 @@ use super::store::{PkceStore, StoredLogin};
 /// It is a best effort, and there is much that it can't promise. A keyring has no way to compare and remove in one step, so
 /// of two *processes* that take the same login at the same moment both may get it (within a process one does). What nobody
 /// comes back for stays there. A keyring may be locked, ask its user, or be missing, and is then an error. Calls block the
-/// thread. Where any of that matters, take a [`DirectoryStore`](super::DirectoryStore).
+/// thread. Where any of that matters, take a [`DirectoryPkceStore`](super::DirectoryPkceStore).
 #[derive(Debug)]
-pub struct KeyringStore {
+pub struct KeyringPkceStore {
     service: String,
     lifetime: Duration,
     one_at_a_time: Mutex<()>,
 }
 
-impl KeyringStore {
+impl KeyringPkceStore {
     /// Keeps logins under a service name, such as the application's own.
     #[must_use]
     pub fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into(), lifetime: LIFETIME, one_at_a_time: Mutex::default() }
+        Self { service: service.into(), lifetime: DEFAULT_LIFETIME, one_at_a_time: Mutex::default() }
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
@@ -61,7 +61,7 @@ impl KeyringStore {
     }
 }
 
-impl PkceStore for KeyringStore {
+impl PkceStore for KeyringPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         let text = serde_json::to_string(&login)?;
         self.entry(key)?.set_password(&text).map_err(|error| failed(&error))
@@ -71,7 +71,7 @@ impl PkceStore for KeyringStore {
         self.take_now(key, state_hash)
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 pub use cookie::LoginCookies;
 #[cfg(feature = "keyring")]
-pub use keyring::KeyringStore;
-pub use store::{DirectoryStore, LoginHandle, MemoryStore, PkceStore, StoredLogin};
+pub use keyring::KeyringPkceStore;
+pub use store::{DirectoryPkceStore, LoginHandle, MemoryPkceStore, PkceStore, StoredLogin};
 
 use super::pkce::PkceSession;
 use crate::client::{Caller, Client};
@@ -29,7 +29,7 @@ use crate::secret::CookiePassword;
 use crate::wire;
 
 /// How long a parked login is good for, unless said otherwise.
-const LIFETIME: Duration = Duration::from_secs(600);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Seals logins that wait for a human, so that another process of the same application can go on with them.
 ///
@@ -63,7 +63,7 @@ impl Parking {
     /// Seals with this password, for ten minutes each.
     #[must_use]
     pub fn new(password: CookiePassword) -> Self {
-        Self { password, retired: Vec::new(), lifetime: LIFETIME }
+        Self { password, retired: Vec::new(), lifetime: DEFAULT_LIFETIME }
     }
 
     /// Opens what an older password sealed, too; it is kept for opening only.
@@ -172,7 +172,7 @@ pub(crate) mod sealed {
 use sealed::Park;
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct ParkedValue<'a> {
     kind: &'a str,
     expires: i64,
     client_id: &'a str,
@@ -183,7 +183,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
-struct OpenEnvelope {
+struct OpenedValue {
     kind: String,
     expires: i64,
     client_id: String,
@@ -198,7 +198,7 @@ fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String,
     let core = &caller.client.core;
     let packed = flow.pack(INTERNAL);
     let expires = core.runtime.clock.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
-    let envelope = Envelope {
+    let envelope = ParkedValue {
         kind: F::KIND,
         expires: expires.as_second(),
         client_id: caller.identity().client_id.as_str(),
@@ -221,7 +221,7 @@ pub(crate) fn open<K: HasClientId, F: Park<Credentials = K>>(
         .find(|opened| !matches!(opened, Err(ParkedError::WrongPassword)))
         .unwrap_or(Err(ParkedError::WrongPassword))
         .map_err(Error::parked)?;
-    let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
+    let envelope: OpenedValue = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
     let problem = if envelope.kind != F::KIND {
         Some(ParkedError::WrongKind)
     } else if envelope.client_id != client.client_id().as_str() {

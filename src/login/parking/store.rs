@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::LIFETIME;
+use super::DEFAULT_LIFETIME;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
@@ -27,9 +27,9 @@ use crate::secret::{AuthorizationUrl, State};
 use crate::wire;
 
 /// Ends the name of a login's file.
-const LOGIN: &str = ".login";
+const LOGIN_SUFFIX: &str = ".login";
 /// A file that took longer to write won't be finished.
-const WRITTEN: Duration = Duration::from_secs(60);
+const MAX_WRITE_TIME: Duration = Duration::from_secs(60);
 
 /// What a [`PkceStore`] keeps under a key. It can't be read without the handle, which the store never sees.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -74,8 +74,8 @@ pub trait PkceStore: Send + Sync {
     fn take(&self, key: &str, state_hash: &str) -> impl Future<Output = io::Result<Option<StoredLogin>>> + Send;
 
     /// How long a login is kept; ten minutes unless said otherwise.
-    fn lifetime(&self) -> Duration {
-        LIFETIME
+    fn login_lifetime(&self) -> Duration {
+        DEFAULT_LIFETIME
     }
 }
 
@@ -122,7 +122,7 @@ impl<K> PkceSession<K> {
     async fn put(&self, store: &impl PkceStore) -> Result<LoginHandle, Error> {
         let runtime = &self.login.caller.client.core.runtime;
         let handle = LoginHandle(wire::random_state(runtime.random.as_ref())?);
-        let (stored, lifetime) = (runtime.clock.now(), store.lifetime());
+        let (stored, lifetime) = (runtime.clock.now(), store.login_lifetime());
         let login = StoredLogin {
             state_hash: wire::sha256_hex(wire::text(&self.login.state)),
             stored,
@@ -161,33 +161,33 @@ impl<K> Client<K> {
 
 /// Keeps logins in the memory of this process.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryPkceStore {
     logins: Mutex<HashMap<String, StoredLogin>>,
     lifetime: Duration,
 }
 
-impl MemoryStore {
+impl MemoryPkceStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { logins: Mutex::default(), lifetime: LIFETIME }
+        Self { logins: Mutex::default(), lifetime: DEFAULT_LIFETIME }
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 }
 
-impl Default for MemoryStore {
+impl Default for MemoryPkceStore {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl PkceStore for MemoryStore {
+impl PkceStore for MemoryPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.retain(|_, other| other.expires > login.stored);
@@ -200,7 +200,7 @@ impl PkceStore for MemoryStore {
         if logins.get(key).is_some_and(|login| login.matches(state_hash)) { Ok(logins.remove(key)) } else { Ok(None) }
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }
@@ -215,12 +215,12 @@ impl PkceStore for MemoryStore {
 /// belong to that user or to root, and be writable for nobody else, unless it is sticky. What other users leave there is passed
 /// over. The directories above it aren't checked, and must be as safe.
 #[derive(Clone, Debug)]
-pub struct DirectoryStore {
+pub struct DirectoryPkceStore {
     directory: PrivateDirectory,
     lifetime: Duration,
 }
 
-impl DirectoryStore {
+impl DirectoryPkceStore {
     /// Opens a directory, and makes it (mode 0700 on Unix) if it isn't there.
     ///
     /// # Errors
@@ -228,12 +228,12 @@ impl DirectoryStore {
     /// wrong with the directory.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = PrivateDirectory::open(&directory.into()).map_err(Error::store)?;
-        Ok(Self { directory, lifetime: LIFETIME })
+        Ok(Self { directory, lifetime: DEFAULT_LIFETIME })
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
@@ -245,22 +245,24 @@ impl DirectoryStore {
     /// Drops what nobody came back for, and what processes that died have left.
     fn sweep(&self, now: Timestamp) {
         let expired = |name: &OsStr| self.read(name).is_ok_and(|login| login.is_some_and(|login| login.expires <= now));
-        let old = |metadata: &Metadata| metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITTEN));
+        let old = |metadata: &Metadata| {
+            metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > MAX_WRITE_TIME))
+        };
         self.directory.sweep(|name, metadata| match new_of(name) {
-            Some(name) => name.ends_with(LOGIN.as_bytes()) && old(metadata),
-            None => name.as_encoded_bytes().ends_with(LOGIN.as_bytes()) && expired(name),
+            Some(name) => name.ends_with(LOGIN_SUFFIX.as_bytes()) && old(metadata),
+            None => name.as_encoded_bytes().ends_with(LOGIN_SUFFIX.as_bytes()) && expired(name),
         });
     }
 }
 
-impl PkceStore for DirectoryStore {
+impl PkceStore for DirectoryPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         self.sweep(login.stored);
-        self.directory.replace(format!("{key}{LOGIN}"), &serde_json::to_vec(&login)?)
+        self.directory.replace(format!("{key}{LOGIN_SUFFIX}"), &serde_json::to_vec(&login)?)
     }
 
     async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
-        let name = format!("{key}{LOGIN}");
+        let name = format!("{key}{LOGIN_SUFFIX}");
         match self.read(&name)? {
             // Of several processes that have read it, the one whose removal succeeds has taken it.
             Some(login) if login.matches(state_hash) => Ok(self.directory.remove(&name)?.then_some(login)),
@@ -268,7 +270,7 @@ impl PkceStore for DirectoryStore {
         }
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }

@@ -62,13 +62,13 @@ struct CodeBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct EmailReply {
     email: Option<String>,
     email_verification_id: Option<EmailVerificationId>,
 }
 
 pub(super) fn read<K>(reply: &Reply, pending: Pending<K>) -> Step<K> {
-    let Details { email, email_verification_id } = parse(reply).unwrap_or_default();
+    let EmailReply { email, email_verification_id } = parse(reply).unwrap_or_default();
     Step::EmailVerification(EmailVerification { pending, email, id: email_verification_id })
 }
 

@@ -85,19 +85,19 @@ pub struct TotpEnrollment<K> {
 }
 
 #[derive(Deserialize)]
-struct Enrolled {
-    authentication_factor: EnrolledFactor,
+struct EnrollmentReply {
+    authentication_factor: FactorReply,
     authentication_challenge: SentChallenge,
 }
 
 #[derive(Deserialize)]
-struct EnrolledFactor {
+struct FactorReply {
     id: AuthenticationFactorId,
-    totp: EnrolledTotp,
+    totp: TotpReply,
 }
 
 #[derive(Deserialize)]
-struct EnrolledTotp {
+struct TotpReply {
     qr_code: TotpQrCode,
     secret: TotpSecret,
     uri: TotpUri,
@@ -122,7 +122,7 @@ impl<K> TotpEnrollmentRequest<K> {
             totp_secret: None,
         };
         let route = Route::of(wire::ENROLL_FACTOR, &self.step.user.id);
-        match call::<Enrolled, _>(&self.step.pending.caller, route, &body).await {
+        match call::<EnrollmentReply, _>(&self.step.pending.caller, route, &body).await {
             Ok(enrolled) => Ok(TotpEnrollment {
                 qr_code: enrolled.authentication_factor.totp.qr_code,
                 secret: enrolled.authentication_factor.totp.secret,
@@ -268,14 +268,14 @@ struct TotpBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct MfaReply {
     user: Option<PendingUser>,
     authentication_factors: Option<Vec<FactorChoice>>,
     authentication_challenge: Option<SentChallenge>,
 }
 
 pub(super) fn read<K>(code: &ErrorCode, reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
-    let details: Details = parse(reply).unwrap_or_default();
+    let details: MfaReply = parse(reply).unwrap_or_default();
     if *code == ErrorCode::MfaEnrollment {
         return match details.user {
             Some(user) => Ok(Step::MfaEnrollment(MfaEnrollment { pending, user })),

@@ -25,7 +25,7 @@ pub use sso::{OrganizationMethodsRequired, SsoRequired};
 pub use unfinished::{BlockedLogin, UnfinishedLogin};
 
 use super::authenticate;
-use super::outcome::{Answer, Flow, NotSignedIn, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{ApiError, Error, ErrorCode, ErrorKind};
@@ -207,10 +207,10 @@ impl<S: ContinuesLogin> StepAnswer<S> {
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<S>> {
         let Self { step, answer, context } = self;
         let answer = Self::send_answer(&step, &answer, &context).await;
-        settle(answer.and_then(Answer::of_a_step), step)
+        settle(answer.and_then(LoginReply::of_a_step), step)
     }
 
-    async fn send_answer(step: &S, answer: &S::Answer, context: &RequestContext) -> Result<Answer, Failure> {
+    async fn send_answer(step: &S, answer: &S::Answer, context: &RequestContext) -> Result<LoginReply, Failure> {
         let body = WithContext { body: step.body(answer, INTERNAL), context: context.body() };
         authenticate(step.caller(INTERNAL), S::GRANT_TYPE, body, RequestKind::Credential).await
     }

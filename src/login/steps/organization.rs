@@ -90,17 +90,17 @@ struct SelectionBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct OrganizationReply {
     user: Option<PendingUser>,
     organizations: Option<Vec<OrganizationChoice>>,
 }
 
 pub(super) fn read<K>(reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
     match parse(reply).unwrap_or_default() {
-        Details { organizations: Some(organizations), user } => {
+        OrganizationReply { organizations: Some(organizations), user } => {
             Ok(Step::OrganizationSelection(OrganizationSelection { pending, user, organizations }))
         }
-        Details { organizations: None, .. } => Err(pending),
+        OrganizationReply { organizations: None, .. } => Err(pending),
     }
 }
 

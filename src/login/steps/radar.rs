@@ -63,7 +63,7 @@ struct EmailBody<'a> {
 }
 
 /// WorkOS Radar wants the telephone number of a new user, and a code that is sent to it.
-#[must_use = "the login is not finished: `send(phone_number)`"]
+#[must_use = "the login is not finished: `send_sms(phone_number)`"]
 pub struct RadarSmsSignUp<K> {
     pub(crate) pending: Pending<K>,
     pub(crate) user: PendingUser,
@@ -85,7 +85,7 @@ impl<K> RadarSmsSignUp<K> {
     }
 
     /// Sends a code to the user's telephone.
-    pub fn send(self, phone_number: PhoneNumber) -> RadarSmsRequest<K>
+    pub fn send_sms(self, phone_number: PhoneNumber) -> RadarSmsRequest<K>
     where
         K: IsConfidential,
     {
@@ -142,7 +142,7 @@ impl<K> RadarSmsRequest<K> {
 pub struct RadarSmsCode<K> {
     pub(crate) pending: Pending<K>,
     /// Of a sign-up; at a sign-in the API knows them itself.
-    pub(crate) sent: Option<(VerificationId, PhoneNumber)>,
+    pub(crate) sent: Option<(VerificationId, String)>,
 }
 
 impl<K> RadarSmsCode<K> {
@@ -156,7 +156,7 @@ impl<K> RadarSmsCode<K> {
     where
         K: IsConfidential,
     {
-        Self { pending: Pending::new(client, token), sent: Some((verification_id, phone_number)) }
+        Self { pending: Pending::new(client, token), sent: Some((verification_id, phone_number.as_str().to_owned())) }
     }
 
     /// Makes the step of a sign-in from what an application kept itself.
@@ -194,13 +194,13 @@ struct SmsBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct RadarReply {
     user: Option<PendingUser>,
     radar_challenge_id: Option<RadarChallengeId>,
 }
 
 pub(super) fn read<K>(code: &ErrorCode, reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
-    let Details { user, radar_challenge_id } = parse(reply).unwrap_or_default();
+    let RadarReply { user, radar_challenge_id } = parse(reply).unwrap_or_default();
     match (code, user, radar_challenge_id) {
         (ErrorCode::RadarChallenge | ErrorCode::RadarEmailChallenge, _, Some(id)) => {
             Ok(Step::RadarEmailChallenge(RadarEmailChallenge { pending, id }))

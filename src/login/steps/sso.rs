@@ -101,7 +101,7 @@ impl<K> OrganizationMethodsRequired<K> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct SsoReply {
     email: Option<String>,
     connection_ids: Option<Vec<ConnectionId>>,
     sso_connection_ids: Option<Vec<ConnectionId>>,
@@ -114,7 +114,7 @@ pub(super) fn read<K>(
     caller: Caller<K>,
     token: Option<PendingAuthenticationToken>,
 ) -> Step<K> {
-    let Details { email, connection_ids, sso_connection_ids, auth_methods } = parse(reply).unwrap_or_default();
+    let SsoReply { email, connection_ids, sso_connection_ids, auth_methods } = parse(reply).unwrap_or_default();
     if *code == ErrorCode::SsoRequired {
         let connection_ids = connection_ids.unwrap_or_default();
         return Step::SsoRequired(SsoRequired { caller, email, connection_ids, token });
