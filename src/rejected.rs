@@ -96,3 +96,38 @@ impl<F> StdError for Rejected<F> {
         self.0.error.source()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::credentials::{Confidential, Public};
+    use crate::handlers::{NotLoggedOut, NotSwitched};
+    use crate::login::{CodeExchange, DeviceLogin, NotFinished, NotSignedIn, PasswordGrant, PkceSession};
+    use crate::session::{NotActive, RefreshError, SwitchError};
+    use crate::token::NotVerified;
+    use crate::{Error, Rejected};
+
+    /// Clippy's `result_large_err` speaks up in applications from 128 bytes on.
+    #[test]
+    fn errors_are_small_enough_for_clippy_in_applications() {
+        macro_rules! sizes {
+            ($($error:ty),* $(,)?) => { [$((size_of::<$error>(), stringify!($error))),*] };
+        }
+        let sizes = sizes![
+            Error,
+            Rejected<PkceSession<Confidential>>,
+            NotSignedIn<CodeExchange<Confidential>>,
+            NotSignedIn<PasswordGrant<Confidential>>,
+            NotSignedIn<DeviceLogin<Public>>,
+            NotFinished<Public>,
+            NotVerified,
+            NotActive<Confidential>,
+            RefreshError<Confidential>,
+            SwitchError,
+            NotSwitched,
+            NotLoggedOut,
+        ];
+        for (size, error) in sizes {
+            assert!(size < 128, "{error} has {size} bytes");
+        }
+    }
+}

@@ -94,7 +94,7 @@ impl<K> DeviceAuthorizationRequest<K> {
         let verification_uri = trusted(&reply.verification_uri)?;
         let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
         let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
-        Ok(DeviceLogin {
+        Ok(DeviceLogin(Box::new(Waiting {
             device_code: reply.device_code,
             user_code: reply.user_code,
             verification_uri,
@@ -104,7 +104,7 @@ impl<K> DeviceAuthorizationRequest<K> {
             interval: reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(Duration::from_secs(1)),
             context: self.context,
             caller: self.caller,
-        })
+        })))
     }
 }
 
@@ -123,7 +123,10 @@ fn trusted(uri: &str) -> Result<Url, Error> {
 ///
 /// Show [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), then [`wait`](Self::wait).
 #[must_use = "the login ends when it is dropped: show its code, then call `wait().await`"]
-pub struct DeviceLogin<K> {
+pub struct DeviceLogin<K>(Box<Waiting<K>>);
+
+/// What a device login keeps. It is boxed, so that a `Result` with [`NotFinished`] is small.
+struct Waiting<K> {
     caller: Caller<K>,
     device_code: DeviceCode,
     user_code: String,
@@ -190,31 +193,31 @@ impl<K> DeviceLogin<K> {
     /// The code that the user types.
     #[must_use]
     pub fn user_code(&self) -> &str {
-        &self.user_code
+        &self.0.user_code
     }
 
     /// Where the user types it.
     #[must_use]
     pub fn verification_uri(&self) -> &Url {
-        &self.verification_uri
+        &self.0.verification_uri
     }
 
     /// The same with the code in it, for a QR code or a browser (RFC 8628 §3.3.1).
     #[must_use]
     pub fn verification_uri_complete(&self) -> Option<&Url> {
-        self.verification_uri_complete.as_ref()
+        self.0.verification_uri_complete.as_ref()
     }
 
     /// How long the code was good for when it was made.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
-        self.expires_in
+        self.0.expires_in
     }
 
     /// How long to wait before the next poll.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.interval
+        self.0.interval
     }
 
     /// Polls until the user has finished, the code has expired or the login was denied.
@@ -243,9 +246,9 @@ impl<K> DeviceLogin<K> {
                 }
                 Err(NotFinished::NotSignedIn(step)) => return Err(step),
             };
-            let clock = &login.caller.client.core.runtime.clock;
-            let pause = pause.max(login.interval);
-            if clock.elapsed().saturating_add(pause) >= login.deadline {
+            let clock = &login.0.caller.client.core.runtime.clock;
+            let pause = pause.max(login.0.interval);
+            if clock.elapsed().saturating_add(pause) >= login.0.deadline {
                 return Err(NotSignedIn::Rejected(Rejected::spent(Error::device_login_expired())));
             }
             clock.sleep(pause).await;
@@ -258,7 +261,7 @@ impl<K> DeviceLogin<K> {
     /// [`NotFinished::Pending`] while the user hasn't finished. In [`NotSignedIn`] the login comes back when it can be polled again;
     /// not once it was denied or has expired.
     pub async fn poll(mut self) -> Result<AuthenticationResponse, NotFinished<K>> {
-        if self.caller.client.core.runtime.clock.elapsed() >= self.deadline {
+        if self.0.caller.client.core.runtime.clock.elapsed() >= self.0.deadline {
             let expired = Rejected::spent(Error::device_login_expired());
             return Err(NotFinished::NotSignedIn(NotSignedIn::Rejected(expired)));
         }
@@ -267,25 +270,25 @@ impl<K> DeviceLogin<K> {
             match error.code() {
                 Some(ErrorCode::AuthorizationPending) => return Err(NotFinished::Pending(self)),
                 Some(ErrorCode::SlowDown) => {
-                    self.interval = self.interval.saturating_add(SLOW_DOWN_STEP);
+                    self.0.interval = self.0.interval.saturating_add(SLOW_DOWN_STEP);
                     return Err(NotFinished::Pending(self));
                 }
                 _ => {}
             }
             if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Interrupted) {
-                self.interval = self.interval.saturating_mul(2);
+                self.0.interval = self.0.interval.saturating_mul(2);
             }
         }
         settle(answer, self).map_err(NotFinished::NotSignedIn)
     }
 
     async fn ask(&self) -> Result<LoginReply, Failure> {
-        let body = DeviceCodeBody { device_code: wire::text(&self.device_code) };
-        let body = WithContext { body, context: self.context.body() };
+        let body = DeviceCodeBody { device_code: wire::text(&self.0.device_code) };
+        let body = WithContext { body, context: self.0.context.body() };
         // The device code is the proof; the client secret isn't sent.
-        let identity = Identity { api_key: None, ..self.caller.identity() };
+        let identity = Identity { api_key: None, ..self.0.caller.identity() };
         let request = TokenRequest::new("urn:ietf:params:oauth:grant-type:device_code", identity, body);
-        submit(&self.caller, &request, RequestKind::DevicePoll).await
+        submit(&self.0.caller, &request, RequestKind::DevicePoll).await
     }
 }
 
@@ -293,7 +296,7 @@ impl<K> sealed::Flow for DeviceLogin<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {
-        &self.caller
+        &self.0.caller
     }
 }
 
@@ -305,6 +308,6 @@ impl<K> fmt::Debug for DeviceAuthorizationRequest<K> {
 
 impl<K> fmt::Debug for DeviceLogin<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("DeviceLogin").field("interval", &self.interval).finish_non_exhaustive()
+        formatter.debug_struct("DeviceLogin").field("interval", &self.0.interval).finish_non_exhaustive()
     }
 }

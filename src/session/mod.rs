@@ -3,7 +3,7 @@
 //! An application that keeps sessions itself walks from one type to the next:
 //!
 //! ```text
-//! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
+//! SessionCookie::open, client.open_session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
 //!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
 //!                                                    │                                                               ▼
 //!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
@@ -68,7 +68,7 @@ impl<K> Client<K> {
     /// Makes a session of a finished login, or of the [`SessionParts`] that an application has kept.
     ///
     /// What a session doesn't hold is gone: take a provider's OAuth tokens out of the response before.
-    pub fn session(&self, parts: impl Into<SessionParts>) -> OpenedSession<K>
+    pub fn open_session(&self, parts: impl Into<SessionParts>) -> OpenedSession<K>
     where
         K: HasClientId,
     {
@@ -105,7 +105,7 @@ impl<K> Client<K> {
 /// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
 /// let verifier = client.verifier();
 /// let cookie = SessionCookie::new(CookiePassword::new("a-random-password-of-32-characters")?)?;
-/// let set_cookie = cookie.set(&client.session(response))?;
+/// let set_cookie = cookie.set(&client.open_session(response))?;
 ///
 /// // With each request:
 /// # let mut response = http::Response::new(());
@@ -153,7 +153,9 @@ impl<K> OpenedSession<K> {
         let Self(session) = self;
         match session.verify(verifier).await {
             Ok(token) => Ok(ActiveSession { session, token }),
-            Err(NotVerified::Expired(token)) => Err(NotActive::Expired(ExpiredSession { session, token })),
+            Err(NotVerified::Expired(token)) => {
+                Err(NotActive::Expired(ExpiredSession { session: Box::new(session), token }))
+            }
             Err(NotVerified::Invalid(error)) => Err(NotActive::Invalid(Rejected::returning(error, Self(session)))),
             Err(NotVerified::KeysUnavailable(error)) => {
                 Err(NotActive::KeysUnavailable(Rejected::returning(error, Self(session))))
@@ -314,7 +316,8 @@ impl<K> ActiveSession<K> {
 /// A session whose access token has expired. It can be refreshed or signed out, and says nothing about its user.
 #[must_use = "refresh it, or sign it out"]
 pub struct ExpiredSession<K> {
-    session: Session<K>,
+    /// Boxed, so that a `Result` with [`NotActive`] is small.
+    session: Box<Session<K>>,
     token: ExpiredToken,
 }
 
