@@ -20,7 +20,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// The error codes of the API, the ones of unfinished logins included.
+    /// The error codes of the API, including those of unfinished logins.
     ErrorCode {
         AccessDenied = "access_denied",
         ApplicationConsentRequired = "application_consent_required",
@@ -76,13 +76,13 @@ open_enum! {
     }
 }
 
-/// A code from outside, unless it is something else that must not get into logs.
+/// A code that the other side sent, if its characters are fit for a log.
 pub(crate) fn plain_code(text: &str) -> Option<&str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain)).then_some(text)
 }
 
-/// A refusal by the API: its code, and its message for those who know where to show it.
+/// A refusal by the API: its code, and its message, which is a secret.
 #[derive(Clone)]
 pub struct ApiError {
     pub(crate) code: Option<ErrorCode>,
@@ -90,21 +90,21 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// The code, where the reply carried one.
+    /// The code, if the reply had one.
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
         self.code.as_ref()
     }
 
-    /// The API's own words. They may echo what was submitted, a code or a token, so they are a secret:
-    /// fit for a developer's eyes, not for a log.
+    /// The API's own message. It may repeat what was submitted, such as a code or a token, so it is a secret: a developer may
+    /// see it, a log must not.
     #[must_use]
     pub fn message(&self) -> Option<&ServerMessage> {
         self.message.as_deref()
     }
 }
 
-/// What follows "the API refused the request".
+/// The text that follows "the API refused the request".
 impl fmt::Display for ApiError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.code.as_ref().map_or(Ok(()), |code| write!(formatter, ": {code}"))

@@ -1,4 +1,4 @@
-//! What can go wrong, told so that the caller can act on it and nothing secret leaks.
+//! What can go wrong: each error says what its caller can do, and holds nothing secret.
 
 mod codes;
 mod reasons;
@@ -18,7 +18,7 @@ pub use reasons::{CallbackError, ParkedError, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
-/// The one error of this crate: cheap to clone, and free of secrets, URLs with a query and response bodies.
+/// The error of this crate. It is cheap to clone, and holds no secret, no URL with a query and no response body.
 ///
 /// Match on [`kind`](Self::kind) for the cause; [`is_transient`](Self::is_transient),
 /// [`retry_after`](Self::retry_after) and [`replay_before`](Self::replay_before) say whether and when to try again.
@@ -46,7 +46,7 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An environment variable is not set, or empty; nothing was sent.
+    /// An environment variable is not set or is empty; nothing was sent.
     #[error("the environment variable {name} is not set")]
     MissingVariable {
         /// The name of the variable.
@@ -58,25 +58,25 @@ pub enum ErrorKind {
     /// A parked login could not be resumed; nothing was sent.
     #[error("{0}")]
     Parked(ParkedError),
-    /// The access token is not to be trusted.
+    /// The access token was refused.
     #[error("the access token was refused: {0}")]
     InvalidToken(TokenError),
-    /// The signing keys are unavailable: nobody can tell at the moment whether the token is good.
+    /// The signing keys are unavailable, so the token can't be checked at the moment.
     #[error("the signing keys are unavailable")]
     KeysUnavailable,
     /// A session could not be sealed or opened.
     #[error("{0}")]
     Sealed(SealError),
-    /// A refresh brought the session of another user; it was discarded.
-    #[error("the refresh brought the session of another user")]
+    /// The refresh returned the session of another user; it was discarded.
+    #[error("the refresh returned the session of another user")]
     AnotherUser,
-    /// A switch brought tokens of another organization than the wanted one. The session goes on with them.
-    #[error("the API answered with the tokens of another organization")]
+    /// A switch returned tokens of a different organization than the requested one. The session continues with them.
+    #[error("the API returned the tokens of a different organization")]
     AnotherOrganization,
-    /// The session was signed out before its refresh ended.
+    /// The session was signed out before its refresh was complete.
     #[error("the session was signed out")]
     SignedOut,
-    /// A store of sessions or tokens failed: nobody can tell what it holds.
+    /// A store of sessions or tokens failed, so what it holds is unknown.
     #[error("the store failed")]
     Store,
     /// The operating system gave no random bytes; nothing was sent.
@@ -85,35 +85,35 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
-    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent.
-    /// On Linux and the BSDs they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR`
-    /// says.
+    /// This machine has no certificate authorities, or they can't be read, so no server can be trusted; nothing was sent.
+    /// On Linux and the BSDs they come with the package `ca-certificates`, or from the places that `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name.
     #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
-    /// The user did not finish the device login in time; nothing more was sent.
+    /// The user did not finish the device login in time; nothing more is sent.
     #[error("the device login has expired")]
     DeviceLoginExpired,
     /// The redirect listener could not be opened.
     #[error("the redirect listener could not be opened")]
     Listener,
-    /// The browser did not come back in time.
+    /// The browser did not return in time.
     #[error("no callback came in time")]
     NoCallback,
     /// No connection could be made: the request was not sent.
     #[error("no connection could be made; nothing was sent")]
     NotSent,
-    /// The server's certificate was refused, so the request was not sent, and it isn't sent again: the certificate is for
-    /// another name, is not valid at this time, or comes from an authority that isn't trusted. The source says which.
+    /// The server's certificate was refused, so the request was not sent, and isn't retried: the certificate is for another
+    /// name, isn't valid at this time, or comes from an authority that isn't trusted. The source says which.
     #[error(
         "the server's certificate was refused; nothing was sent: check this machine's clock, the trusted certificate \
          authorities, and whether a proxy intercepts the connection"
     )]
     Certificate,
-    /// No TLS connection could be agreed on, so the request was not sent, and it isn't sent again: the server has neither
-    /// TLS 1.2 nor 1.3, refused the handshake, or is no TLS server. The source says which.
+    /// The TLS handshake failed, so the request was not sent, and isn't retried: the server supports neither TLS 1.2 nor 1.3,
+    /// refused the handshake, or isn't a TLS server. The source says which.
     #[error(
         "no TLS connection could be agreed on; nothing was sent: check the address, whether a proxy intercepts the \
-         connection, and that the server has TLS 1.2 or later"
+         connection, and that the server supports TLS 1.2 or later"
     )]
     Tls,
     /// There was no complete reply in time.
@@ -128,20 +128,20 @@ pub enum ErrorKind {
     /// The reply was not JSON.
     #[error("the reply was not JSON")]
     NotJson,
-    /// The reply was JSON of another shape than the API describes.
-    #[error("the reply was JSON of another shape than the API describes")]
+    /// The reply was JSON in a different shape than the API describes.
+    #[error("the reply was JSON in a different shape than the API describes")]
     UnexpectedShape,
-    /// The reply had a status that this API does not use, such as a redirect; it was not followed.
+    /// The reply had a status that this API does not use, such as a redirect, which isn't followed.
     #[error("the reply had an unexpected status")]
     UnexpectedStatus,
     /// The API refused the request.
     #[error("the API refused the request{0}")]
     Api(ApiError),
-    /// The login needs a further step, and the application asked for a finished one.
+    /// The login needs a further step before the user is signed in.
     #[error("the login is not finished: {0}")]
     Unfinished(ErrorCode),
-    /// A code that was accepted as an impersonation was not one; the result was discarded.
-    #[error("the code was accepted as an impersonation, but was none")]
+    /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
+    #[error("the login isn't an impersonation")]
     NotImpersonated,
     /// The code that answered a challenge is wrong.
     #[error("the code is wrong")]
@@ -177,7 +177,7 @@ impl Error {
         Self::with_source(ErrorKind::Store, Some(Box::new(source)))
     }
 
-    /// Whoever else holds a lock doesn't let go of it.
+    /// Another process holds the lock for too long.
     pub(crate) fn still_locked() -> Self {
         Self::session_store(io::Error::from(io::ErrorKind::WouldBlock))
     }
@@ -206,17 +206,17 @@ impl Error {
         Self::local(ErrorKind::SignedOut)
     }
 
-    /// Whoever sent a request for others is gone.
+    /// The task that sent the request for all callers was dropped.
     pub(crate) fn abandoned() -> Self {
         Self::local(ErrorKind::Interrupted)
     }
 
-    /// There is no answer in the time that the caller has.
+    /// There was no answer in the time that the caller allows.
     pub(crate) fn too_late() -> Self {
         Self::local(ErrorKind::Timeout)
     }
 
-    /// A switch brought another organization.
+    /// A switch returned the tokens of a different organization.
     pub(crate) fn another_organization() -> Self {
         Self::local(ErrorKind::AnotherOrganization)
     }
@@ -229,7 +229,7 @@ impl Error {
         Self::local(ErrorKind::DeviceLoginExpired)
     }
 
-    /// The application could not keep a new pair of tokens.
+    /// The application failed to keep a new pair of tokens.
     pub(crate) fn not_kept(source: Source) -> Self {
         Self::with_source(ErrorKind::Store, Some(source))
     }
@@ -266,7 +266,7 @@ impl Error {
         Self::with_source(ErrorKind::NoAuthorities, Some(Box::new(source)))
     }
 
-    /// An error that a reply tells of.
+    /// The error of a reply.
     pub(crate) fn reply(kind: ErrorKind, status: StatusCode, request_id: Option<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -278,7 +278,7 @@ impl Error {
         }))
     }
 
-    /// Adds what the retry logic knows. The error was made a moment ago and isn't shared yet.
+    /// Adds what the retry logic knows. The error is new, so it isn't shared yet.
     pub(crate) fn advise(mut self, retry_after: Option<Duration>, replay_before: Option<Timestamp>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.retry_after = retry_after;
@@ -293,7 +293,7 @@ impl Error {
         &self.0.kind
     }
 
-    /// The code of the API, where it gave one.
+    /// The code of the API, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
         match &self.0.kind {
@@ -303,7 +303,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status, where there was a reply.
+    /// The HTTP status, if there was a reply.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
@@ -315,22 +315,22 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply; a hundred years at most.
+    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply; at most 100 years.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Until when the same refresh token may be sent again: the API may have rotated it without its reply
-    /// arriving, and answers a replay with the same pair for a short while.
+    /// Until when the same refresh token may be sent again. The API may have rotated it although no reply arrived, and answers a
+    /// replay with the same pair for a short time.
     #[must_use]
     pub fn replay_before(&self) -> Option<Timestamp> {
         self.0.replay_before
     }
 
-    /// Whether the failure says nothing about the credential, so that a later try may succeed:
-    /// no connection, no complete reply, or a status of 408, 429 or 5xx; keys or a store that failed, unless the store says that
-    /// something must be mended first, such as the mode of a file or the certificate of a server.
+    /// Whether a later try may succeed, because the failure says nothing about the credential: there was no connection or no
+    /// complete reply, the status was 408, 429 or 5xx, or the keys or a store were unavailable. A store that reports a problem
+    /// which must be fixed first, such as the mode of a file or the certificate of a server, isn't transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.status {
@@ -347,17 +347,17 @@ impl Error {
                         | ErrorKind::Interrupted
                         | ErrorKind::KeysUnavailable
                         | ErrorKind::Randomness
-                ) || self.is_of_a_store() && !self.must_be_mended()
+                ) || self.is_store_failure() && !self.must_be_fixed()
             }
         }
     }
 
-    fn is_of_a_store(&self) -> bool {
+    fn is_store_failure(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Store | ErrorKind::Parked(ParkedError::Store))
     }
 
-    /// Whether a store fails until somebody mends what it is given.
-    fn must_be_mended(&self) -> bool {
+    /// Whether the store fails until somebody fixes the cause.
+    fn must_be_fixed(&self) -> bool {
         let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<io::Error>());
         source.is_some_and(|source| {
             matches!(
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_somebody_must_mend_is_not_transient() {
+    fn a_store_that_somebody_must_fix_is_not_transient() {
         let refused = || io::Error::new(io::ErrorKind::PermissionDenied, "others can read the file");
         assert!(!Error::session_store(refused()).is_transient());
         assert!(!Error::store(refused()).is_transient());

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! SessionCookie::open, client.open_session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
-//!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
-//!                                                    │                                                               ▼
-//!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
+//!                                                         ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
+//!                                                         │                                                               ▼
+//!                                                         └──────────────────────── into_cookie, keep ───────────────── Refreshed
 //! ```
 //!
 //! An opened session says nothing about its user. An active one holds the verified token. A refreshed one must be kept before it
