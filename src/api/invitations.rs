@@ -15,7 +15,7 @@ impl Invitations<'_> {
         self.api.get(("/user_management/invitations/{id}", id))
     }
 
-    /// Gets the invitation of a token (`GET /user_management/invitations/by_token/{token}`).
+    /// Gets an invitation by its token (`GET /user_management/invitations/by_token/{token}`).
     pub fn get_by_token(&self, token: &InvitationToken) -> ApiRequest<Invitation> {
         let token = FreeForm { field: "invitation_token", text: wire::text(token) };
         self.api.get(("/user_management/invitations/by_token/{token}", token))
@@ -31,7 +31,7 @@ impl Invitations<'_> {
         self.api.post("/user_management/invitations", &invitation.0)
     }
 
-    /// Accepts an invitation for its user (`POST /user_management/invitations/{id}/accept`).
+    /// Accepts an invitation on behalf of its user (`POST /user_management/invitations/{id}/accept`).
     pub fn accept(&self, id: &InvitationId) -> ApiRequest<Invitation> {
         self.api.post(("/user_management/invitations/{id}/accept", id), &EmptyBody {})
     }
@@ -136,11 +136,11 @@ pub struct Invitation {
     pub id: InvitationId,
     /// Who is invited.
     pub email: String,
-    /// What has become of it.
+    /// Its state.
     pub state: InvitationState,
     /// The token, for [`invitation_token`](crate::login::AuthorizationBuilder::invitation_token) of a login.
     pub token: InvitationToken,
-    /// The address that the e-mail's link leads to.
+    /// The URL of the link in the e-mail.
     #[serde(rename = "accept_invitation_url")]
     pub url: InvitationUrl,
     /// The organization that the user is invited to.
@@ -164,7 +164,7 @@ pub struct Invitation {
 }
 
 open_enum! {
-    /// What has become of an invitation.
+    /// The state of an invitation.
     InvitationState {
         Pending = "pending",
         Accepted = "accepted",

@@ -90,7 +90,7 @@ struct CreateMagicAuthBody<'a> {
     radar: RadarBody<'a>,
 }
 
-/// A Magic Auth code: its code and address go into
+/// A Magic Auth code. Its code and address are the arguments of
 /// [`authenticate_with_magic_auth`](crate::Client::authenticate_with_magic_auth).
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
@@ -103,12 +103,12 @@ pub struct MagicAuth {
     pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: MagicAuthCode,
-    /// Until when the code is good.
+    /// When the code expires.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// What Radar calls this attempt, for [`RadarContext`] at the login that follows.
+    /// Radar's ID of this attempt, for the [`RadarContext`] of the login that follows.
     pub radar_auth_attempt_id: Option<String>,
 }

@@ -44,7 +44,7 @@ impl Users<'_> {
         self.api.delete(("/user_management/users/{id}", id))
     }
 
-    /// The accounts elsewhere that a user signs in with (`GET /user_management/users/{id}/identities`).
+    /// Gets the accounts at identity providers that a user signs in with (`GET /user_management/users/{id}/identities`).
     pub fn identities(&self, id: &UserId) -> ApiRequest<Vec<UserIdentity>> {
         self.api.get(("/user_management/users/{id}/identities", id))
     }
@@ -333,7 +333,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Where the salt of a password's hash goes.
+    /// Where the salt of a password's hash is added.
     PasswordSaltPosition {
         Prefix = "prefix",
         Suffix = "suffix",
@@ -347,11 +347,11 @@ pub struct CreatedUser {
     /// The user.
     #[serde(flatten)]
     pub user: User,
-    /// What Radar calls this attempt, for [`RadarContext`](crate::login::RadarContext) at the login that follows.
+    /// Radar's ID of this attempt, for the [`RadarContext`](crate::login::RadarContext) of the login that follows.
     pub radar_auth_attempt_id: Option<String>,
 }
 
-/// An account elsewhere that a user signs in with.
+/// An account at an identity provider that a user signs in with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UserIdentity {
