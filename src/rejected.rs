@@ -1,13 +1,13 @@
-//! [`Rejected`]: a failed call, and the value that it consumed.
+//! [`Rejected`]: a failed call, and the value it consumed.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::error::Error;
 
-/// A call that failed, with the value it consumed when that can be used again.
+/// A call that failed, with the value it consumed if that can be used again.
 ///
-/// `?` turns it into an [`Error`]; [`recover`](Self::recover) gets the value back for another try:
+/// `?` turns it into an [`Error`]; [`recover`](Self::recover) returns the value for another try:
 ///
 /// ```
 /// use workos_auth::{Callback, PublicClient, RedirectUri};
@@ -17,7 +17,7 @@ use crate::error::Error;
 /// let forged = Callback::from_url("/callback?code=01E2&state=guessed")?;
 /// let session = match session.exchange(forged) {
 ///     Ok(_) => panic!("the state was guessed"),
-///     // The login goes on: the true callback may still come.
+///     // The login goes on: the real callback may still arrive.
 ///     Err(rejected) => rejected.recover()?,
 /// };
 /// # Ok::<_, workos_auth::Error>(())
@@ -50,7 +50,7 @@ impl<F> Rejected<F> {
     /// The value that was consumed, for another try.
     ///
     /// # Errors
-    /// The error, when the value was used up.
+    /// The error, if the value was used up.
     pub fn recover(self) -> Result<F, Error> {
         let (error, flow) = self.into_parts();
         flow.ok_or(error)
@@ -62,7 +62,7 @@ impl<F> Rejected<F> {
         &self.0.error
     }
 
-    /// The error, and the value when it was not used up.
+    /// The error, and the value unless it was used up.
     #[must_use]
     pub fn into_parts(self) -> (Error, Option<F>) {
         (self.0.error, self.0.flow)
