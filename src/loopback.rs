@@ -27,18 +27,18 @@ use crate::login::{Callback, CodeExchange, PkceSession};
 use crate::rejected::Rejected;
 use crate::runtime::MAX_DURATION;
 
-/// How long a connection may take to send the head of its request, however it is cut into pieces.
+/// How long a connection may take to send the head of its request, in however many pieces.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a connection may take in all.
+/// How long a connection may take in total.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Browsers open connections ahead of need; more than this is no browser.
+/// The maximum number of open connections. Browsers open a few in advance, but not as many as this.
 const MAX_CONNECTIONS: usize = 64;
-/// How long a connection has for its request before another one may take its place.
+/// How long a new connection is kept for its request, before another one may replace it.
 const REQUEST_GRACE: Duration = Duration::from_millis(20);
-/// Connections that the operating system holds until they are let in; one that it drops comes back a second later.
+/// The number of connections that the operating system queues. A client whose connection is dropped retries a second later.
 const LISTEN_BACKLOG: u32 = 1024;
 
-/// Waits on loopback for the browser to come back with a login's callback (RFC 8252 §7.3).
+/// Waits on loopback for the callback of a login (RFC 8252 §7.3).
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
@@ -51,27 +51,27 @@ const LISTEN_BACKLOG: u32 = 1024;
 /// # Ok(()) }
 /// ```
 ///
-/// It answers on its exact path and `Host` only, goes on waiting after stray and forged requests, and writes
-/// nothing of a request into its pages. Nobody keeps the browser out by holding connections: a request has 2 seconds to
-/// arrive, and of more than 64 connections the oldest that has sent no request is closed.
+/// It accepts only its exact path and `Host`, goes on waiting after stray and forged requests, and its pages contain nothing of a
+/// request. Other clients can't keep the browser out by holding connections: a request has 2 seconds to arrive, and if there are
+/// more than 64 connections, the oldest without a request is closed.
 #[derive(Debug)]
-#[must_use = "the browser finds nobody unless `wait(session)` is called"]
+#[must_use = "the callback is not received unless `wait(session)` is called"]
 pub struct LoopbackListener {
     listener: TcpListener,
     redirect_uri: RedirectUri,
-    place: Place,
+    place: CallbackAddress,
     timeout: Duration,
 }
 
-/// What a request must name to be a callback.
+/// The `Host` and the path that a callback must have.
 #[derive(Clone, Debug)]
-struct Place {
+struct CallbackAddress {
     authority: String,
     path: String,
 }
 
 impl LoopbackListener {
-    /// Listens on a free port of 127.0.0.1. The path is the redirect URI's, such as `/callback`.
+    /// Listens on a free port of 127.0.0.1. The path is that of the redirect URI, such as `/callback`.
     ///
     /// # Errors
     /// [`ErrorKind::Listener`] with the operating system's error as its source, or [`ErrorKind::InvalidValue`].
@@ -79,11 +79,11 @@ impl LoopbackListener {
         Self::bind_to((Ipv4Addr::LOCALHOST, 0), path).await
     }
 
-    /// Listens on a given port, or on IPv6, where the redirect URI is registered so. Port 0 is any free one.
+    /// Listens on a given port, or on IPv6, if the redirect URI is registered so. Port 0 means any free port.
     ///
     /// # Errors
     /// As [`bind`](Self::bind); [`ErrorKind::InvalidValue`] naming `address` unless it is `127.0.0.1` or `[::1]`.
-    #[allow(clippy::unused_async, reason = "a listener belongs to the runtime that it was made on")]
+    #[allow(clippy::unused_async, reason = "a listener belongs to the runtime on which it is made")]
     pub async fn bind_to(address: impl Into<SocketAddr>, path: &str) -> Result<Self, Error> {
         let address = address.into();
         let loopback = match address.ip() {
@@ -99,7 +99,7 @@ impl LoopbackListener {
         let listener = listen(address).map_err(Error::listener)?;
         let authority = listener.local_addr().map_err(Error::listener)?.to_string();
         let redirect_uri = RedirectUri::new(format!("http://{authority}{path}"))?;
-        let place = Place { authority, path: path.to_owned() };
+        let place = CallbackAddress { authority, path: path.to_owned() };
         Ok(Self { listener, redirect_uri, place, timeout: Duration::from_secs(300) })
     }
 
@@ -109,17 +109,17 @@ impl LoopbackListener {
         self
     }
 
-    /// Where the browser must be sent back to: goes into [`Client::authorize`](crate::Client::authorize).
+    /// The redirect URI of this listener, for [`Client::authorize`](crate::Client::authorize).
     #[must_use]
     pub fn redirect_uri(&self) -> &RedirectUri {
         &self.redirect_uri
     }
 
-    /// Waits for this login's callback. Whatever carries another state is answered and forgotten.
+    /// Waits for the callback of this login. Callbacks with another state are answered and ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] when the time is over.
-    /// The session comes back in both cases.
+    /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] after the timeout. The
+    /// session is returned in both cases.
     pub async fn wait<K>(self, mut session: PkceSession<K>) -> Result<CodeExchange<K>, Rejected<PkceSession<K>>> {
         let deadline = Instant::now() + self.timeout.min(MAX_DURATION);
         let (arrivals, mut arrived) = mpsc::channel(1);
@@ -152,7 +152,7 @@ impl LoopbackListener {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A port whose last listener has just ended; on Windows the option would share it with others.
+    // For a port whose last listener has just ended. On Windows the option would share the port with others.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -163,18 +163,18 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 struct Arrival {
     callback: Callback,
     answer: oneshot::Sender<HtmlPage>,
-    /// Ends when the page was written and the connection closed.
+    /// It ends when the page is written and the connection is closed.
     written: oneshot::Receiver<Infallible>,
 }
 
-/// The listener ends with the login, so the page must be out before.
+/// The listener ends with the login, so the page must be sent before.
 async fn answer_and_wait(answer: oneshot::Sender<HtmlPage>, page: HtmlPage, written: oneshot::Receiver<Infallible>) {
     if answer.send(page).is_ok() {
         let _ = timeout(CONNECTION_TIMEOUT, written).await;
     }
 }
 
-async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arrival>) {
+async fn serve(listener: TcpListener, place: CallbackAddress, arrivals: mpsc::Sender<Arrival>) {
     let mut connections = Connections::default();
     loop {
         match listener.accept().await {
@@ -182,7 +182,7 @@ async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arriv
                 connections.make_room().await;
                 connections.add(stream, place.clone(), arrivals.clone());
             }
-            // Out of file descriptors, most likely: a moment later there may be some.
+            // There are probably no file descriptors; there may be some a moment later.
             Err(_) => sleep(REQUEST_GRACE).await,
         }
     }
@@ -197,19 +197,19 @@ struct Connections {
 
 struct Open {
     since: Instant,
-    /// Set once its request has arrived, or it was given up.
+    /// Whether its request has arrived, or it was aborted.
     settled: Arc<AtomicBool>,
     task: AbortHandle,
 }
 
 impl Connections {
-    fn add(&mut self, stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>) {
+    fn add(&mut self, stream: TcpStream, place: CallbackAddress, arrivals: mpsc::Sender<Arrival>) {
         let settled = Arc::new(AtomicBool::new(false));
         let task = self.tasks.spawn(connection(stream, place, arrivals, Arc::clone(&settled)));
         self.open.push_back(Open { since: Instant::now(), settled, task });
     }
 
-    /// Where there are too many, ends the oldest one that has sent no request.
+    /// If there are too many, closes the oldest one that has sent no request.
     async fn make_room(&mut self) {
         loop {
             while self.tasks.try_join_next().is_some() {}
@@ -219,7 +219,7 @@ impl Connections {
             }
             match self.open.iter().find(|connection| !connection.settled.load(Ordering::Acquire)) {
                 Some(idle) if idle.since.elapsed() < REQUEST_GRACE => sleep_until(idle.since + REQUEST_GRACE).await,
-                // Its request may have arrived just now.
+                // Its request has arrived in this moment.
                 Some(idle) if idle.settled.swap(true, Ordering::AcqRel) => {}
                 Some(idle) => {
                     idle.task.abort();
@@ -231,7 +231,12 @@ impl Connections {
     }
 }
 
-async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>, settled: Arc<AtomicBool>) {
+async fn connection(
+    stream: TcpStream,
+    place: CallbackAddress,
+    arrivals: mpsc::Sender<Arrival>,
+    settled: Arc<AtomicBool>,
+) {
     let (open, written) = oneshot::channel();
     let written = Arc::new(Mutex::new(Some(written)));
     let service = service_fn(|request| {
@@ -251,11 +256,11 @@ async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arri
 
 async fn respond(
     request: &Request<Incoming>,
-    place: &Place,
+    place: &CallbackAddress,
     arrivals: &mpsc::Sender<Arrival>,
     written: Option<oneshot::Receiver<Infallible>>,
 ) -> HtmlPage {
-    // A page of another origin whose name was bound to this address would come with that name.
+    // After DNS rebinding, a page of another origin can reach this address, but with its own name as `Host`.
     let here = request.headers().get(HOST).is_some_and(|host| host.as_bytes() == place.authority.as_bytes());
     if !here {
         return HtmlPage::Misdirected;
@@ -283,7 +288,7 @@ macro_rules! page {
     };
 }
 
-/// All that this listener ever says; nothing of a request is in it.
+/// The pages of this listener. They contain nothing of a request.
 #[derive(Clone, Copy)]
 enum HtmlPage {
     Done,
@@ -310,7 +315,7 @@ impl HtmlPage {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
-        // The address of this page holds the code.
+        // The URL of this page contains the code.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         if matches!(self, Self::NotAllowed) {

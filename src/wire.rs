@@ -210,7 +210,7 @@ pub(crate) fn secret<S: Serializer>(secret: &impl ExposeSecret<str>, serializer:
 }
 
 /// Clones a refresh token. It is single-use, so it has no `Clone`: a second owner could exchange it a second time. A copy is
-/// allowed where all owners share one exchange (the refresh table), or where a token is only compared with its successor.
+/// allowed for sessions, because all their exchanges go through the refresh table, which sends one for all owners.
 pub(crate) fn clone_refresh_token(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())
 }

@@ -1,4 +1,4 @@
-//! Device login (RFC 8628): for command lines without a browser beside them.
+//! Device login (RFC 8628), for command-line applications on a machine without a browser.
 
 use std::fmt;
 use std::time::Duration;
@@ -40,13 +40,12 @@ impl<K> Client<K> {
     }
 }
 
-/// RFC 8628 §3.2: where the reply names none.
+/// The interval if the reply has none (RFC 8628 §3.2).
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-/// RFC 8628 §3.5: what `slow_down` adds.
+/// The time that `slow_down` adds to the interval (RFC 8628 §3.5).
 const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
-/// A device login that is ready to be asked for; made by
-/// [`Client::device_authorization`](crate::Client::device_authorization).
+/// The request for a device login; made by [`Client::device_authorization`](crate::Client::device_authorization).
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct DeviceAuthorizationRequest<K> {
     caller: Caller<K>,
@@ -68,16 +67,16 @@ impl<K> DeviceAuthorizationRequest<K> {
         Self { caller, context: RequestContext::new() }
     }
 
-    /// Where the user's own request comes from; goes along with every poll.
+    /// Where the user's request comes from. Every poll sends it.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// Asks for a device code and a user code (RFC 8628 §3.1).
+    /// Requests a device code and a user code (RFC 8628 §3.1).
     ///
     /// # Errors
-    /// [`Error`]; [`ErrorKind::InvalidValue`] naming `verification_uri` when the reply would send the user to an address
+    /// The failure of the request; [`ErrorKind::InvalidValue`] naming `verification_uri` when the reply would send the user to a URL
     /// that isn't https.
     pub async fn send(self) -> Result<DeviceLogin<K>, Error> {
         let core = &self.caller.client.core;
@@ -108,7 +107,7 @@ impl<K> DeviceAuthorizationRequest<K> {
     }
 }
 
-/// The user types a code and a password at this address, so it must be the right one.
+/// The user enters a code and a password at this URL, so it must be safe.
 fn trusted(uri: &str) -> Result<Url, Error> {
     let refuse = || Error::invalid_value("verification_uri", "must be https unless its host is loopback");
     let url = Url::parse(uri).map_err(|_| refuse())?;
@@ -119,7 +118,7 @@ fn trusted(uri: &str) -> Result<Url, Error> {
     }
 }
 
-/// A login that waits for the user to type its code on another device (RFC 8628 §3.3).
+/// A login that waits until the user has entered its code on another device (RFC 8628 §3.3).
 ///
 /// Show [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), then [`wait`](Self::wait).
 #[must_use = "the login ends when it is dropped: show its code, then call `wait().await`"]
@@ -133,23 +132,23 @@ struct Waiting<K> {
     verification_uri: Url,
     verification_uri_complete: Option<Url>,
     expires_in: Duration,
-    /// On the clock's own scale.
+    /// In the time of `Clock::elapsed`.
     deadline: Duration,
     interval: Duration,
     context: RequestContext,
 }
 
-/// Why a poll of a [`DeviceLogin`] signed nobody in.
+/// Why the user of a [`DeviceLogin`] isn't signed in after a poll.
 #[must_use = "the login goes on only if `Pending` is polled again"]
 pub enum NotFinished<K> {
-    /// The user has not finished: poll again after its [`interval`](DeviceLogin::interval).
+    /// The user hasn't finished: poll again after the [`interval`](DeviceLogin::interval).
     Pending(DeviceLogin<K>),
     /// The login needs a further step, or the poll failed.
     NotSignedIn(NotSignedIn<DeviceLogin<K>>),
 }
 
 impl<K> NotFinished<K> {
-    /// Why nobody is signed in yet.
+    /// Why the user isn't signed in.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -190,25 +189,25 @@ impl<K> fmt::Debug for NotFinished<K> {
 }
 
 impl<K> DeviceLogin<K> {
-    /// The code that the user types.
+    /// The code that the user enters.
     #[must_use]
     pub fn user_code(&self) -> &str {
         &self.0.user_code
     }
 
-    /// Where the user types it.
+    /// The URL where the user enters the code.
     #[must_use]
     pub fn verification_uri(&self) -> &Url {
         &self.0.verification_uri
     }
 
-    /// The same with the code in it, for a QR code or a browser (RFC 8628 §3.3.1).
+    /// The URL that includes the code, for a QR code or a browser (RFC 8628 §3.3.1).
     #[must_use]
     pub fn verification_uri_complete(&self) -> Option<&Url> {
         self.0.verification_uri_complete.as_ref()
     }
 
-    /// How long the code was good for when it was made.
+    /// The lifetime of the code, from when it was created.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
         self.0.expires_in
@@ -220,15 +219,16 @@ impl<K> DeviceLogin<K> {
         self.0.interval
     }
 
-    /// Polls until the user has finished, the code has expired or the login was denied.
+    /// Polls until the user has finished, the code has expired, or the login was denied.
     ///
-    /// The interval grows by 5 s on `slow_down`, and doubles when a reply was lost (RFC 8628 §3.5). Nothing is sent after
-    /// the deadline, and nothing more once the future is dropped.
+    /// The interval grows by 5 s after `slow_down`, and doubles after a lost reply (RFC 8628 §3.5). Nothing is sent after the code has
+    /// expired, or after the future was dropped.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. It has no login after [`AccessDenied`](ErrorCode::AccessDenied),
-    /// [`ExpiredToken`](ErrorCode::ExpiredToken), [`ErrorKind::DeviceLoginExpired`], or another refusal for good. It has the login
-    /// where no secure connection could be made: [`ErrorKind::Certificate`] or [`ErrorKind::Tls`].
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection doesn't return the login after
+    /// [`AccessDenied`](ErrorCode::AccessDenied), [`ExpiredToken`](ErrorCode::ExpiredToken), [`ErrorKind::DeviceLoginExpired`], or
+    /// another final refusal. It returns the login when no secure connection could be made: [`ErrorKind::Certificate`] or
+    /// [`ErrorKind::Tls`].
     pub async fn wait(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
         let mut login = self;
         loop {
@@ -255,11 +255,11 @@ impl<K> DeviceLogin<K> {
         }
     }
 
-    /// Asks once whether the user has finished (RFC 8628 §3.4), for those who drive the polling themselves.
+    /// Asks once whether the user has finished (RFC 8628 §3.4), for applications that poll themselves.
     ///
     /// # Errors
-    /// [`NotFinished::Pending`] while the user hasn't finished. In [`NotSignedIn`] the login comes back when it can be polled again;
-    /// not once it was denied or has expired.
+    /// [`NotFinished::Pending`] while the user hasn't finished. [`NotSignedIn`] returns the login if it can be polled again, which it
+    /// can't after it was denied or has expired.
     pub async fn poll(mut self) -> Result<AuthenticationResponse, NotFinished<K>> {
         if self.0.caller.client.core.runtime.clock.elapsed() >= self.0.deadline {
             let expired = Rejected::spent(Error::device_login_expired());
@@ -285,7 +285,7 @@ impl<K> DeviceLogin<K> {
     async fn ask(&self) -> Result<LoginReply, Failure> {
         let body = DeviceCodeBody { device_code: wire::text(&self.0.device_code) };
         let body = WithContext { body, context: self.0.context.body() };
-        // The device code is the proof; the client secret isn't sent.
+        // The device code is the credential, so the client secret isn't sent.
         let identity = Identity { api_key: None, ..self.0.caller.identity() };
         let request = TokenRequest::new("urn:ietf:params:oauth:grant-type:device_code", identity, body);
         submit(&self.0.caller, &request, RequestKind::DevicePoll).await

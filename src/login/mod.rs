@@ -1,7 +1,7 @@
 //! Signing users in: the browser, the grants, the steps between them.
 //!
 //! A login in the browser begins in `authorize.rs`, waits in `pkce.rs` and is exchanged in `code.rs`; `outcome.rs` reads the reply.
-//! Every other grant has a file of its own with its entry method of [`Client`](crate::Client).
+//! Every other grant has its own file, with its entry method of [`Client`](crate::Client).
 
 pub(crate) mod authorize;
 mod code;
@@ -55,7 +55,7 @@ async fn submit<K>(
     post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(LoginReply::read)
 }
 
-/// Sends a call that a login needs between its steps, and reads the reply.
+/// Sends a call between the steps of a login, and reads the reply.
 async fn call<T: DeserializeOwned, K>(
     caller: &Caller<K>,
     route: Result<Route, Error>,

@@ -14,7 +14,7 @@ use crate::sealed::INTERNAL;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
 use crate::transport::{Failure, Reply, success_or_refusal};
 
-/// What signs a user in when it is sent: a grant, a device login, or a step that was answered. Sealed.
+/// A value that signs a user in when it is sent: a grant, a device login, or an answered step. Sealed.
 pub trait Flow: sealed::Flow {}
 
 pub(crate) mod sealed {
@@ -23,12 +23,12 @@ pub(crate) mod sealed {
     use crate::secret::RefreshToken;
 
     pub trait Flow: Sized {
-        /// What the client of this login holds.
+        /// The credentials of the client of this login.
         type Credentials;
 
         fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
 
-        /// The refresh token that stays when the reply has no new one.
+        /// The refresh token to keep when the reply has no new one.
         fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
             Err(self)
         }
@@ -37,9 +37,9 @@ pub(crate) mod sealed {
     impl<F: Flow> super::Flow for F {}
 }
 
-/// Why nobody is signed in yet: the login needs a further step, or the call failed.
+/// Why the user isn't signed in: the login needs a further step, or the call failed.
 ///
-/// `?` turns it into an [`Error`] that names the step or the failure. [`step`](Self::step) is for applications that take steps:
+/// `?` turns it into an [`Error`] that names the step or the failure. Applications that support steps call [`step`](Self::step):
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -59,7 +59,7 @@ pub(crate) mod sealed {
 pub enum NotSignedIn<F: Flow> {
     /// The login goes on with this step.
     Step(Step<F::Credentials>),
-    /// The call failed. It has the value that was sent when that can be used again.
+    /// The call failed. It holds the value that was sent if that can be used again.
     Rejected(Rejected<F>),
 }
 
@@ -67,7 +67,7 @@ impl<F: Flow> NotSignedIn<F> {
     /// The step that the login needs.
     ///
     /// # Errors
-    /// The rejection, when the call failed; `?` turns it into an [`Error`].
+    /// The rejection, if the call failed; `?` turns it into an [`Error`].
     pub fn step(self) -> Result<Step<F::Credentials>, Rejected<F>> {
         match self {
             Self::Step(step) => Ok(step),
@@ -78,7 +78,7 @@ impl<F: Flow> NotSignedIn<F> {
     /// The value that was sent, for another try.
     ///
     /// # Errors
-    /// The error, when the value was used up; [`ErrorKind::Unfinished`] when the login needs a step instead.
+    /// The error, if the value was used up; [`ErrorKind::Unfinished`] if the login needs a step instead.
     pub fn recover(self) -> Result<F, Error> {
         match self {
             Self::Step(step) => Err(step.into()),
@@ -86,7 +86,7 @@ impl<F: Flow> NotSignedIn<F> {
         }
     }
 
-    /// Why nobody is signed in: the failure, or [`ErrorKind::Unfinished`] naming the step.
+    /// Why the user isn't signed in: the failure, or [`ErrorKind::Unfinished`] naming the step.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -160,9 +160,9 @@ impl LoginReply {
         }
     }
 
-    /// The reply to the answer of a step. Where the API refuses the answer and begins no other step, the one that was answered is
-    /// alive: an organization may not allow the way in which the user signed in, and another one may.
-    pub(super) fn of_a_step(self) -> Result<Self, Failure> {
+    /// The reply to the answer of a step. If the API refuses the answer and begins no other step, the answered step can be answered
+    /// again: an organization may not allow the user's way to sign in, and another organization may.
+    pub(super) fn answering_step(self) -> Result<Self, Failure> {
         match self {
             Self::Step(step) if step.refuses_an_answer() => Err(step.into_failure()),
             answer => Ok(answer),
@@ -170,7 +170,7 @@ impl LoginReply {
     }
 }
 
-/// Ends a login: every grant and every step comes through here.
+/// Ends a login; every grant and every step calls it.
 pub(super) fn settle<F: Flow>(
     reply: Result<LoginReply, Failure>,
     flow: F,

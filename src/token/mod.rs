@@ -1,4 +1,4 @@
-//! Access tokens: their claims can be read only after they were verified.
+//! Access tokens. Their claims can be read only after a verifier has checked them.
 
 mod claims;
 mod jwks;

@@ -1,4 +1,4 @@
-//! The steps of Radar, the fraud detection.
+//! The steps of WorkOS Radar, the fraud detection.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::secret::{PendingAuthenticationToken, RadarCode};
 use crate::transport::{Reply, parse};
 use crate::wire::{self, RadarSmsSendBody};
 
-/// WorkOS Radar wants a code that was sent by e-mail.
+/// WorkOS Radar requires a code that was sent by e-mail.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarEmailChallenge<K> {
     pub(crate) pending: Pending<K>,
@@ -26,7 +26,7 @@ pub struct RadarEmailChallenge<K> {
 }
 
 impl<K> RadarEmailChallenge<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, id: RadarChallengeId) -> Self
     where
         K: IsConfidential,
@@ -62,7 +62,7 @@ struct EmailBody<'a> {
     pending_authentication_token: &'a str,
 }
 
-/// WorkOS Radar wants the telephone number of a new user, and a code that is sent to it.
+/// WorkOS Radar requires the telephone number of a new user, and a code that is sent to it.
 #[must_use = "the login is not finished: `send_sms(phone_number)`"]
 pub struct RadarSmsSignUp<K> {
     pub(crate) pending: Pending<K>,
@@ -70,7 +70,7 @@ pub struct RadarSmsSignUp<K> {
 }
 
 impl<K> RadarSmsSignUp<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, user_id: UserId) -> Self
     where
         K: IsConfidential,
@@ -78,7 +78,7 @@ impl<K> RadarSmsSignUp<K> {
         Self { pending: Pending::new(client, token), user: PendingUser { id: user_id, email: None } }
     }
 
-    /// Who signs up.
+    /// The user who signs up.
     #[must_use]
     pub fn user(&self) -> &PendingUser {
         &self.user
@@ -103,7 +103,7 @@ pub struct RadarSmsRequest<K> {
 }
 
 impl<K> RadarSmsRequest<K> {
-    /// The address of the user's device.
+    /// The IP address of the user's device.
     pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.ip_address = Some(address.into());
         self
@@ -118,7 +118,7 @@ impl<K> RadarSmsRequest<K> {
     /// Sends the SMS.
     ///
     /// # Errors
-    /// The step comes back in [`Rejected`] unless the API refused it for good.
+    /// [`Rejected`] returns the step unless the refusal is final.
     pub async fn send(self) -> Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>> {
         let Self { step, phone_number, ip_address, user_agent } = self;
         let body = RadarSmsSendBody {
@@ -137,16 +137,16 @@ impl<K> RadarSmsRequest<K> {
     }
 }
 
-/// WorkOS Radar wants a code that was sent by SMS.
+/// WorkOS Radar requires a code that was sent by SMS.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarSmsCode<K> {
     pub(crate) pending: Pending<K>,
-    /// Of a sign-up; at a sign-in the API knows them itself.
+    /// Set for a sign-up; for a sign-in the API knows them itself.
     pub(crate) sent: Option<(VerificationId, String)>,
 }
 
 impl<K> RadarSmsCode<K> {
-    /// Makes the step of a sign-up from what an application kept itself.
+    /// Makes the step of a sign-up from values that the application kept itself.
     pub fn from_parts(
         client: &Client<K>,
         token: PendingAuthenticationToken,
@@ -159,7 +159,7 @@ impl<K> RadarSmsCode<K> {
         Self { pending: Pending::new(client, token), sent: Some((verification_id, phone_number.as_str().to_owned())) }
     }
 
-    /// Makes the step of a sign-in from what an application kept itself.
+    /// Makes the step of a sign-in from values that the application kept itself.
     pub fn from_sign_in(client: &Client<K>, token: PendingAuthenticationToken) -> Self
     where
         K: IsConfidential,
