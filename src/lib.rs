@@ -211,9 +211,9 @@ pub mod parking {
     //! | [`LoginHandle`] | the random name of a login in such a store |
 
     #[cfg(feature = "keyring")]
-    pub use crate::login::parking::KeyringStore;
+    pub use crate::login::parking::KeyringPkceStore;
     pub use crate::login::parking::{
-        DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore, StoredLogin,
+        DirectoryPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore, StoredLogin,
     };
 }
 

@@ -54,7 +54,7 @@ pub use crate::model::{
 };
 use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route};
 use crate::wire::{self, TokenRequest};
-use outcome::Answer;
+use outcome::LoginReply;
 
 /// Sends one grant, with the client secret of a confidential client, and reads the reply.
 async fn authenticate<K>(
@@ -62,7 +62,7 @@ async fn authenticate<K>(
     grant_type: &'static str,
     grant: impl Serialize,
     kind: RequestKind,
-) -> Result<Answer, Failure> {
+) -> Result<LoginReply, Failure> {
     submit(caller, &TokenRequest::new(grant_type, caller.identity(), grant), kind).await
 }
 
@@ -70,11 +70,11 @@ async fn submit<K>(
     caller: &Caller<K>,
     request: &TokenRequest<'_, impl Serialize>,
     kind: RequestKind,
-) -> Result<Answer, Failure> {
-    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(Answer::read)
+) -> Result<LoginReply, Failure> {
+    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(LoginReply::read)
 }
 
-/// Sends a call that a login needs between its steps, and reads the reply.
+/// Sends a call between the steps of a login, and reads the reply.
 async fn call<T: DeserializeOwned, K>(
     caller: &Caller<K>,
     route: Result<Route, Error>,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::seal::{self, PreparedPassword};
 use super::{OpenedSession, Session, SignedOut, cookie_format};
 use crate::client::Client;
-use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
+use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
 use crate::credentials::IsConfidential;
 use crate::error::{Error, SealError};
 use crate::id::RedirectUri;
@@ -196,7 +196,7 @@ impl SessionCookie {
     pub(super) fn holding<K>(&self, session: &Session<K>) -> Result<SetCookie, Error> {
         let cookie = SetCookie::new(self.name.clone(), self.sealed(session)?, self.max_age, self.is_secure());
         match cookie.size() {
-            bytes if bytes > LIMIT => Err(Error::seal(SealError::TooLarge { bytes })),
+            bytes if bytes > MAX_COOKIE_BYTES => Err(Error::seal(SealError::TooLarge { bytes })),
             _ => Ok(cookie),
         }
     }

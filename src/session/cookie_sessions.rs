@@ -265,7 +265,7 @@ impl CookieSessions {
         if let Err(error) = self.fit(&session) {
             return (Err(Stop::Unknown(error)), None);
         }
-        let old = wire::copy(&session.parts.refresh_token);
+        let old = wire::clone_refresh_token(&session.parts.refresh_token);
         let renewed = async {
             match want {
                 // The caller checks a pair from an earlier refresh itself.

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
-//!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
-//!                                                    │                                                               ▼
-//!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
+//!                                                         ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
+//!                                                         │                                                               ▼
+//!                                                         └──────────────────────── into_cookie, keep ───────────────── Refreshed
 //! ```
 //!
 //! An opened session says nothing about its user. An active session holds the verified token. A refreshed session must be kept before

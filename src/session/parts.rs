@@ -50,7 +50,7 @@ impl SessionParts {
         Self {
             user: self.user.clone(),
             access_token: self.access_token.clone(),
-            refresh_token: wire::copy(&self.refresh_token),
+            refresh_token: wire::clone_refresh_token(&self.refresh_token),
             organization_id: self.organization_id.clone(),
             authentication_method: self.authentication_method.clone(),
             impersonator: self.impersonator.clone(),

@@ -277,7 +277,7 @@ impl Refreshes {
         held: Option<&AccessToken>,
         mut wanted: Wanted,
     ) -> Attempt {
-        let mut token = wire::copy(token);
+        let mut token = wire::clone_refresh_token(token);
         let mut newest: Option<Arc<NewPair>> = None;
         let mut retries = 0;
         for _ in 0..MAX_WAITS {
@@ -312,7 +312,7 @@ impl Refreshes {
             retries += usize::from(is_retry);
             // The successor belongs to another organization.
             wanted.switch = wanted.organization.is_some();
-            token = wire::copy(&pair.parts.refresh_token);
+            token = wire::clone_refresh_token(&pair.parts.refresh_token);
             newest = Some(pair);
         }
         Attempt { result: Err(NotExchanged::Kept(Error::abandoned())), newest }
@@ -337,7 +337,7 @@ impl Refreshes {
         // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
         drop(table);
         let owner = Owner::new(Arc::clone(self), key, flight.clone());
-        let (caller, token, wanted) = (caller.clone(), wire::copy(token), wanted.clone());
+        let (caller, token, wanted) = (caller.clone(), wire::clone_refresh_token(token), wanted.clone());
         // In a task of its own, so that it goes on when the caller is cancelled.
         tokio::spawn(async move {
             let keep = wanted.keep;
@@ -404,7 +404,7 @@ async fn exchange<K: HasClientId>(
     token: &RefreshToken,
     wanted: Wanted,
 ) -> Result<NewPair, NotExchanged> {
-    let grant = || RefreshGrant::new(caller.clone(), wire::copy(token));
+    let grant = || RefreshGrant::new(caller.clone(), wire::clone_refresh_token(token));
     let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
         let parts = send(grant()).await?;
         return Ok(NewPair { requested: wanted.organization, parts, was_spent: false });

@@ -18,7 +18,7 @@ use crate::base64url::BASE64URL;
 use crate::error::{Error, SealError};
 use crate::runtime::Random;
 use crate::secret::CookiePassword;
-use crate::wire;
+use crate::wire::{self, hex};
 
 const SEAL_PREFIX: &str = "Fe26.2";
 const SEAL_VERSION: &str = "~2";
@@ -190,11 +190,6 @@ fn decode_exact<const N: usize>(text: &str) -> Result<[u8; N], SealError> {
         Ok(length) if length == N => Ok(bytes),
         _ => Err(SealError::Malformed),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
 }
 
 #[cfg(test)]

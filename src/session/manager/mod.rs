@@ -173,7 +173,7 @@ impl<S: SessionStore> SessionManager<S> {
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
-        let (manager, handle, return_to) = (self.clone(), wire::same_handle(handle), return_to.cloned());
+        let (manager, handle, return_to) = (self.clone(), wire::clone_session_handle(handle), return_to.cloned());
         let task = tokio::spawn(async move { manager.remove(&handle, return_to.as_ref()).await });
         task.await.unwrap_or_else(|_| Err(Error::abandoned()))
     }

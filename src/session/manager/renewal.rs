@@ -151,7 +151,7 @@ impl<S: SessionStore> SessionManager<S> {
         // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
         drop(renewals);
         let owner = Owner::new(Arc::clone(&self.renewals), key, renewal.flight.clone());
-        let (manager, handle, goal) = (self.clone(), wire::same_handle(handle), goal.clone());
+        let (manager, handle, goal) = (self.clone(), wire::clone_session_handle(handle), goal.clone());
         tokio::spawn(async move {
             let early = |stop| owner.flight().tell(Err(stop));
             let result = owner.keep_alive(manager.renew(&handle, goal, early)).await;
@@ -209,7 +209,7 @@ impl<S: SessionStore> SessionManager<S> {
         let claim = claim(locked.key);
         let has_claim = self.claim(&claim, locked.owner).await;
         let Loaded { version, session } = loaded;
-        let old = wire::copy(&session.parts.refresh_token);
+        let old = wire::clone_refresh_token(&session.parts.refresh_token);
         let switch_to = goal.switch_to().cloned();
         let result = match self.exchange(session, goal).await {
             Ok(session) => self.write(locked, version, session, early).await.and_then(|kept| {
