@@ -161,6 +161,19 @@ impl<K> OpenedSession<K> {
         }
     }
 
+    /// Exchanges the refresh token for a new pair of tokens, whatever the access token is; as [`ActiveSession::refresh`].
+    ///
+    /// For a session whose token [`check`](Self::check) refused, such as one whose signing key was retired.
+    ///
+    /// # Errors
+    /// As [`ActiveSession::refresh`].
+    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    where
+        K: HasClientId,
+    {
+        self.0.renew(Want::Same, REPLAYED).await.map(Refreshed)
+    }
+
     /// Takes the session apart, to keep it in a place of the application's own.
     #[must_use]
     pub fn into_parts(self) -> SessionParts {
