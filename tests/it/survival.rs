@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use workos_auth::session::RefreshError;
+use workos_auth::session::{NotActive, RefreshError};
 use workos_auth::testing::{Fault, TestUser};
-use workos_auth::{Confidential, Error, ErrorCode, Session, TokenCheck};
+use workos_auth::{ActiveSession, Confidential, Error, ErrorCode, OpenedSession, TokenVerifier};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};
 use crate::support::dice::Dice;
 use crate::support::login::PASSWORD;
+use crate::support::session::keep;
 
 const SCHEDULES: u64 = 1_000;
 const WORKERS: u64 = 16;
@@ -55,15 +56,38 @@ async fn start() -> Outcome<Application> {
     Application::configured([ada], |builder| builder.timeout(TIMEOUT)).await
 }
 
+/// What the check of a session says when the keys are there.
+async fn checked(
+    app: &Application,
+    verifier: &TokenVerifier,
+    mut session: OpenedSession<Confidential>,
+) -> Result<ActiveSession<Confidential>, NotActive<Confidential>> {
+    loop {
+        match session.check(verifier).await {
+            Err(NotActive::KeysUnavailable(rejected)) if rejected.error().is_transient() => {
+                session = rejected.recover().unwrap();
+                app.clock.advance(Duration::from_secs(30));
+            }
+            check => return check,
+        }
+    }
+}
+
 /// What an application does: it keeps the session, waits as it is told, and tries again.
-async fn survive(app: &Application, outage: Outage) -> Outcome<Result<Session<Confidential>, Error>> {
-    let mut session = app.client.session(app.login("ada@example.com").await?);
+async fn survive(
+    app: &Application,
+    verifier: &TokenVerifier,
+    outage: Outage,
+) -> Outcome<Result<OpenedSession<Confidential>, Error>> {
+    let session = app.client.session(app.login("ada@example.com").await?);
     app.expire();
+    let mut check = checked(app, verifier, session).await;
     app.authkit.inject_for(AUTHENTICATE, outage.fault, outage.length);
     loop {
-        session = match session.refresh().await {
-            Ok(session) => return Ok(Ok(session)),
-            Err(RefreshError::Ended(error)) => return Ok(Err(error)),
+        let Err(NotActive::Expired(expired)) = check else { panic!("{check:?}") };
+        let kept = match expired.refresh().await {
+            Ok(refreshed) => return Ok(Ok(keep(refreshed).await)),
+            Err(RefreshError::Ended(over)) => return Ok(Err(over.into())),
             Err(RefreshError::Kept(kept)) => {
                 let now = app.clock.now();
                 let soon = kept.error().retry_after().unwrap_or(Duration::from_secs(3));
@@ -72,9 +96,10 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<Session<Co
                     None => soon,
                 };
                 app.clock.advance(wait.max(Duration::from_millis(100)));
-                kept.into_session()
+                keep(kept.into_refreshed()).await
             }
-        }
+        };
+        check = checked(app, verifier, kept).await;
     }
 }
 
@@ -87,16 +112,11 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
             let verifier = app.client.verifier();
             for seed in (worker..SCHEDULES).step_by(usize::try_from(WORKERS)?) {
                 let outage = Outage::draw(seed);
-                let session = survive(&app, outage).await?;
+                let session = survive(&app, &verifier, outage).await?;
                 let session = session.map_err(|error| format!("lost in schedule {seed}, {outage:?}: {error}"))?;
                 app.authkit.heal();
-                let check = loop {
-                    match session.check(&verifier).await {
-                        Err(error) if error.is_transient() => app.clock.advance(Duration::from_secs(30)),
-                        check => break check?,
-                    }
-                };
-                assert!(matches!(check, TokenCheck::Active(_)), "schedule {seed}, {outage:?}");
+                let check = checked(&app, &verifier, session).await;
+                assert!(check.is_ok(), "schedule {seed}, {outage:?}: {check:?}");
             }
             Outcome::Ok(app.authkit.refreshes())
         });
@@ -113,8 +133,9 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_repaired_is_reported() -> Outcome {
     let app = start().await?;
+    let verifier = app.client.verifier();
     let outage = Outage { fault: Fault::LostAfter, length: Duration::from_secs(40) };
-    let error = survive(&app, outage).await?.map(drop).unwrap_err();
+    let error = survive(&app, &verifier, outage).await?.map(drop).unwrap_err();
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     Ok(())
 }

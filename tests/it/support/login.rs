@@ -2,7 +2,7 @@
 
 use workos_auth::secret::AuthorizationUrl;
 use workos_auth::testing::Browser;
-use workos_auth::typestate::{HasApiKey, HasClientId};
+use workos_auth::typestate::{HasClientId, IsConfidential};
 use workos_auth::{AuthenticationResponse, Callback, Client, EmailAddress, Password, RedirectUri};
 
 use super::Outcome;
@@ -42,7 +42,7 @@ pub(crate) async fn in_browser<K: HasClientId>(client: &Client<K>, email: &str) 
 }
 
 /// Signs in a user whose password is [`PASSWORD`].
-pub(crate) async fn with_password<K: HasClientId + HasApiKey>(
+pub(crate) async fn with_password<K: IsConfidential>(
     client: &Client<K>,
     email: &str,
 ) -> Outcome<AuthenticationResponse> {
