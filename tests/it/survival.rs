@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use workos_auth::session::{NotActive, RefreshError};
 use workos_auth::testing::{Fault, TestUser};
-use workos_auth::{ActiveSession, Confidential, Error, ErrorCode, OpenedSession, TokenVerifier};
+use workos_auth::{Confidential, Error, ErrorCode, OpenedSession};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};
@@ -56,36 +56,13 @@ async fn start() -> Outcome<Application> {
     Application::configured([ada], |builder| builder.timeout(TIMEOUT)).await
 }
 
-/// What the check of a session says when the keys are there.
-async fn checked(
-    app: &Application,
-    verifier: &TokenVerifier,
-    mut session: OpenedSession<Confidential>,
-) -> Result<ActiveSession<Confidential>, NotActive<Confidential>> {
-    loop {
-        match session.check(verifier).await {
-            Err(NotActive::KeysUnavailable(rejected)) if rejected.error().is_transient() => {
-                session = rejected.recover().unwrap();
-                app.clock.advance(Duration::from_secs(30));
-            }
-            check => return check,
-        }
-    }
-}
-
 /// What an application does: it keeps the session, waits as it is told, and tries again.
-async fn survive(
-    app: &Application,
-    verifier: &TokenVerifier,
-    outage: Outage,
-) -> Outcome<Result<OpenedSession<Confidential>, Error>> {
-    let session = app.client.session(app.login("ada@example.com").await?);
+async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSession<Confidential>, Error>> {
+    let mut session = app.client.session(app.login("ada@example.com").await?);
     app.expire();
-    let mut check = checked(app, verifier, session).await;
     app.authkit.inject_for(AUTHENTICATE, outage.fault, outage.length);
     loop {
-        let Err(NotActive::Expired(expired)) = check else { panic!("{check:?}") };
-        let kept = match expired.refresh().await {
+        session = match session.refresh().await {
             Ok(refreshed) => return Ok(Ok(keep(refreshed).await)),
             Err(RefreshError::Ended(over)) => return Ok(Err(over.into())),
             Err(RefreshError::Kept(kept)) => {
@@ -98,8 +75,7 @@ async fn survive(
                 app.clock.advance(wait.max(Duration::from_millis(100)));
                 keep(kept.into_refreshed()).await
             }
-        };
-        check = checked(app, verifier, kept).await;
+        }
     }
 }
 
@@ -112,10 +88,18 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
             let verifier = app.client.verifier();
             for seed in (worker..SCHEDULES).step_by(usize::try_from(WORKERS)?) {
                 let outage = Outage::draw(seed);
-                let session = survive(&app, &verifier, outage).await?;
-                let session = session.map_err(|error| format!("lost in schedule {seed}, {outage:?}: {error}"))?;
+                let session = survive(&app, outage).await?;
+                let mut session = session.map_err(|error| format!("lost in schedule {seed}, {outage:?}: {error}"))?;
                 app.authkit.heal();
-                let check = checked(&app, &verifier, session).await;
+                let check = loop {
+                    match session.check(&verifier).await {
+                        Err(NotActive::KeysUnavailable(rejected)) if rejected.error().is_transient() => {
+                            session = rejected.recover()?;
+                            app.clock.advance(Duration::from_secs(30));
+                        }
+                        check => break check,
+                    }
+                };
                 assert!(check.is_ok(), "schedule {seed}, {outage:?}: {check:?}");
             }
             Outcome::Ok(app.authkit.refreshes())
@@ -133,9 +117,8 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_repaired_is_reported() -> Outcome {
     let app = start().await?;
-    let verifier = app.client.verifier();
     let outage = Outage { fault: Fault::LostAfter, length: Duration::from_secs(40) };
-    let error = survive(&app, &verifier, outage).await?.map(drop).unwrap_err();
+    let error = survive(&app, outage).await?.map(drop).unwrap_err();
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     Ok(())
 }
