@@ -204,8 +204,7 @@ async fn what_is_over_is_cleared() -> Outcome {
 async fn a_switch_sets_the_cookie_of_the_new_organization() -> Outcome {
     let (app, sessions) = start().await?;
     let cookie = sessions.sign_in(login(&app).await?)?;
-    let (refused, nothing) =
-        switch(&sessions, cookie.expose_secret(), OrganizationId::new("org_three")?).await;
+    let (refused, nothing) = switch(&sessions, cookie.expose_secret(), OrganizationId::new("org_three")?).await;
     assert!(matches!(refused, Err(SwitchError::Kept(_))) && nothing.is_none());
     let one = OrganizationId::new("org_one")?;
     let (switched, cookie) = switch(&sessions, cookie.expose_secret(), one.clone()).await;

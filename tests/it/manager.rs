@@ -14,8 +14,8 @@ use workos_auth::session::{
 };
 use workos_auth::testing::{Fault, TestUser, check_session_store};
 use workos_auth::{
-    AuthenticationResponse, ClientId, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password,
-    RedirectUri, SessionManager, SessionState, Step,
+    AuthenticationResponse, ClientId, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
+    Password, RedirectUri, SessionManager, SessionState, Step,
 };
 
 use crate::support::Outcome;

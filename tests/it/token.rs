@@ -17,9 +17,7 @@ use workos_auth::error::TokenError;
 use workos_auth::testing::ManualClock;
 use workos_auth::token::NotVerified;
 use workos_auth::transport::TransportError;
-use workos_auth::{
-    AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecret, OrganizationId, TokenVerifier,
-};
+use workos_auth::{AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecret, OrganizationId, TokenVerifier};
 
 use crate::support::Outcome;
 use crate::support::clients::{confidential, public};
@@ -151,10 +149,7 @@ async fn a_good_token_says_what_it_says() -> Outcome {
     let token = verifier.verify(&signer.sign(&claims())).await?;
     assert_eq!((token.user_id().as_str(), token.session_id().as_str()), ("user_1", "session_1"));
     assert_eq!(token.organization_id().map(OrganizationId::as_str), Some("org_1"));
-    assert_eq!(
-        (token.token_id(), token.impersonator()),
-        (Some("token_1"), Some("support@example.com"))
-    );
+    assert_eq!((token.token_id(), token.impersonator()), (Some("token_1"), Some("support@example.com")));
     let organization = OrganizationId::new("org_1")?;
     for may in [token.in_organization(&organization)?, token.active_organization().ok_or("no organization")?] {
         assert_eq!((may.organization_id(), may.role()), (&organization, Some("admin")));

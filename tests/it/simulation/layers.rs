@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts, SignedOutReason, SwitchError, TokenSession};
+use workos_auth::session::{
+    CookieSessions, MemorySessionStore, SessionParts, SignedOutReason, SwitchError, TokenSession,
+};
 use workos_auth::{
-    AccessToken, Client, ConfidentialClient, CookiePassword, ExposeSecret, OrganizationId, RefreshToken,
-    SessionCookie, SessionManager, SessionState, SignedIn, SignedOut,
+    AccessToken, Client, ConfidentialClient, CookiePassword, ExposeSecret, OrganizationId, RefreshToken, SessionCookie,
+    SessionManager, SessionState, SignedIn, SignedOut,
 };
 
 use super::schedule::ORGANIZATIONS;

@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 use workos_auth::session::SessionParts;
 use workos_auth::transport::{Transport, TransportError};
 use workos_auth::typestate::HasClientId;
-use workos_auth::{
-    AccessToken, ActiveSession, Client, ExposeSecret, OpenedSession, OrganizationId, RefreshToken,
-};
+use workos_auth::{AccessToken, Client, ExposeSecret, OpenedSession, OrganizationId, RefreshToken};
 
 use super::clients::{NOWHERE, reply};
 use super::signer::Signer;
@@ -24,8 +22,7 @@ where
     R: Future<Output = Response<Bytes>> + Send + 'static,
 {
     move |request: Request<Bytes>| {
-        let answer =
-            (request.method() != Method::GET).then(|| answer(serde_json::from_slice(request.body()).unwrap()));
+        let answer = (request.method() != Method::GET).then(|| answer(serde_json::from_slice(request.body()).unwrap()));
         async move {
             let keys = || reply(200, json!({"keys": [SIGNER.jwk()]}).to_string());
             Ok::<_, TransportError>(match answer {
@@ -82,19 +79,14 @@ pub(crate) fn session<K: HasClientId>(client: &Client<K>, refresh_token: &str) -
     client.session(parts(AccessToken::new("access"), refresh_token))
 }
 
-/// The same with a good access token, for a client of this [`api`].
-pub(crate) async fn active<K: HasClientId>(client: &Client<K>, refresh_token: &str) -> ActiveSession<K> {
-    active_in(client, refresh_token, None).await
-}
-
-/// The same of an organization.
-pub(crate) async fn active_in<K: HasClientId>(
+/// The same in an organization or in none, with a good access token.
+pub(crate) fn session_in<K: HasClientId>(
     client: &Client<K>,
     refresh_token: &str,
     organization: Option<&OrganizationId>,
-) -> ActiveSession<K> {
+) -> OpenedSession<K> {
     let access_token = access_token(client.client_id().as_str(), "access", &json!(organization));
     let mut parts = parts(access_token, refresh_token);
     parts.organization_id = organization.cloned();
-    super::session::active(client.session(parts), &client.verifier()).await
+    client.session(parts)
 }

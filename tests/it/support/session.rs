@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 
 use http::header::SET_COOKIE;
-use workos_auth::session::{ForResponse, NotActive, SessionParts, SignedOutReason};
-use workos_auth::{ActiveSession, ExpiredSession, OpenedSession, Refreshed, SessionState, SignedOut, TokenVerifier};
+use workos_auth::session::{ForResponse, SessionParts, SignedOutReason};
+use workos_auth::{OpenedSession, Refreshed, SessionState, SignedOut};
 
 /// Keeps a refreshed session, in the test's memory.
 pub(crate) async fn keep<K>(refreshed: Refreshed<K>) -> OpenedSession<K> {
@@ -13,19 +13,6 @@ pub(crate) async fn keep<K>(refreshed: Refreshed<K>) -> OpenedSession<K> {
 
 pub(crate) async fn parts<K>(refreshed: Refreshed<K>) -> SessionParts {
     keep(refreshed).await.into_parts()
-}
-
-/// A session whose access token must be good.
-pub(crate) async fn active<K>(session: OpenedSession<K>, verifier: &TokenVerifier) -> ActiveSession<K> {
-    session.check(verifier).await.unwrap()
-}
-
-/// A session whose access token must have expired.
-pub(crate) async fn expired<K>(session: OpenedSession<K>, verifier: &TokenVerifier) -> ExpiredSession<K> {
-    match session.check(verifier).await {
-        Err(NotActive::Expired(expired)) => expired,
-        other => panic!("{other:?}"),
-    }
 }
 
 /// A cookie as the browser gets it.
