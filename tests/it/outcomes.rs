@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use workos_auth::secret::{
-    AuthorizationCode, EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken, RadarCode,
+    EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken, RadarCode,
 };
 use workos_auth::step::{
     EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, RadarEmailChallenge, RadarSmsCode,
     TotpChallenge,
 };
 use workos_auth::{
-    Callback, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, NotSignedIn,
-    Password, Step, TotpCode, danger,
+    Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, Password, Step, TotpCode,
 };
 
 use crate::support::Outcome;
 use crate::support::clients::{NOWHERE, confidential, reply};
+use crate::support::login::authorization_code;
 
 /// The codes that the API description lists for `/user_management/authenticate` with 400, 403, 422 and 429, and
 /// those that the protocol adds to them.
@@ -101,14 +101,10 @@ fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
 /// The body that was sent last.
 type Sent = Arc<Mutex<String>>;
 
-fn code() -> AuthorizationCode {
-    danger::code_without_state(Callback::from_parts("the-code", None)).unwrap()
-}
-
 /// The step that a login ends in, or its refusal: no reply here signs anybody in.
 async fn outcome_and_sent(status: u16, body: String) -> (Result<Step<Confidential>, Error>, Sent) {
     let (client, sent) = client(status, body);
-    let not_signed_in = client.authenticate_with_code(code()).send().await.unwrap_err();
+    let not_signed_in = client.authenticate_with_code(authorization_code("the-code")).send().await.unwrap_err();
     (not_signed_in.step().map_err(Error::from), sent)
 }
 
@@ -246,7 +242,7 @@ async fn came_back(client: &ConfidentialClient) -> Vec<(&'static str, bool)> {
     }
     let radar = |id: &str| RadarEmailChallenge::from_parts(client, pending(), id.parse().unwrap());
     all! {
-        "code": client.authenticate_with_code(code()).invitation_token(invitation()),
+        "code": client.authenticate_with_code(authorization_code("the-code")).invitation_token(invitation()),
         "password": client.authenticate_with_password(email(), Password::new("p")).invitation_token(invitation()),
         "Magic Auth": client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()).invitation_token(invitation()),
         "MFA enrolment": MfaEnrollment::from_parts(client, pending(), "user_1".parse().unwrap()).enroll_totp("i", "u"),
@@ -328,7 +324,7 @@ async fn a_grant_goes_on_without_the_invitation_that_was_refused() -> Outcome {
     }
     let (client, sent) = client(400, body());
     let email = || "ada@example.com".parse::<EmailAddress>();
-    without!(sent, client.authenticate_with_code(code()));
+    without!(sent, client.authenticate_with_code(authorization_code("the-code")));
     without!(sent, client.authenticate_with_password(email()?, Password::new("p")));
     without!(sent, client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()?));
     Ok(())
@@ -359,8 +355,7 @@ async fn a_code_of_tomorrow_keeps_code_message_and_token() -> Outcome {
 #[tokio::test]
 async fn steps_hold_their_data() -> Outcome {
     let get = async |code: &str| outcome(403, envelopes(code, &format!("{DETAILS}{TOKEN}"))[0].clone()).await;
-    let Step::OrganizationMethodsRequired(step) = get("organization_authentication_methods_required").await?
-    else {
+    let Step::OrganizationMethodsRequired(step) = get("organization_authentication_methods_required").await? else {
         panic!("another step")
     };
     assert_eq!(step.email(), Some("ada@example.com"));

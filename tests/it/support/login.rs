@@ -53,12 +53,12 @@ pub(crate) async fn with_password<K: IsConfidential>(
 }
 
 /// A code that some callback brought.
-pub(crate) fn code(code: &str) -> AuthorizationCode {
+pub(crate) fn authorization_code(code: &str) -> AuthorizationCode {
     danger::code_without_state(Callback::from_parts(code, None)).unwrap()
 }
 
 /// The step that a login goes on with.
-pub(crate) fn step<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Step<F::Credentials> {
+pub(crate) fn next_step<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Step<F::Credentials> {
     match outcome {
         Err(NotSignedIn::Step(step)) => step,
         Err(NotSignedIn::Rejected(rejected)) => panic!("expected a step, got {rejected:?}"),
@@ -67,7 +67,7 @@ pub(crate) fn step<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<
 }
 
 /// The rejection that a login ends in.
-pub(crate) fn rejected<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Rejected<F> {
+pub(crate) fn rejection<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Rejected<F> {
     match outcome {
         Err(NotSignedIn::Rejected(rejected)) => rejected,
         Err(NotSignedIn::Step(step)) => panic!("expected a rejection, got {step:?}"),
