@@ -108,7 +108,7 @@ fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
 
 async fn login(door: &ConfidentialClient) -> Result<AuthenticationResponse, Error> {
     let grant = door.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
-    grant.send().await?.complete()
+    Ok(grant.send().await?)
 }
 
 /// A login whose access token is from another time.

@@ -4,9 +4,9 @@
 //!
 //! ```text
 //! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
-//!                                                         ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
-//!                                                         │                                                               ▼
-//!                                                         └──────────────────────── into_cookie, keep ───────────────── Refreshed
+//!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
+//!                                                    │                                                               ▼
+//!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
 //! ```
 //!
 //! An opened session says nothing about its user. An active session holds the verified token. A refreshed session must be kept before
@@ -176,6 +176,19 @@ impl<K> OpenedSession<K> {
                 Err(NotActive::KeysUnavailable(Rejected::returning(error, Self(session))))
             }
         }
+    }
+
+    /// Exchanges the refresh token for a new pair of tokens, whatever the access token is; as [`ActiveSession::refresh`].
+    ///
+    /// For a session whose token [`check`](Self::check) refused, such as one whose signing key was retired.
+    ///
+    /// # Errors
+    /// As [`ActiveSession::refresh`].
+    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    where
+        K: HasClientId,
+    {
+        self.0.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Takes the session apart, for an application that keeps it in its own store.

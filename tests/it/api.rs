@@ -16,8 +16,8 @@ use workos_auth::api::{
 use workos_auth::id::{ConnectionId, PhoneNumber};
 use workos_auth::login::RadarContext;
 use workos_auth::secret::{
-    AuthorizationCode, AuthorizationUrl, EmailChangeCode, EmailVerificationCode, InvitationToken, PasswordHash,
-    PasswordResetToken, PendingAuthenticationToken, SsoAccessToken, TotpSecret,
+    AuthorizationUrl, EmailChangeCode, EmailVerificationCode, InvitationToken, PasswordHash, PasswordResetToken,
+    PendingAuthenticationToken, SsoAccessToken, TotpSecret,
 };
 use workos_auth::step::AuthenticationFactorType;
 use workos_auth::{
@@ -28,7 +28,7 @@ use workos_auth::{
 use crate::support::Outcome;
 use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
 use crate::support::clients::{NOWHERE, confidential};
-use crate::support::login::parameter;
+use crate::support::login::{authorization_code, parameter};
 
 const TIME: &str = "2026-01-15T12:00:00Z";
 const LATER: &str = "2026-01-16T12:00:00Z";
@@ -461,9 +461,13 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     pin!("mfa_challenge", bare_challenge(), mfa.challenge(&factor_id, None));
     let challenged = pin!("mfa_challenge_full", challenge(), mfa.challenge(&factor_id, Some("Your code is {{code}}.")));
     assert_eq!(challenged.authentication_factor_id, factor_id);
-    let reply = json!({"challenge": bare_challenge(), "valid": false});
+    let reply = json!({"challenge": bare_challenge(), "valid": true});
     let verified = pin!("mfa_verify", reply, mfa.verify(&challenged.id, &TotpCode::new("123456")));
-    assert!(!verified.valid && verified.challenge.id == challenged.id);
+    assert_eq!(verified.id, challenged.id);
+    recorder.reply(json!({"challenge": bare_challenge(), "valid": false}));
+    let wrong = mfa.verify(&challenged.id, &TotpCode::new("123456")).send().await.unwrap_err();
+    assert!(matches!(wrong.kind(), ErrorKind::WrongCode) && !wrong.is_transient(), "{wrong:?}");
+    recorder.take();
 
     let invitations = client.invitations();
     let id = "invitation_1".parse()?;
@@ -563,7 +567,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     let tokens = signed_in.oauth_tokens.ok_or("no tokens")?;
     assert_eq!((tokens.provider, tokens.access_token.expose_secret()), (Provider::Google, "a"));
     let bare = json!({"access_token": "sso-token", "profile": bare_profile()});
-    let signed_in = pin!("sso_token_bare", &bare, client.exchange_sso_code(AuthorizationCode::new("the-code")));
+    let signed_in = pin!("sso_token_bare", &bare, client.exchange_sso_code(authorization_code("the-code")));
     assert_read(&signed_in.profile, bare_profile());
     assert!(signed_in.oauth_tokens.is_none() && signed_in.expires_in.is_none());
     let handle = client.with_access_token(&SsoAccessToken::new("sso-token"));

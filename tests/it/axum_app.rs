@@ -22,7 +22,7 @@ use reqwest::redirect::Policy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
-use workos_auth::handlers::NotSwitched;
+use workos_auth::handlers::{NotLoggedOut, NotSwitched};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore};
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
@@ -32,6 +32,7 @@ use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri
 use crate::support::Outcome;
 use crate::support::application::AUTHENTICATE;
 use crate::support::clients::{NOWHERE, confidential, confidential_of};
+use crate::support::session::split;
 
 struct Example {
     authkit: AuthKit,
@@ -373,33 +374,29 @@ fn empty(answer: Result<http::Response<()>, workos_auth::Error>) -> Response {
 }
 
 async fn page<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Response {
-    let (state, headers) = handlers.authenticate(&request).await;
-    let name = state.active().map_or_else(|_| NOBODY.to_owned(), |session| session.user().email.clone());
-    let mut response = name.into_response();
-    headers.add_to(response.headers_mut());
-    response
+    handlers.authenticate(&request).await.respond(|state| {
+        let name = state.active().map_or_else(|_| NOBODY.to_owned(), |session| session.user().email.clone());
+        name.into_response()
+    })
 }
 
 async fn switch<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Response {
-    let (outcome, headers) = handlers.switch_organization(&request, "org_two".parse().unwrap()).await;
-    let mut response = match outcome {
+    handlers.switch_organization(&request, "org_two".parse().unwrap()).await.respond(|outcome| match outcome {
         Ok(session) => session.organization_id().unwrap().to_string().into_response(),
         Err(NotSwitched::Refused(refused)) => empty(Ok(refused.response())),
         Err(NotSwitched::Failed(error)) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    };
-    headers.add_to(response.headers_mut());
-    response
+    })
 }
 
 async fn session<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> String {
-    let (state, headers) = handlers.authenticate(&request).await;
-    drop(headers);
+    // Its new cookie is lost.
+    let (state, _) = split(handlers.authenticate(&request).await);
     state.active().unwrap().token().session_id().to_string()
 }
 
 async fn organization<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> String {
-    let (state, headers) = handlers.authenticate(&request).await;
-    drop(headers);
+    // Its new cookie is lost.
+    let (state, _) = split(handlers.authenticate(&request).await);
     state.active().unwrap().organization_id().map(ToString::to_string).unwrap_or_default()
 }
 
@@ -413,10 +410,8 @@ async fn similar() -> AppendHeaders<[(&'static str, &'static str); 2]> {
 /// What everybody writes first: each request's session is asked for, whatever its handler does.
 async fn around<L: SessionLayer>(handlers: State<Shared<L>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (_, headers) = handlers.authenticate(&parts).await;
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    headers.add_to(response.headers_mut());
-    response
+    let found = handlers.authenticate(&parts).await;
+    found.respond_async(|_| next.run(Request::from_parts(parts, body))).await
 }
 
 impl Site {
@@ -440,7 +435,13 @@ impl Site {
         let callback = |handlers: State<Shared<L>>, request: Parts| async move {
             empty(handlers.finish_login(&request).await.map(|login| login.response))
         };
-        let logout = |handlers: State<Shared<L>>, request: Parts| async move { empty(handlers.logout(&request).await) };
+        let logout = |handlers: State<Shared<L>>, request: Parts| async move {
+            match handlers.logout(&request).await {
+                Err(NotLoggedOut::Refused(refused)) => empty(Ok(refused.response())),
+                Err(NotLoggedOut::Failed(error)) => empty(Err(error)),
+                Ok(response) => empty(Ok(response)),
+            }
+        };
         let routes = Router::new()
             .route("/login", get(login))
             .route("/callback", get(callback))
@@ -860,12 +861,12 @@ async fn an_outcome_says_which_cookie_it_speaks_of() -> Outcome {
     let ask =
         |cookie: &str| http::Request::get("/").header("cookie", cookie).body(()).map(|asked| asked.into_parts().0);
 
-    let (_, headers) = handlers.authenticate(&ask("__Host-workos-session=one")?).await;
-    let spoken_of = headers.speaks_of().ok_or("nothing")?;
+    let found = handlers.authenticate(&ask("__Host-workos-session=one")?).await;
+    let spoken_of = found.speaks_of().ok_or("nothing")?;
     assert!(spoken_of.matches("one") && !spoken_of.matches("two") && !spoken_of.matches(""));
-    assert!(!format!("{headers:?}").contains("one"), "{headers:?}");
-    let (_, headers) = handlers.authenticate(&ask("theme=dark")?).await;
-    assert!(headers.speaks_of().is_none());
+    assert!(!format!("{found:?}").contains("one"), "{found:?}");
+    let found = handlers.authenticate(&ask("theme=dark")?).await;
+    assert!(found.speaks_of().is_none());
     Ok(())
 }
 

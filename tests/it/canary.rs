@@ -19,21 +19,21 @@ use workos_auth::id::ConnectionId;
 use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
-    ApiKey, AuthorizationCode, CodeVerifier, DeviceCode, EmailChangeCode, EmailVerificationCode, InvitationToken,
-    InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
-    ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State,
-    StoredToken, TotpQrCode, TotpSecret, TotpUri,
+    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, CodeVerifier, DeviceCode, EmailChangeCode,
+    EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken,
+    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage,
+    SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
 };
 use workos_auth::session::{
-    CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, RefreshError, SessionParts, TokenSession,
-    TokenStore,
+    CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, NotActive, RefreshError, SessionParts,
+    TokenSession, TokenStore,
 };
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Fault};
 use workos_auth::{
-    AccessToken, Authentication, Callback, Client, ConfidentialClient, CookiePassword, EmailAddress, Error,
-    ExposeSecret, LoginHandlers, LoopbackListener, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken,
-    SessionCookie, SessionManager, TokenCheck, TotpCode, UserId,
+    AccessToken, Callback, Client, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
+    LoginHandlers, LoopbackListener, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken,
+    SessionCookie, SessionManager, Step, TotpCode, UserId, danger,
 };
 
 use crate::support::Outcome;
@@ -41,6 +41,7 @@ use crate::support::clients::{clock, confidential_of, public, public_of};
 use crate::support::login;
 use crate::support::process::passed_alone;
 use crate::support::raw::{Answer, RawServer, free_address};
+use crate::support::session::{keep, split};
 use crate::support::signer::Signer;
 
 /// In every secret that this file makes.
@@ -109,6 +110,10 @@ fn redirect() -> RedirectUri {
     RedirectUri::new("https://example.com/callback").unwrap()
 }
 
+fn code() -> AuthorizationCode {
+    danger::code_without_state(Callback::from_parts("canary", None)).unwrap()
+}
+
 /// The types of the library that hold a secret, by its source: those of `secrets!`, those with a `SecretString`, and those that
 /// say they are redacted or expose a secret.
 fn secret_types(source: &str) -> BTreeSet<String> {
@@ -155,7 +160,7 @@ fn every_secret_type_is_redacted() -> Outcome {
     cage!(
         AccessToken,
         RefreshToken,
-        AuthorizationCode,
+        AuthKitAuthorizationCode,
         CodeVerifier,
         State,
         PendingAuthenticationToken,
@@ -182,6 +187,9 @@ fn every_secret_type_is_redacted() -> Outcome {
         StoredToken,
         ServerMessage
     );
+    assert!(code().expose_secret().contains(CANARY));
+    debug("AuthorizationCode", &code());
+    assert_eq!(format!("{:?}", code()), "AuthorizationCode([REDACTED])");
     debug("ApiKey", &ApiKey::new("sk_canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
@@ -272,15 +280,13 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
     cage.error(&rejected);
     let session = rejected.recover()?;
 
-    let parts = Callback::from_parts(AuthorizationCode::new("canary-code"), Some(State::new(state.clone())));
+    let parts = Callback::from_parts("canary-code", Some(State::new(state.clone())));
     let exchange = session
         .exchange(parts)?
         .invitation_token(InvitationToken::new("canary"))
         .context(RequestContext::new().user_agent("Mozilla"));
     cage.debug("exchange", &exchange);
-    let authentication = exchange.send().await?;
-    cage.debug("authentication", &authentication);
-    let response = authentication.complete()?;
+    let response = exchange.send().await?;
     cage.debug("response", &response);
     assert_eq!(response.refresh_token.expose_secret(), "canary-r");
 
@@ -352,15 +358,19 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
 
     let verifier = client.verifier();
     cage.debug("verifier", &verifier);
-    let check = session(good())?.check(&verifier).await?;
-    cage.debug("check", &check);
-    let active = check.active()?;
+    let active = session(good())?.check(&verifier).await?;
     cage.debug("active", &active);
-    let check = verifier.verify(&token(NOW - 300, json!({}))).await?;
-    cage.debug("expired", &check);
-    cage.error(&check.active().unwrap_err());
+    cage.debug("token", active.token());
+    let over = || token(NOW - 300, json!({}));
+    let expired = verifier.verify(&over()).await.unwrap_err();
+    cage.error(&expired);
+    cage.error(&Error::from(expired));
+    let expired = session(over())?.check(&verifier).await.unwrap_err();
+    cage.error(&expired);
+    let NotActive::Expired(expired) = expired else { panic!("it has expired") };
+    cage.debug("expired", &expired);
     let remembering = verifier.clone().remember(8);
-    assert!(matches!(remembering.verify(&good()).await?, TokenCheck::Active(_)));
+    remembering.verify(&good()).await?;
     cage.debug("remembering", &remembering);
     let refused = [
         AccessToken::new("canary"),
@@ -375,7 +385,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
         cage.error(&verifier.verify(&token).await.unwrap_err());
     }
     cage.error(&session(token(NOW + 300, json!({"sub": "user_02"})))?.check(&verifier).await.unwrap_err());
-    let with_note = verifier.custom_claims::<std::collections::HashMap<String, bool>>();
+    let with_note = verifier.clone().custom_claims::<std::collections::HashMap<String, bool>>();
     cage.error(&with_note.verify(&good()).await.unwrap_err());
 
     let cookie = SessionCookie::new(CookiePassword::new("canary-of-at-least-thirty-two-characters")?)?;
@@ -392,16 +402,24 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
 
     let refused = opened.refresh().await.unwrap_err();
     cage.debug("refresh error", &refused);
+    cage.error(&refused);
     let RefreshError::Kept(kept) = refused else { panic!("a 429 ended the session") };
     cage.debug("kept", &kept);
     cage.error(kept.error());
-    let refused = kept.into_session().refresh().await.unwrap_err();
+    let refreshed = kept.into_refreshed();
+    cage.debug("refreshed", &refreshed);
+    let rejected = refreshed.keep(async |_| Err(io::Error::other("full"))).await.unwrap_err();
+    cage.error(&rejected);
+    let refused = keep(rejected.recover()?).await.refresh().await.unwrap_err();
     cage.debug("refresh error", &refused);
-    cage.error(refused.error());
-    let request = session(good())?.revoke(&active);
+    cage.error(&refused);
+    cage.error(&refused.error());
+    let request = active.revoke();
     cage.debug("revoke", &request);
     cage.error(&request.send().await.unwrap_err());
-    cage.write(session(good())?.sign_out(&active, None).as_str());
+    let sign_out = session(good())?.check(&verifier).await?.sign_out(None);
+    cage.debug("sign-out", &sign_out);
+    cage.write(sign_out.url.as_str());
 
     let bodies: String = server.requests().concat();
     assert!(bodies.contains("canary-r") && bodies.contains("sk_canary"));
@@ -457,9 +475,10 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let handle = cookie.split(['=', ';']).nth(1).ok_or("no handle")?.to_owned();
     secrets.push(handle.clone());
 
-    let (state, headers) = handlers.authenticate(&request("/", &cookie)?).await;
+    let found = handlers.authenticate(&request("/", &cookie)?).await;
+    cage.debug("found", &found);
+    let (state, _) = split(found);
     cage.debug("state", &state);
-    cage.debug("headers", &headers);
     let session = state.active()?;
     secrets.push(session.access_token().expose_secret().to_owned());
     cage.debug("session", &session);
@@ -475,9 +494,10 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     cage.error(&refused);
     let goodbye = handlers.logout(&request("/logout", &cookie)?).await?;
     cage.debug("goodbye", &goodbye);
-    let (state, headers) = handlers.authenticate(&request("/", &cookie)?).await;
+    let found = handlers.authenticate(&request("/", &cookie)?).await;
+    cage.debug("found", &found);
+    let (state, _) = split(found);
     cage.debug("state", &state);
-    cage.debug("headers", &headers);
 
     let store = FileTokenStore::open(std::env::temp_dir().join("workos-auth-cage/token"))?;
     cage.debug("store", &store);
@@ -573,7 +593,7 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
             client.invitations().get_by_token(&InvitationToken::new("canary"));
             client.radar().send_sms(&sms);
             client.radar().get(&"a_1".parse()?);
-            client.exchange_sso_code(AuthorizationCode::new("canary"));
+            client.exchange_sso_code(code());
             handle.profile();
         }
         bodies += &server.requests().concat();
@@ -639,11 +659,12 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
         let server = RawServer::start([reply]).await?;
         let client = confidential(server.base_url())?;
         grants(&client).await;
-        match client.authenticate_with_code(AuthorizationCode::new("canary")).send().await {
-            Ok(step @ (Authentication::Unfinished(_) | Authentication::MfaChallenge(_))) => {
+        match client.authenticate_with_code(code()).send().await {
+            Err(NotSignedIn::Step(step @ (Step::Unfinished(_) | Step::MfaChallenge(_)))) => {
                 cage.debug("step", &step);
-                cage.error(&step.complete().unwrap_err());
+                cage.error(&Error::from(step));
             }
+            Err(NotSignedIn::Step(other)) => panic!("{other:?}"),
             Ok(other) => panic!("{other:?}"),
             Err(rejected) => {
                 cage.error(&rejected);
@@ -654,7 +675,7 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
     }
     assert_eq!(failures, 14);
     let client = confidential(format!("http://{}", free_address().await?))?;
-    cage.error(&client.authenticate_with_code(AuthorizationCode::new("canary")).send().await.unwrap_err());
+    cage.error(&client.authenticate_with_code(code()).send().await.unwrap_err());
     cage.assert_clean(&[CANARY]);
     Ok(())
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use workos_auth::login::AuthenticationMethod;
-use workos_auth::secret::AuthorizationCode;
 use workos_auth::testing::ManualClock;
 use workos_auth::transport::TransportError;
 use workos_auth::{
-    Authentication, AuthenticationResponse, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret, Provider,
-    RefreshToken,
+    AuthenticationResponse, CodeExchange, Confidential, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret,
+    NotSignedIn, Provider, RefreshToken, Step,
 };
 
 use crate::support::Outcome;
 use crate::support::clients::{NOWHERE, confidential};
+use crate::support::login::{authorization_code, next_step, rejection};
 
 const USER: &str = r#""id":"user_01","email":"ada@example.com","email_verified":true,
     "created_at":"2026-01-15T12:00:00.000Z","updated_at":"2026-01-16T12:00:00.000Z""#;
@@ -35,13 +35,19 @@ fn client(status: u16, headers: &'static [(&str, &str)], body: impl Into<String>
         .unwrap()
 }
 
-async fn exchange(status: u16, body: impl Into<String>) -> Result<Authentication<workos_auth::Confidential>, Error> {
-    let grant = client(status, &[], body).authenticate_with_code(AuthorizationCode::new("the-code"));
-    Ok(grant.send().await?)
+async fn exchange(
+    status: u16,
+    body: impl Into<String>,
+) -> Result<AuthenticationResponse, NotSignedIn<CodeExchange<Confidential>>> {
+    client(status, &[], body).authenticate_with_code(authorization_code("the-code")).send().await
 }
 
 async fn complete(body: impl Into<String>) -> Result<AuthenticationResponse, Error> {
-    exchange(200, body).await?.complete()
+    Ok(exchange(200, body).await?)
+}
+
+async fn refusal(status: u16, body: impl Into<String>) -> Error {
+    rejection(exchange(status, body).await).into()
 }
 
 fn timestamp(text: &str) -> Timestamp {
@@ -183,7 +189,7 @@ async fn all_three_envelopes_are_read() -> Outcome {
         (400, r#"{"code":"brand_new","message":"m"}"#, Some(ErrorCode::Other("brand_new".to_owned()))),
         (400, r#"{"code":"invalid_client","error":"invalid_grant","message":"m"}"#, Some(ErrorCode::InvalidClient)),
     ] {
-        let error = exchange(status, body).await.unwrap_err();
+        let error = refusal(status, body).await;
         let ErrorKind::Api(api) = error.kind() else { panic!("{error:?}") };
         assert_eq!(api.code(), expected.as_ref());
         assert_eq!(error.code(), expected.as_ref());
@@ -196,17 +202,17 @@ async fn all_three_envelopes_are_read() -> Outcome {
 
 #[tokio::test]
 async fn errors_carry_what_the_caller_acts_on() -> Outcome {
-    let rejected = |headers| {
+    let throttled = |headers| {
         client(429, headers, r#"{"error":"too_many_requests","error_description":"slow"}"#)
-            .authenticate_with_code(AuthorizationCode::new("the-code"))
+            .authenticate_with_code(authorization_code("the-code"))
             .send()
     };
-    let error = Error::from(rejected(&[("retry-after", "7"), ("x-request-id", "req_42")]).await.unwrap_err());
+    let error = Error::from(rejection(throttled(&[("retry-after", "7"), ("x-request-id", "req_42")]).await));
     assert_eq!(error.code(), Some(&ErrorCode::TooManyRequests));
     assert_eq!(error.request_id(), Some("req_42"));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     assert!(error.is_transient());
-    let error = Error::from(rejected(&[("retry-after", "Fri, 02 Jan 2026 03:04:35 GMT")]).await.unwrap_err());
+    let error = Error::from(rejection(throttled(&[("retry-after", "Fri, 02 Jan 2026 03:04:35 GMT")]).await));
     // Three waits of 60 s at the most had the clock past that date.
     assert_eq!(error.retry_after(), Some(Duration::ZERO));
     assert_eq!(error.request_id(), None);
@@ -237,11 +243,11 @@ async fn odd_dates_of_a_provider_lose_nobody_a_login() -> Outcome {
 async fn hostile_codes_and_request_ids_are_not_kept() -> Outcome {
     let long = "x".repeat(10_000);
     for code in ["the code was 123456", "", "a\\nb", long.as_str()] {
-        let error = exchange(400, format!(r#"{{"code":"{code}","message":"m"}}"#)).await.unwrap_err();
+        let error = refusal(400, format!(r#"{{"code":"{code}","message":"m"}}"#)).await;
         assert_eq!(error.code(), None, "{error:?}");
     }
     let grant = client(400, &[("x-request-id", "id with spaces")], "{}");
-    let rejected = grant.authenticate_with_code(AuthorizationCode::new("the-code")).send().await.unwrap_err();
+    let rejected = rejection(grant.authenticate_with_code(authorization_code("the-code")).send().await);
     assert_eq!(rejected.error().request_id(), None);
     Ok(())
 }
@@ -251,11 +257,11 @@ async fn a_status_decides_nothing_that_the_body_should() -> Outcome {
     let body = r#"{"code":"mfa_challenge","message":"m","pending_authentication_token":"pending",
         "authentication_factors":[{"id":"auth_factor_1","type":"totp"}]}"#;
     for status in [400, 401, 403, 409, 422, 429, 500] {
-        assert!(matches!(exchange(status, body).await?, Authentication::MfaChallenge(_)), "{status}");
+        assert!(matches!(next_step(exchange(status, body).await), Step::MfaChallenge(_)), "{status}");
     }
-    let refusal = r#"{"code":"invalid_credentials","message":"m"}"#;
+    let refused = r#"{"code":"invalid_credentials","message":"m"}"#;
     for (status, transient) in [(400, false), (403, false), (408, true), (429, true), (500, true), (503, true)] {
-        let error = exchange(status, refusal).await.unwrap_err();
+        let error = refusal(status, refused).await;
         assert_eq!(error.code(), Some(&ErrorCode::InvalidCredentials), "{status}");
         assert_eq!(error.is_transient(), transient, "{status}");
     }

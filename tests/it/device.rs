@@ -8,6 +8,7 @@ use workos_auth::{Error, ErrorCode, ErrorKind, Public};
 
 use crate::support::Outcome;
 use crate::support::clients::{clock, public};
+use crate::support::login::rejection;
 use crate::support::raw::{Answer, RawServer, SIGNED_IN};
 
 fn authorization(uri: &str, rest: &str) -> Answer {
@@ -71,7 +72,7 @@ async fn a_lost_reply_doubles_the_interval_and_a_429_is_obeyed() -> Outcome {
 #[tokio::test]
 async fn nothing_is_polled_after_the_deadline() -> Outcome {
     let (server, clock, login) = begin(r#","expires_in":12,"interval":5"#, &[error("authorization_pending")]).await?;
-    let rejected = login.wait().await.unwrap_err();
+    let rejected = rejection(login.wait().await);
     assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired));
     assert!(rejected.recover().is_err());
     // At 0, 5 and 10 s; the next would have been at 15.
@@ -114,7 +115,7 @@ async fn a_pause_that_never_ends_ends_the_login() -> Outcome {
         let (server, clock, login) = begin(&rest, &[error("slow_down"), error("authorization_pending")]).await?;
         clock.advance(Duration::from_secs(100));
         let _ = std::time::Instant::now() + login.interval();
-        let rejected = login.wait().await.unwrap_err();
+        let rejected = rejection(login.wait().await);
         assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
         assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));
     }
@@ -123,7 +124,7 @@ async fn a_pause_that_never_ends_ends_the_login() -> Outcome {
             let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
             let polls = [error("authorization_pending"), later.clone()];
             let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
-            let rejected = login.wait().await.unwrap_err();
+            let rejected = rejection(login.wait().await);
             assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
             assert_eq!((server.requests().len(), clock.waits()), (3, seconds(&[5])));
 
@@ -144,7 +145,7 @@ async fn denied_and_expired_are_final() -> Outcome {
         ("invalid_grant", ErrorCode::InvalidGrant),
     ] {
         let (server, clock, login) = begin(r#","expires_in":300"#, &[error(code)]).await?;
-        let rejected = login.wait().await.unwrap_err();
+        let rejected = rejection(login.wait().await);
         assert_eq!(rejected.error().code(), Some(&expected));
         assert!(rejected.recover().is_err());
         assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));

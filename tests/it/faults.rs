@@ -3,20 +3,18 @@
 use std::time::{Duration, Instant};
 
 use workos_auth::api::CreateUser;
-use workos_auth::login::DeviceLogin;
-use workos_auth::secret::{
-    AuthorizationCode, EmailVerificationCode, MagicAuthCode, PendingAuthenticationToken, RadarCode,
-};
+use workos_auth::login::{DeviceLogin, NotFinished};
+use workos_auth::secret::{EmailVerificationCode, MagicAuthCode, PendingAuthenticationToken, RadarCode};
 use workos_auth::step::{EmailVerification, OrganizationSelection, RadarEmailChallenge, RadarSmsCode, TotpChallenge};
 use workos_auth::testing::ManualClock;
 use workos_auth::{
-    Authentication, Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient, EmailAddress, Error,
-    ErrorCode, ErrorKind, ExposeSecret, Password, Public, PublicClient, RefreshToken, Rejected, TotpCode,
+    Client, ClientBuilder, CodeExchange, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind,
+    ExposeSecret, Password, Public, PublicClient, RefreshToken, Rejected, Step, TotpCode,
 };
 
 use crate::support::Outcome;
 use crate::support::clients::{clock, confidential, public};
-use crate::support::login::{callback, redirect};
+use crate::support::login::{authorization_code, callback, next_step, redirect, rejection};
 use crate::support::raw::{Answer, RawServer, SIGNED_IN, free_address};
 
 /// Short enough to see a stalled server fail, long enough for a busy machine to answer on loopback.
@@ -243,10 +241,11 @@ struct Sent {
     returned: bool,
 }
 
-fn rejected<F>(outcome: Result<impl Sized, Rejected<F>>) -> Sent {
-    let Err(rejected) = outcome else { panic!("a fault was expected") };
-    let (error, flow) = rejected.into_parts();
-    Sent { error, returned: flow.is_some() }
+impl Sent {
+    fn of<F>(rejected: Rejected<F>) -> Self {
+        let (error, flow) = rejected.into_parts();
+        Self { error, returned: flow.is_some() }
+    }
 }
 
 /// Every grant that is answered once: its name, and how it is sent.
@@ -261,13 +260,13 @@ async fn answers(client: &ConfidentialClient) -> Vec<(&'static str, Sent)> {
     let radar_email = RadarEmailChallenge::from_parts(client, pending(), "radar_challenge_1".parse().unwrap());
     let radar_sms = RadarSmsCode::from_sign_in(client, pending());
     vec![
-        ("password", rejected(password.send().await)),
-        ("Magic Auth", rejected(magic_auth.send().await)),
-        ("TOTP", rejected(totp.verify(TotpCode::new("123456")).send().await)),
-        ("email code", rejected(verification.verify(EmailVerificationCode::new("123456")).send().await)),
-        ("organization", rejected(selection.select_unlisted("org_1".parse().unwrap()).send().await)),
-        ("Radar email", rejected(radar_email.verify(RadarCode::new("123456")).send().await)),
-        ("Radar SMS", rejected(radar_sms.verify(RadarCode::new("123456")).send().await)),
+        ("password", Sent::of(rejection(password.send().await))),
+        ("Magic Auth", Sent::of(rejection(magic_auth.send().await))),
+        ("TOTP", Sent::of(rejection(totp.verify(TotpCode::new("123456")).send().await))),
+        ("email code", Sent::of(rejection(verification.verify(EmailVerificationCode::new("123456")).send().await))),
+        ("organization", Sent::of(rejection(selection.select_unlisted("org_1".parse().unwrap()).send().await))),
+        ("Radar email", Sent::of(rejection(radar_email.verify(RadarCode::new("123456")).send().await))),
+        ("Radar SMS", Sent::of(rejection(radar_sms.verify(RadarCode::new("123456")).send().await))),
     ]
 }
 
@@ -322,13 +321,13 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
         let arrived = |server: &Option<RawServer>| server.as_ref().map_or(0, |server| server.requests().len());
 
         let (running, client) = cell(&server).await?;
-        let sent = rejected(client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await);
+        let sent = Sent::of(rejection(client.authenticate_with_code(authorization_code("the-code")).send().await));
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running), sent.returned), code, "a code, {fault}");
         assert_eq!(sent.error.replay_before(), None, "a code is never replayed: {fault}");
 
         let (running, client) = cell(&server).await?;
-        let sent = rejected(client.exchange_sso_code(AuthorizationCode::new("the-code")).send().await);
+        let sent = Sent::of(client.exchange_sso_code(authorization_code("the-code")).send().await.unwrap_err());
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running), sent.returned), code, "an SSO code, {fault}");
 
@@ -353,7 +352,8 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
         }
 
         let (running, login) = device_login(&server).await?;
-        let sent = rejected(login.poll().await);
+        let Err(NotFinished::NotSignedIn(failed)) = login.poll().await else { panic!("a fault was expected") };
+        let sent = Sent::of(rejection(Err(failed)));
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running).saturating_sub(1), sent.returned), poll, "a device login, {fault}");
 
@@ -361,7 +361,7 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
         let start = waiting.now();
         let (running, client) = cell_with(&server, &waiting, BRIEF).await?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        let (error, flow) = grant.send().await.unwrap_err().into_parts();
+        let (error, flow) = rejection(grant.send().await).into_parts();
         assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
         let until = error.replay_before();
         let outcome = (arrived(&running), flow.is_some(), until.is_some());
@@ -409,20 +409,8 @@ async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
             clock.advance(Duration::from_secs(3_600));
             let client = confidential(server.base_url()).clock(clock).build()?;
             for error in [
-                client
-                    .authenticate_with_code(AuthorizationCode::new("the-code"))
-                    .send()
-                    .await
-                    .unwrap_err()
-                    .error()
-                    .clone(),
-                client
-                    .authenticate_with_refresh_token(RefreshToken::new("the-token"))
-                    .send()
-                    .await
-                    .unwrap_err()
-                    .error()
-                    .clone(),
+                rejection(client.authenticate_with_code(authorization_code("the-code")).send().await).into(),
+                rejection(client.authenticate_with_refresh_token(RefreshToken::new("the-token")).send().await).into(),
                 client.users().get(&"user_1".parse()?).send().await.unwrap_err(),
             ] {
                 let advised = error.retry_after().filter(|pause| *pause > Duration::from_secs(1_000_000_000));
@@ -439,7 +427,7 @@ async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
         );
         let server = RawServer::start([Answer::json(200, &login)]).await?;
         let client = confidential(server.base_url()).build()?;
-        let login = client.exchange_sso_code(AuthorizationCode::new("the-code")).send().await?;
+        let login = client.exchange_sso_code(authorization_code("the-code")).send().await?;
         let _ = Instant::now() + login.expires_in.ok_or("no lifetime")?;
     }
     Ok(())
@@ -459,13 +447,13 @@ async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
         assert_eq!(server.requests().len(), sent, "a read, {retries}");
         let (refreshing, server) = client().await?;
         let token = RefreshToken::new("the-token");
-        let rejected = refreshing.authenticate_with_refresh_token(token).send().await.unwrap_err();
+        let rejected = rejection(refreshing.authenticate_with_refresh_token(token).send().await);
         assert!(rejected.recover().is_ok());
         // Its outcome is unknown: it is repeated until its window closes, or not at all.
         assert_eq!(server.requests().len() == 1, retries == 0, "a refresh, {retries}");
         // What must not arrive twice doesn't, whatever the application wants.
         let (exchanging, server) = client().await?;
-        exchanging.authenticate_with_code(AuthorizationCode::new("the-code")).send().await.unwrap_err();
+        rejection(exchanging.authenticate_with_code(authorization_code("the-code")).send().await);
         assert_eq!(server.requests().len(), 1, "a code, {retries}");
     }
     Ok(())
@@ -478,7 +466,7 @@ async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budge
     let server = RawServer::start([hour.clone()]).await?;
     let waiting = clock();
     let client = builder(server.base_url()).clock(waiting.clone()).build()?;
-    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    let error = Error::from(rejection(exchange(&client).send().await));
     assert_eq!(waiting.waits(), [Duration::from_secs(60); 3]);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
 
@@ -487,7 +475,7 @@ async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budge
     let waiting = clock();
     let client = builder(server.base_url()).clock(waiting.clone()).build()?;
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-    let error = Error::from(grant.send().await.unwrap_err());
+    let error = Error::from(rejection(grant.send().await));
     assert_eq!(waiting.waits(), Vec::<Duration>::new());
     assert_eq!(server.requests().len(), 1);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
@@ -502,7 +490,7 @@ async fn an_ambiguous_refresh_says_until_when_it_may_be_replayed() -> Outcome {
     let client = builder(server.base_url()).clock(clock.clone()).build()?;
     let start = clock.now();
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-    let (error, grant) = grant.send().await.unwrap_err().into_parts();
+    let (error, grant) = rejection(grant.send().await).into_parts();
     assert_eq!(error.replay_before(), Some(start + Duration::from_secs(25)));
     assert!(error.is_transient());
     assert!(grant.is_some());
@@ -527,7 +515,7 @@ async fn a_lost_refresh_reply_is_repaired_by_the_same_token() -> Outcome {
 async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds() -> Outcome {
     let address = free_address().await?;
     let client = builder(format!("http://{address}")).clock(clock()).build()?;
-    let rejected = exchange(&client).send().await.unwrap_err();
+    let rejected = rejection(exchange(&client).send().await);
     assert!(matches!(rejected.error().kind(), ErrorKind::NotSent));
     let server = RawServer::start_on(address, [Answer::json(200, SIGNED_IN)]).await?;
     let response = rejected.recover()?.send().await?;
@@ -554,7 +542,7 @@ async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowher
         }
         let client = builder.build()?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        let (error, grant) = grant.send().await.unwrap_err().into_parts();
+        let (error, grant) = rejection(grant.send().await).into_parts();
         assert!(matches!(error.kind(), ErrorKind::UnexpectedStatus), "{error:?}");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(307));
         assert!(grant.is_some());
@@ -569,7 +557,7 @@ async fn a_stalled_server_is_given_up_within_the_timeout() -> Outcome {
     let server = RawServer::start([Answer::Stall]).await?;
     let client = builder(server.base_url()).timeout(Duration::from_millis(300)).build()?;
     let started = Instant::now();
-    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    let error = Error::from(rejection(exchange(&client).send().await));
     assert!(matches!(error.kind(), ErrorKind::Timeout));
     assert!(started.elapsed() >= Duration::from_millis(300));
     // The server would stall for a minute.
@@ -586,7 +574,7 @@ async fn an_invalid_grant_is_final() -> Outcome {
     );
     let server = RawServer::start([refusal]).await?;
     let client = builder(server.base_url()).clock(clock()).build()?;
-    let rejected = exchange(&client).send().await.unwrap_err();
+    let rejected = rejection(exchange(&client).send().await);
     let error = rejected.recover().unwrap_err();
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     assert_eq!(error.request_id(), Some("req_42"));
@@ -601,7 +589,7 @@ async fn a_foreign_transport_that_reads_too_much_is_refused() -> Outcome {
     let client = Client::builder().client_id("client_123").build_with(|_request| async {
         Ok(http::Response::new(bytes::Bytes::from(vec![b' '; workos_auth::transport::RESPONSE_LIMIT + 1])))
     })?;
-    let error = Error::from(exchange(&client).send().await.unwrap_err());
+    let error = Error::from(rejection(exchange(&client).send().await));
     assert!(matches!(error.kind(), ErrorKind::TooLarge));
     Ok(())
 }
@@ -615,8 +603,8 @@ async fn an_outcome_is_either_complete_or_says_its_step() -> Outcome {
     );
     let server = RawServer::start([step]).await?;
     let client = builder(server.base_url()).build()?;
-    match exchange(&client).send().await? {
-        Authentication::OrganizationSelection(step) => assert_eq!(step.organizations()[1].name, "Two"),
+    match next_step(exchange(&client).send().await) {
+        Step::OrganizationSelection(step) => assert_eq!(step.organizations()[1].name, "Two"),
         other => panic!("not a step: {other:?}"),
     }
     Ok(())

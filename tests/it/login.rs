@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use workos_auth::error::CallbackError;
-use workos_auth::secret::AuthorizationCode;
+use workos_auth::secret::State;
 use workos_auth::testing::{AuthKit, Browser, BrowserError, TestUser};
 use workos_auth::typestate::HasClientId;
 use workos_auth::{
@@ -14,7 +14,7 @@ use workos_auth::{
 
 use crate::support::Outcome;
 use crate::support::clients::{confidential_of, public_of};
-use crate::support::login::{in_browser, redirect};
+use crate::support::login::{in_browser, redirect, rejection, state};
 
 const ADA: &str = "ada@example.com";
 
@@ -117,12 +117,12 @@ async fn a_code_is_good_once_and_a_second_use_ends_the_session() -> Outcome {
     let client = confidential(&authkit)?;
     let session = client.authorize(redirect()).authkit().begin_without_pkce()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    let stolen = url::Url::parse(&callback)?.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let stolen = Callback::from_url(&callback)?.code_for(&State::new(state(session.url())))?;
     let response = session.exchange(Callback::from_url(&callback)?)?.send().await?;
 
-    let rejected = client.authenticate_with_code(AuthorizationCode::new(stolen)).send().await.unwrap_err();
+    let rejected = rejection(client.authenticate_with_code(stolen).send().await);
     assert_eq!(code(rejected), Some(ErrorCode::InvalidGrant));
-    let rejected = client.authenticate_with_refresh_token(response.refresh_token).send().await.unwrap_err();
+    let rejected = rejection(client.authenticate_with_refresh_token(response.refresh_token).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidGrant));
     assert!(rejected.recover().is_err(), "the API said that the token is dead");
     Ok(())
@@ -141,8 +141,8 @@ async fn a_code_of_one_login_is_worth_nothing_to_another() -> Outcome {
     // An attacker who injects a code and knows the victim's state still lacks the verifier (RFC 9700 §4.5).
     let injected = pair(&browser.sign_in(other.url().as_str(), ADA).await?, "code").ok_or("no code")?;
     let state = pair(mine.url().as_str(), "state").ok_or("no state")?;
-    let callback = Callback::from_parts(AuthorizationCode::new(injected), Some(workos_auth::secret::State::new(state)));
-    let rejected = mine.exchange(callback)?.send().await.unwrap_err();
+    let callback = Callback::from_parts(injected, Some(State::new(state)));
+    let rejected = rejection(mine.exchange(callback)?.send().await);
     assert_eq!(code(rejected), Some(ErrorCode::InvalidGrant));
     Ok(())
 }
@@ -156,13 +156,13 @@ async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() ->
         .authkit()
         .begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    let rejected = session.exchange(Callback::from_url(&callback)?)?.send().await.unwrap_err();
+    let rejected = rejection(session.exchange(Callback::from_url(&callback)?)?.send().await);
     assert_eq!(rejected.error().status().map(|status| status.as_u16()), Some(401));
     assert!(rejected.error().request_id().is_some_and(|id| id.starts_with("req_")));
 
     // The session of a confidential client is no use to a public one.
     let response = sign_in(&confidential(&authkit)?).await?;
-    let rejected = public(&authkit)?.authenticate_with_refresh_token(response.refresh_token).send().await.unwrap_err();
+    let rejected = rejection(public(&authkit)?.authenticate_with_refresh_token(response.refresh_token).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidClient));
     assert!(rejected.recover().is_ok(), "the token itself is alive");
     Ok(())
@@ -174,7 +174,7 @@ async fn codes_expire() -> Outcome {
     let session = public(&authkit)?.authorize(redirect()).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     authkit.advance(Duration::from_secs(601));
-    let rejected = session.exchange(Callback::from_url(&callback)?)?.send().await.unwrap_err();
+    let rejected = rejection(session.exchange(Callback::from_url(&callback)?)?.send().await);
     assert_eq!(code(rejected), Some(ErrorCode::InvalidGrant));
     Ok(())
 }
@@ -208,7 +208,7 @@ async fn a_refresh_switches_the_organization_for_members() -> Outcome {
     assert_eq!(response.organization_id, Some(OrganizationId::new("org_2")?));
 
     let grant = client.authenticate_with_refresh_token(response.refresh_token).organization("org_3".parse()?);
-    let rejected = grant.send().await.unwrap_err();
+    let rejected = rejection(grant.send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OrganizationMembershipNotFound));
     let token = rejected.recover()?.into_token();
     client.authenticate_with_refresh_token(token).send().await?;

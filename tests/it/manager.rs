@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use workos_auth::error::SealError;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{MemorySessionStore, RedisSessionStore, SessionStore, StoredSession, SwitchError};
+use workos_auth::session::{
+    MemorySessionStore, RedisSessionStore, SessionStore, SignedOutReason, StoredSession, SwitchError,
+};
 use workos_auth::testing::{Fault, TestUser, check_session_store};
 use workos_auth::{
-    AuthenticationResponse, ClientId, EmailAddress, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password,
-    RedirectUri, SessionManager, SessionState, SignedOut,
+    AuthenticationResponse, ClientId, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
+    Password, RedirectUri, SessionManager, SessionState, Step,
 };
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application, access_token};
 use crate::support::login::PASSWORD;
+use crate::support::session::{assert_reason, over};
 use crate::support::sign_out;
 
 async fn start() -> Outcome<Application> {
@@ -131,11 +134,11 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     let expected =
         format!("/user_management/sessions/logout?session_id={session_id}&return_to=https%3A%2F%2Fexample.com%2F");
     assert_eq!(goodbye.as_str(), format!("{}{expected}", app.authkit.base_url()));
-    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    over(manager.authenticate(&handle).await, SignedOutReason::Removed);
     assert!(manager.sign_out(&handle, None).await?.is_none(), "signing out twice is no error");
 
     let nobody = SessionHandle::new("forged");
-    assert!(matches!(manager.authenticate(&nobody).await, SessionState::SignedOut(SignedOut::NotFound)));
+    over(manager.authenticate(&nobody).await, SignedOutReason::NotFound);
     let error = manager.authenticate(&nobody).await.active().expect_err("nobody");
     assert!(matches!(error.kind(), ErrorKind::SignedOut));
     Ok(())
@@ -201,7 +204,7 @@ async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
     assert_ne!(key, other_key);
     assert!(store.replace(&key, 1, &other_value, Duration::from_secs(60)).await?);
     let state = manager.authenticate(&handles[0]).await;
-    assert!(matches!(state, SessionState::SignedOut(SignedOut::Unreadable(_))), "{state:?}");
+    over(state.clone(), SignedOutReason::Unreadable);
     assert!(!format!("{state:?} {manager:?} {handles:?}").contains(handles[0].expose_secret()));
     Ok(())
 }
@@ -313,7 +316,7 @@ async fn a_stored_session_opens_for_its_client_id_and_base_url_alone() -> Outcom
     let renamed = app.another_client()?.with_client_id(ClientId::new("client_other")?);
     for client in [renamed, other.another_client()?] {
         let state = SessionManager::new(client, Arc::clone(&store)).authenticate(&handle).await;
-        let SessionState::SignedOut(SignedOut::Unreadable(error)) = state else { panic!("{state:?}") };
+        let error = Error::from(over(state, SignedOutReason::Unreadable));
         assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::BadMac)), "{error}");
     }
     access_token(manager_of(&app, store)?.authenticate(&handle).await);
@@ -331,9 +334,9 @@ async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
     // Its access token is good until it expires.
     access_token(there.authenticate(&handle).await);
     app.expire();
-    let SessionState::SignedOut(SignedOut::Ended(error)) = here.authenticate(&handle).await else { panic!("ended") };
+    let error = Error::from(over(here.authenticate(&handle).await, SignedOutReason::Ended));
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
-    assert!(matches!(there.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    over(there.authenticate(&handle).await, SignedOutReason::Removed);
     Ok(())
 }
 
@@ -343,8 +346,8 @@ async fn a_session_goes_to_another_organization() -> Outcome {
     let store = Arc::new(MemorySessionStore::new());
     let manager = manager_of(&app, Arc::clone(&store))?;
     let email = EmailAddress::new("ada@example.com")?;
-    let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
-    let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
+    let outcome = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await;
+    let Step::OrganizationSelection(step) = outcome.unwrap_err().step()? else { panic!("it needs another step") };
     let response = step.select(&OrganizationId::new("org_one")?)?.send().await?;
     let handle = manager.sign_in(response).await?;
 
@@ -361,7 +364,8 @@ async fn a_session_goes_to_another_organization() -> Outcome {
 
     manager.sign_out(&handle, None).await?;
     let gone = manager.switch_organization(&handle, two).await;
-    assert!(matches!(gone, Err(SwitchError::SignedOut(SignedOut::Removed))), "{gone:?}");
+    let Err(SwitchError::SignedOut(gone)) = gone else { panic!("{gone:?}") };
+    assert_reason(&gone, SignedOutReason::Removed);
     Ok(())
 }
 
@@ -558,8 +562,8 @@ impl SessionStore for Observed {
 
 async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse> {
     let email = EmailAddress::new("ada@example.com")?;
-    let step = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await?;
-    let workos_auth::Authentication::OrganizationSelection(step) = step else { panic!("{step:?}") };
+    let outcome = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await;
+    let Step::OrganizationSelection(step) = outcome.unwrap_err().step()? else { panic!("it needs another step") };
     Ok(step.select(&OrganizationId::new("org_one")?)?.send().await?)
 }
 
@@ -577,8 +581,8 @@ async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcom
         there.authenticate(&handle).await
     };
     let (here, there) = tokio::join!(here.authenticate(&handle), there);
-    assert!(matches!(here, SessionState::SignedOut(SignedOut::Ended(_))), "{here:?}");
-    assert!(matches!(there, SessionState::SignedOut(SignedOut::Removed)), "{there:?}");
+    over(here, SignedOutReason::Ended);
+    over(there, SignedOutReason::Removed);
     Ok(())
 }
 
@@ -639,7 +643,7 @@ async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
     let hung_up = tokio::time::timeout(Duration::from_millis(50), manager.sign_out(&handle, None)).await;
     assert!(hung_up.is_err());
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    over(manager.authenticate(&handle).await, SignedOutReason::Removed);
     Ok(())
 }
 
@@ -653,7 +657,7 @@ async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
     let started = Instant::now();
     assert!(manager.sign_out(&handle, None).await?.is_none(), "nobody can tell its name");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    assert!(matches!(manager.authenticate(&handle).await, SessionState::SignedOut(SignedOut::Removed)));
+    over(manager.authenticate(&handle).await, SignedOutReason::Removed);
     Ok(())
 }
 

@@ -4,19 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use workos_auth::secret::{
-    AuthorizationCode, EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken, RadarCode,
+    EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken, RadarCode,
 };
 use workos_auth::step::{
     EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, RadarEmailChallenge, RadarSmsCode,
     TotpChallenge,
 };
 use workos_auth::{
-    Authentication, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret,
-    Password, TotpCode,
+    Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, Password, Step, TotpCode,
 };
 
 use crate::support::Outcome;
 use crate::support::clients::{NOWHERE, confidential, reply};
+use crate::support::login::authorization_code;
 
 /// The codes that the API description lists for `/user_management/authenticate` with 400, 403, 422 and 429, and
 /// those that the protocol adds to them.
@@ -101,13 +101,14 @@ fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
 /// The body that was sent last.
 type Sent = Arc<Mutex<String>>;
 
-async fn outcome_and_sent(status: u16, body: String) -> (Result<Authentication<Confidential>, Error>, Sent) {
+/// The step that a login ends in, or its refusal: no reply here signs anybody in.
+async fn outcome_and_sent(status: u16, body: String) -> (Result<Step<Confidential>, Error>, Sent) {
     let (client, sent) = client(status, body);
-    let outcome = client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await;
-    (outcome.map_err(Error::from), sent)
+    let not_signed_in = client.authenticate_with_code(authorization_code("the-code")).send().await.unwrap_err();
+    (not_signed_in.step().map_err(Error::from), sent)
 }
 
-async fn outcome(status: u16, body: String) -> Result<Authentication<Confidential>, Error> {
+async fn outcome(status: u16, body: String) -> Result<Step<Confidential>, Error> {
     outcome_and_sent(status, body).await.0
 }
 
@@ -119,21 +120,20 @@ fn envelopes(code: &str, rest: &str) -> [String; 2] {
     ]
 }
 
-fn name(outcome: &Authentication<Confidential>) -> &'static str {
-    match outcome {
-        Authentication::Complete(_) => "complete",
-        Authentication::MfaEnrollment(_) => "MFA enrolment",
-        Authentication::MfaChallenge(_) => "MFA challenge",
-        Authentication::TotpChallenge(_) => "TOTP challenge",
-        Authentication::EmailVerification(_) => "email verification",
-        Authentication::OrganizationSelection(_) => "organization selection",
-        Authentication::SsoRequired(_) => "SSO required",
-        Authentication::OrganizationMethodsRequired(_) => "organization methods",
-        Authentication::RadarEmailChallenge(_) => "Radar email",
-        Authentication::RadarSmsSignUp(_) => "Radar SMS sign-up",
-        Authentication::RadarSmsCode(_) => "Radar SMS",
-        Authentication::Unfinished(_) => "unfinished",
-        Authentication::Blocked(_) => "blocked",
+fn name(step: &Step<Confidential>) -> &'static str {
+    match step {
+        Step::MfaEnrollment(_) => "MFA enrolment",
+        Step::MfaChallenge(_) => "MFA challenge",
+        Step::TotpChallenge(_) => "TOTP challenge",
+        Step::EmailVerification(_) => "email verification",
+        Step::OrganizationSelection(_) => "organization selection",
+        Step::SsoRequired(_) => "SSO required",
+        Step::OrganizationMethodsRequired(_) => "organization methods",
+        Step::RadarEmailChallenge(_) => "Radar email",
+        Step::RadarSmsSignUp(_) => "Radar SMS sign-up",
+        Step::RadarSmsCode(_) => "Radar SMS",
+        Step::Unfinished(_) => "unfinished",
+        Step::Blocked(_) => "blocked",
         _ => "unknown to this test",
     }
 }
@@ -179,7 +179,7 @@ async fn every_code_lands_in_a_typed_outcome() -> Outcome {
                     Ok(outcome) => {
                         assert_eq!(name(&outcome), "blocked", "{code}, without a token");
                         assert!(step(code).is_some() || BLOCKED.contains(code), "{code}");
-                        let Err(error) = outcome.complete() else { panic!("{code}") };
+                        let error = Error::from(outcome);
                         assert!(matches!(error.kind(), ErrorKind::Unfinished(named) if named.as_str() == *code));
                     }
                     Err(error) => {
@@ -202,16 +202,16 @@ async fn every_code_lands_in_a_typed_outcome() -> Outcome {
 }
 
 /// The token, wherever it is: reachable, or in what the step sends as its answer.
-async fn pending_token(outcome: Authentication<Confidential>, sent: &Sent) -> String {
+async fn pending_token(step: Step<Confidential>, sent: &Sent) -> String {
     let held = |token: Option<&PendingAuthenticationToken>| token.unwrap().expose_secret().to_owned();
-    match outcome {
-        Authentication::Unfinished(login) => return held(Some(&login.into_pending_authentication_token())),
-        Authentication::SsoRequired(step) => return held(step.pending_authentication_token()),
-        Authentication::OrganizationMethodsRequired(step) => return held(step.pending_authentication_token()),
-        Authentication::EmailVerification(step) => {
+    match step {
+        Step::Unfinished(login) => return held(Some(&login.into_pending_authentication_token())),
+        Step::SsoRequired(step) => return held(step.pending_authentication_token()),
+        Step::OrganizationMethodsRequired(step) => return held(step.pending_authentication_token()),
+        Step::EmailVerification(step) => {
             drop(step.verify(EmailVerificationCode::new("1")).send().await);
         }
-        Authentication::RadarSmsCode(step) => drop(step.verify(RadarCode::new("1")).send().await),
+        Step::RadarSmsCode(step) => drop(step.verify(RadarCode::new("1")).send().await),
         other => panic!("{other:?} lost the token"),
     }
     let body: serde_json::Value = serde_json::from_str(&sent.lock().unwrap()).unwrap();
@@ -237,12 +237,12 @@ async fn came_back(client: &ConfidentialClient) -> Vec<(&'static str, bool)> {
     let invitation = || InvitationToken::new("invitation");
     macro_rules! all {
         ($($name:literal: $call:expr),* $(,)?) => {
-            vec![$(($name, $call.send().await.is_err_and(|rejected| rejected.recover().is_ok()))),*]
+            vec![$(($name, $call.send().await.is_err_and(|failed| failed.recover().is_ok()))),*]
         };
     }
     let radar = |id: &str| RadarEmailChallenge::from_parts(client, pending(), id.parse().unwrap());
     all! {
-        "code": client.authenticate_with_code(AuthorizationCode::new("the-code")).invitation_token(invitation()),
+        "code": client.authenticate_with_code(authorization_code("the-code")).invitation_token(invitation()),
         "password": client.authenticate_with_password(email(), Password::new("p")).invitation_token(invitation()),
         "Magic Auth": client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()).invitation_token(invitation()),
         "MFA enrolment": MfaEnrollment::from_parts(client, pending(), "user_1".parse().unwrap()).enroll_totp("i", "u"),
@@ -324,7 +324,7 @@ async fn a_grant_goes_on_without_the_invitation_that_was_refused() -> Outcome {
     }
     let (client, sent) = client(400, body());
     let email = || "ada@example.com".parse::<EmailAddress>();
-    without!(sent, client.authenticate_with_code(AuthorizationCode::new("the-code")));
+    without!(sent, client.authenticate_with_code(authorization_code("the-code")));
     without!(sent, client.authenticate_with_password(email()?, Password::new("p")));
     without!(sent, client.authenticate_with_magic_auth(MagicAuthCode::new("1"), email()?));
     Ok(())
@@ -344,7 +344,7 @@ async fn a_bare_message_is_a_refusal_and_keeps_a_token() -> Outcome {
 #[tokio::test]
 async fn a_code_of_tomorrow_keeps_code_message_and_token() -> Outcome {
     let outcome = outcome(403, envelopes("brand_new_step", TOKEN)[0].clone()).await?;
-    let Authentication::Unfinished(login) = outcome else { panic!("{outcome:?}") };
+    let Step::Unfinished(login) = outcome else { panic!("{outcome:?}") };
     assert_eq!(login.code(), &ErrorCode::Other("brand_new_step".to_owned()));
     assert_eq!(login.message().ok_or("lost")?.expose_secret(), "m");
     assert_eq!(login.client().client_id().as_str(), "client_123");
@@ -355,19 +355,18 @@ async fn a_code_of_tomorrow_keeps_code_message_and_token() -> Outcome {
 #[tokio::test]
 async fn steps_hold_their_data() -> Outcome {
     let get = async |code: &str| outcome(403, envelopes(code, &format!("{DETAILS}{TOKEN}"))[0].clone()).await;
-    let Authentication::OrganizationMethodsRequired(step) = get("organization_authentication_methods_required").await?
-    else {
+    let Step::OrganizationMethodsRequired(step) = get("organization_authentication_methods_required").await? else {
         panic!("another step")
     };
     assert_eq!(step.email(), Some("ada@example.com"));
     assert_eq!(step.sso_connection_ids()[0].as_str(), "conn_2");
     assert_eq!(step.allowed_methods().collect::<Vec<_>>(), ["password"]);
     assert_eq!(step.client().client_id().as_str(), "client_123");
-    let Authentication::RadarEmailChallenge(step) = get("radar_challenge").await? else { panic!("another step") };
+    let Step::RadarEmailChallenge(step) = get("radar_challenge").await? else { panic!("another step") };
     assert_eq!(step.id().as_str(), "radar_challenge_1");
     let challenge = r#","authentication_challenge":{"id":"auth_challenge_1","expires_at":"2026-01-01T00:00:00Z"}"#;
     let body = envelopes("mfa_challenge", &format!("{challenge}{DETAILS}{TOKEN}"))[0].clone();
-    let Authentication::TotpChallenge(step) = outcome(403, body).await? else { panic!("another step") };
+    let Step::TotpChallenge(step) = outcome(403, body).await? else { panic!("another step") };
     assert_eq!(step.id().as_str(), "auth_challenge_1");
     assert_eq!(step.expires_at(), Some("2026-01-01T00:00:00Z".parse()?));
     Ok(())

@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 use workos_auth::error::{SealError, TokenError};
-use workos_auth::session::RefreshError;
+use workos_auth::session::{NotActive, RefreshError, SignedOutReason};
 use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
-use workos_auth::transport::TransportError;
+use workos_auth::token::NotVerified;
 use workos_auth::{
-    Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
-    RedirectUri, Session, SessionCookie, TokenCheck,
+    Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExposeSecret, OpenedSession,
+    OrganizationId, RedirectUri, Refreshed, SessionCookie, SignedOut,
 };
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};
-use crate::support::clients::{NOWHERE, clock, confidential, confidential_of, public_of, reply};
+use crate::support::clients::{NOWHERE, clock, confidential, confidential_of, public_of};
 use crate::support::login::{PASSWORD, in_browser};
-use crate::support::scripted::{response, session, user};
+use crate::support::scripted::{prompt_api, response_in, session, user};
+use crate::support::session::{assert_reason, keep, parts};
 
 const COOKIE_PASSWORD: &str = "a-random-password-of-32-characters";
 
@@ -29,7 +29,7 @@ async fn start() -> Outcome<Application> {
     Application::configured([ada, grace], |builder| builder.timeout(Duration::from_millis(500))).await
 }
 
-async fn sign_in(app: &Application, email: &str) -> Outcome<Session<Confidential>> {
+async fn sign_in(app: &Application, email: &str) -> Outcome<OpenedSession<Confidential>> {
     Ok(app.client.session(app.login(email).await?))
 }
 
@@ -38,25 +38,28 @@ fn cookie() -> SessionCookie {
 }
 
 /// The same session once more, as every request gets it out of the cookie.
-fn again(client: &ConfidentialClient, session: &Session<Confidential>) -> Session<Confidential> {
+fn again(client: &ConfidentialClient, session: &OpenedSession<Confidential>) -> OpenedSession<Confidential> {
     let cookie = cookie();
     cookie.open(client, &cookie.seal(session).unwrap()).unwrap()
 }
 
-fn kept<K>(outcome: Result<Session<K>, RefreshError<K>>) -> (Session<K>, Error) {
+fn kept<K>(outcome: Result<Refreshed<K>, RefreshError<K>>) -> (Refreshed<K>, Error) {
     match outcome {
         Err(RefreshError::Kept(kept)) => {
             let error = kept.error().clone();
-            (kept.into_session(), error)
+            (kept.into_refreshed(), error)
         }
-        Err(RefreshError::Ended(error)) => panic!("it ended: {error}"),
+        Err(RefreshError::Ended(over)) => panic!("it ended: {over:?}"),
         Ok(_) => panic!("it was refreshed"),
     }
 }
 
-fn ended<K>(outcome: Result<Session<K>, RefreshError<K>>) -> Error {
+fn ended<K>(outcome: Result<Refreshed<K>, RefreshError<K>>) -> Error {
     match outcome {
-        Err(RefreshError::Ended(error)) => error,
+        Err(RefreshError::Ended(over)) => {
+            assert_reason(&over, SignedOutReason::Ended);
+            over.into()
+        }
         Err(RefreshError::Kept(kept)) => panic!("it was kept: {}", kept.error()),
         Ok(_) => panic!("it was refreshed"),
     }
@@ -67,25 +70,32 @@ async fn a_session_lives_from_check_to_refresh_to_sign_out() -> Outcome {
     let app = start().await?;
     let verifier = app.client.verifier();
     let session = sign_in(&app, "ada@example.com").await?;
-    let token = session.check(&verifier).await?.active()?;
-    assert_eq!(token.user_id(), &session.user().id);
+    let later = again(&app.client, &session);
+    let session = session.check(&verifier).await?;
+    assert_eq!(session.token().user_id(), &session.user().id);
 
     app.expire();
-    let TokenCheck::Expired(expired) = session.check(&verifier).await? else { panic!("it has expired") };
-    assert_eq!(expired.session_id(), token.session_id());
+    let old = session.access_token();
+    let Err(NotVerified::Expired(expired)) = verifier.verify(old).await else { panic!("it has expired") };
+    let Err(NotActive::Expired(later)) = later.check(&verifier).await else { panic!("it has expired") };
+    assert_eq!(later.session_id(), session.token().session_id());
+    assert_eq!(later.expired_at(), session.token().expires_at());
 
-    let session = session.refresh().await?;
-    let token = session.check(&verifier).await?.active()?;
+    let (_, session) = later.refresh().await?.into_cookie(&cookie())?;
+    let session = session.check(&verifier).await?;
+    let token = session.token().clone();
     assert_eq!(token.session_id(), expired.session_id());
     assert_eq!(app.authkit.refreshes(), 1);
 
-    let url = session.sign_out(&token, Some(&RedirectUri::new("http://127.0.0.1:8080/bye")?));
+    let sign_out = session.sign_out(Some(&RedirectUri::new("http://127.0.0.1:8080/bye")?));
+    assert_reason(&sign_out.signed_out, SignedOutReason::ByTheUser);
+    assert!(cookie().clear(&sign_out.signed_out).is_clearing());
     let expected = format!(
         "{}/user_management/sessions/logout?session_id={}&return_to=http%3A%2F%2F127.0.0.1%3A8080%2Fbye",
         app.authkit.base_url(),
         token.session_id()
     );
-    assert_eq!(url.as_str(), expected);
+    assert_eq!(sign_out.url.as_str(), expected);
     assert_eq!(app.client.logout_url(&expired, None).as_str(), expected.split_once('&').unwrap().0);
     Ok(())
 }
@@ -94,13 +104,14 @@ async fn a_session_lives_from_check_to_refresh_to_sign_out() -> Outcome {
 async fn a_public_client_has_sessions_too() -> Outcome {
     let authkit = AuthKit::start().await?;
     let client = public_of(&authkit).build()?;
-    let session = client.session(in_browser(&client, "ada@example.com").await?).refresh().await?;
-    let token = session.check(&client.verifier()).await?.active()?;
+    let verifier = client.verifier();
+    let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
+    let session = keep(session.refresh().await?).await;
     // An application that keeps the parts in its own place gets the same session of them.
-    let session = client.session(session.into_parts());
-    let session = session.refresh().await?;
-    let goodbye = session.sign_out(&token, None);
-    Browser::new()?.visit(goodbye.as_str()).await?;
+    let session = client.session(session.into_parts()).check(&verifier).await?;
+    let session = keep(session.refresh().await?).await.check(&verifier).await?;
+    let goodbye = session.sign_out(None);
+    Browser::new()?.visit(goodbye.url.as_str()).await?;
     Ok(())
 }
 
@@ -110,14 +121,17 @@ async fn organizations_are_switched_and_foreign_ones_refused() -> Outcome {
     let user = TestUser::new("ada@example.com").organization("org_1").organization("org_2");
     let authkit = AuthKit::builder().clock(clock).user(user).start().await?;
     let client = public_of(&authkit).build()?;
-    let session = client.session(in_browser(&client, "ada@example.com").await?);
+    let verifier = client.verifier();
+    let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_1"));
     let session = session.switch_organization(OrganizationId::new("org_2")?).await?;
+    let session = keep(session).await.check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
     // Refused, and the session goes on.
     let (session, error) = kept(session.switch_organization(OrganizationId::new("org_3")?).await);
     assert_eq!(error.code().map(ErrorCode::as_str), Some("organization_membership_not_found"));
-    let session = session.refresh().await?;
+    let session = keep(session).await.check(&verifier).await?.refresh().await?;
+    let session = keep(session).await.check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
     Ok(())
 }
@@ -128,10 +142,10 @@ async fn a_token_that_dies_within_the_request_counts_as_expired() -> Outcome {
     let session = sign_in(&app, "ada@example.com").await?;
     let careful = app.client.verifier().min_ttl(Duration::from_secs(30));
     app.clock.advance(Duration::from_secs(269));
-    assert!(matches!(session.check(&careful).await?, TokenCheck::Active(_)));
+    assert!(again(&app.client, &session).check(&careful).await.is_ok());
     app.clock.advance(Duration::from_secs(1));
-    assert!(matches!(session.check(&careful).await?, TokenCheck::Expired(_)));
-    assert!(matches!(session.check(&app.client.verifier()).await?, TokenCheck::Active(_)));
+    assert!(matches!(again(&app.client, &session).check(&careful).await, Err(NotActive::Expired(_))));
+    assert!(session.check(&app.client.verifier()).await.is_ok());
     Ok(())
 }
 
@@ -141,9 +155,17 @@ async fn the_token_of_another_user_is_refused() -> Outcome {
     let verifier = app.client.verifier();
     let (ada, grace) = (sign_in(&app, "ada@example.com").await?, sign_in(&app, "grace@example.com").await?);
     let mut mixed = ada.into_parts();
-    mixed.access_token = grace.access_token().clone();
-    let error = app.client.session(mixed).check(&verifier).await.map(drop).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidToken(TokenError::WrongUser)));
+    mixed.access_token = grace.into_parts().access_token;
+    let Err(NotActive::Invalid(rejected)) = app.client.session(mixed).check(&verifier).await else {
+        panic!("it is another user's")
+    };
+    assert!(matches!(rejected.error().kind(), ErrorKind::InvalidToken(TokenError::WrongUser)));
+
+    // Nor is it any better when its time is over.
+    let mixed = rejected.recover()?;
+    app.expire();
+    let Err(NotActive::Invalid(rejected)) = mixed.check(&verifier).await else { panic!("it is another user's") };
+    assert!(matches!(rejected.error().kind(), ErrorKind::InvalidToken(TokenError::WrongUser)));
     Ok(())
 }
 
@@ -186,8 +208,8 @@ async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
             assert!(until > app.clock.now(), "there is time left for {fault:?}");
         }
         app.authkit.heal();
-        session = same.refresh().await?;
-        session.check(&app.client.verifier()).await?.active()?;
+        session = keep(keep(same).await.refresh().await?).await;
+        again(&app.client, &session).check(&app.client.verifier()).await?;
     }
     assert_eq!(app.authkit.refreshes(), faults.len(), "one for each, replays aside");
     Ok(())
@@ -200,16 +222,13 @@ async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
     let elsewhere = confidential_of(&app.authkit).base_url(NOWHERE).clock(app.clock.clone()).build()?;
     let (session, error) = kept(elsewhere.session(session.into_parts()).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::NotSent) && error.replay_before().is_none());
-    let _refreshed = app.client.session(session.into_parts()).refresh().await?;
+    let _refreshed = app.client.session(parts(session).await).refresh().await?;
     Ok(())
 }
 
 /// A client whose API answers what it is told.
 fn scripted(answer: impl Fn(Value) -> (u16, Value) + Send + Sync + 'static) -> Outcome<ConfidentialClient> {
-    Ok(confidential(NOWHERE).clock(clock()).build_with(move |request: http::Request<Bytes>| {
-        let (status, body) = answer(serde_json::from_slice(request.body()).unwrap());
-        async move { Ok::<_, TransportError>(reply(status, body.to_string())) }
-    })?)
+    Ok(confidential(NOWHERE).clock(clock()).build_with(prompt_api(answer))?)
 }
 
 #[tokio::test]
@@ -250,8 +269,11 @@ async fn new_tokens_are_handed_out_though_nobody_can_verify_them() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
     app.authkit.inject(&app.authkit.jwks_path(), Fault::Status(503, None), usize::MAX);
-    let session = session.refresh().await?;
-    let error = session.check(&app.client.verifier()).await.map(drop).unwrap_err();
+    let session = keep(session.refresh().await?).await;
+    let Err(NotActive::KeysUnavailable(rejected)) = session.check(&app.client.verifier()).await else {
+        panic!("there are no keys")
+    };
+    let error = rejected.error();
     assert!(matches!(error.kind(), ErrorKind::KeysUnavailable) && error.is_transient());
     Ok(())
 }
@@ -259,15 +281,15 @@ async fn new_tokens_are_handed_out_though_nobody_can_verify_them() -> Outcome {
 #[tokio::test]
 async fn an_api_that_does_not_rotate_keeps_the_token() -> Outcome {
     let client = scripted(|request| {
-        let mut body = response(request["refresh_token"].as_str().unwrap());
-        body["organization_id"] = request["organization_id"].clone();
-        (200, body)
+        (200, response_in(request["refresh_token"].as_str().unwrap(), &request["organization_id"]))
     })?;
-    let session = session(&client, "token").refresh().await?;
-    let session = session.switch_organization(OrganizationId::new("org_1")?).await?;
-    let session = session.switch_organization(OrganizationId::new("org_2")?).await?;
-    assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
-    assert_eq!(session.into_parts().refresh_token.expose_secret(), "token");
+    let verifier = client.verifier();
+    let session = keep(session(&client, "token").refresh().await?).await.check(&verifier).await?;
+    let session = keep(session.switch_organization(OrganizationId::new("org_1")?).await?).await;
+    let session = session.check(&verifier).await?;
+    let parts = parts(session.switch_organization(OrganizationId::new("org_2")?).await?).await;
+    assert_eq!(parts.organization_id.as_ref().map(OrganizationId::as_str), Some("org_2"));
+    assert_eq!(parts.refresh_token.expose_secret(), "token");
     Ok(())
 }
 
@@ -276,11 +298,12 @@ async fn revoking_ends_the_session_without_a_browser() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
     let copy = again(&app.client, &session);
-    let token = session.check(&app.client.verifier()).await?.active()?;
-    let request = session.revoke(&token);
+    let verifier = app.client.verifier();
+    let once_more = again(&app.client, &session).check(&verifier).await?;
+    let request = session.check(&verifier).await?.revoke();
     app.authkit.inject("/user_management/sessions/revoke", Fault::Status(400, None), 1);
     assert_eq!(request.send().await.unwrap_err().status().map(|status| status.as_u16()), Some(400));
-    request.send().await?;
+    assert_reason(&once_more.revoke().send().await?, SignedOutReason::ByTheUser);
     assert!(matches!(ended(copy.refresh().await).kind(), ErrorKind::SignedOut), "without a request");
     Ok(())
 }
@@ -299,7 +322,9 @@ fn cookies_have_the_attributes_that_they_need() -> Outcome {
     assert!(remote.set(&session)?.to_string().contains("; Secure"));
     let host = cookie().name("session")?.host_prefix().max_age(Duration::from_secs(60));
     assert_eq!(host.cookie_name(), "__Host-session");
-    assert_eq!(host.clear().to_string(), "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+    let evidence = cookie().open(&client, "").unwrap_err();
+    assert_reason(&evidence, SignedOutReason::Unreadable);
+    assert_eq!(host.clear(&evidence).to_string(), "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
     assert_eq!(cookie().host_prefix().name("other")?.cookie_name(), "__Host-other");
     assert!(cookie().name("no spaces").is_err() && cookie().name("").is_err());
     Ok(())
@@ -353,8 +378,10 @@ fn a_cookie_that_browsers_would_drop_is_an_error() -> Outcome {
     Ok(())
 }
 
-fn reason(outcome: Result<Session<Confidential>, Error>) -> SealError {
-    match outcome.map(drop).unwrap_err().kind() {
+fn reason(outcome: Result<OpenedSession<Confidential>, SignedOut>) -> SealError {
+    let signed_out = outcome.map(drop).unwrap_err();
+    assert_reason(&signed_out, SignedOutReason::Unreadable);
+    match Error::from(signed_out).kind() {
         ErrorKind::Sealed(reason) => *reason,
         other => panic!("{other:?}"),
     }
@@ -367,7 +394,7 @@ fn what_can_not_be_opened_has_its_reason() -> Outcome {
     let session = session(&client, "refresh");
     let cookie = cookie();
     let sealed = cookie.seal(&session)?;
-    assert_eq!(cookie.open(&client, &sealed)?.user().email, "ada@example.com");
+    assert_eq!(cookie.open(&client, &sealed)?.into_parts().user.email, "ada@example.com");
 
     let other = CookiePassword::new("another-random-password-of-32-characters")?;
     let another = SessionCookie::new(other)?;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use workos_auth::session::RefreshError;
+use workos_auth::session::{NotActive, RefreshError};
 use workos_auth::testing::{Fault, TestUser};
-use workos_auth::{Confidential, Error, ErrorCode, Session, TokenCheck};
+use workos_auth::{Confidential, Error, ErrorCode, OpenedSession};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};
 use crate::support::dice::Dice;
 use crate::support::login::PASSWORD;
+use crate::support::session::keep;
 
 const SCHEDULES: u64 = 1_000;
 const WORKERS: u64 = 16;
@@ -56,14 +57,14 @@ async fn start() -> Outcome<Application> {
 }
 
 /// What an application does: it keeps the session, waits as it is told, and tries again.
-async fn survive(app: &Application, outage: Outage) -> Outcome<Result<Session<Confidential>, Error>> {
+async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSession<Confidential>, Error>> {
     let mut session = app.client.session(app.login("ada@example.com").await?);
     app.expire();
     app.authkit.inject_for(AUTHENTICATE, outage.fault, outage.length);
     loop {
         session = match session.refresh().await {
-            Ok(session) => return Ok(Ok(session)),
-            Err(RefreshError::Ended(error)) => return Ok(Err(error)),
+            Ok(refreshed) => return Ok(Ok(keep(refreshed).await)),
+            Err(RefreshError::Ended(over)) => return Ok(Err(over.into())),
             Err(RefreshError::Kept(kept)) => {
                 let now = app.clock.now();
                 let soon = kept.error().retry_after().unwrap_or(Duration::from_secs(3));
@@ -72,7 +73,7 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<Session<Co
                     None => soon,
                 };
                 app.clock.advance(wait.max(Duration::from_millis(100)));
-                kept.into_session()
+                keep(kept.into_refreshed()).await
             }
         }
     }
@@ -88,15 +89,18 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
             for seed in (worker..SCHEDULES).step_by(usize::try_from(WORKERS)?) {
                 let outage = Outage::draw(seed);
                 let session = survive(&app, outage).await?;
-                let session = session.map_err(|error| format!("lost in schedule {seed}, {outage:?}: {error}"))?;
+                let mut session = session.map_err(|error| format!("lost in schedule {seed}, {outage:?}: {error}"))?;
                 app.authkit.heal();
                 let check = loop {
                     match session.check(&verifier).await {
-                        Err(error) if error.is_transient() => app.clock.advance(Duration::from_secs(30)),
-                        check => break check?,
+                        Err(NotActive::KeysUnavailable(rejected)) if rejected.error().is_transient() => {
+                            session = rejected.recover()?;
+                            app.clock.advance(Duration::from_secs(30));
+                        }
+                        check => break check,
                     }
                 };
-                assert!(matches!(check, TokenCheck::Active(_)), "schedule {seed}, {outage:?}");
+                assert!(check.is_ok(), "schedule {seed}, {outage:?}: {check:?}");
             }
             Outcome::Ok(app.authkit.refreshes())
         });

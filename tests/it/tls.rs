@@ -26,7 +26,7 @@ use workos_auth::{
 use crate::support::Outcome;
 use crate::support::authority::{Authority, Certificate, Period, self_signed};
 use crate::support::clients::{clock, public};
-use crate::support::login::{redirect, state};
+use crate::support::login::{redirect, rejection, state};
 use crate::support::raw::SIGNED_IN;
 
 /// What a server does with a connection.
@@ -138,9 +138,9 @@ impl Drop for Running {
 
 /// Every way to send a request: what failed, and whether the credential came back.
 async fn requests(client: &ConfidentialClient) -> Outcome<Vec<(&'static str, Error, bool)>> {
-    fn failed<T, F>(outcome: Result<T, Rejected<F>>) -> Outcome<(Error, bool)> {
-        let (error, flow) = outcome.err().ok_or("somebody was signed in")?.into_parts();
-        Ok((error, flow.is_some()))
+    fn failed<F>(rejected: Rejected<F>) -> (Error, bool) {
+        let (error, flow) = rejected.into_parts();
+        (error, flow.is_some())
     }
     let session = client.authorize(redirect()).authkit().begin()?;
     let state = state(session.url());
@@ -149,8 +149,9 @@ async fn requests(client: &ConfidentialClient) -> Outcome<Vec<(&'static str, Err
     let email = EmailAddress::new("ada@example.com")?;
     let password = client.authenticate_with_password(email, Password::new("password-canary"));
 
-    let (code, password, refresh) =
-        (failed(code.send().await)?, failed(password.send().await)?, failed(refresh.send().await)?);
+    let code = failed(rejection(code.send().await));
+    let password = failed(rejection(password.send().await));
+    let refresh = failed(rejection(refresh.send().await));
     let read = client.users().get(&"user_1".parse()?).send().await.err().ok_or("a user came")?;
     let device = client.device_authorization().send().await.err().ok_or("a device login began")?;
     Ok(vec![
@@ -278,7 +279,7 @@ async fn a_handshake_that_is_cut_off_or_that_the_server_has_trouble_with_is_trie
         let server = Running::start(behaviour).await?;
         let client = server.client(&authority)?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        let (error, grant) = grant.send().await.err().ok_or("signed in")?.into_parts();
+        let (error, grant) = rejection(grant.send().await).into_parts();
         assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
         assert!(error.is_transient() && grant.is_some());
         assert_eq!(server.seen().connections, 4);
@@ -309,7 +310,7 @@ async fn a_foreign_transport_says_the_same_and_a_device_login_does_not_wait_in_v
         let login = Client::builder().client_id("client_123").build_with(transport)?;
         let login = login.device_authorization().send().await?;
         let waited = tokio::time::timeout(Duration::from_secs(60), login.wait()).await?;
-        let (error, login) = waited.err().ok_or("signed in")?.into_parts();
+        let (error, login) = rejection(waited).into_parts();
         assert!(error.to_string().starts_with(expected), "{error}");
         assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("of the transport"));
         assert!(!error.is_transient() && login.is_some());

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use workos_auth::secret::StoredToken;
 use workos_auth::session::{
-    FileTokenStore, KeyringTokenStore, MemoryTokenStore, SwitchError, TokenSession, TokenStore,
+    FileTokenStore, KeyringTokenStore, MemoryTokenStore, SignedOutReason, SwitchError, TokenSession, TokenStore,
 };
 use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
 use workos_auth::{
     AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, PublicClient, RefreshToken,
-    SessionState, SignedOut,
+    SessionState,
 };
 
 use crate::support::Outcome;
@@ -24,6 +24,7 @@ use crate::support::application::{AUTHENTICATE, access_token};
 use crate::support::clients::{clock, public_of};
 use crate::support::keyring;
 use crate::support::login::in_browser;
+use crate::support::session::over;
 
 /// A user's machine: a client without a key, and a directory.
 struct Device {
@@ -369,7 +370,7 @@ mod shared_machines {
 async fn a_session_from_login_to_logout() -> Outcome {
     let app = Device::start().await?;
     let session = app.process()?;
-    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    over(session.authenticate().await, SignedOutReason::NotFound);
     session.sign_in(app.login().await?).await?;
     let before = app.requests();
     let first = access_token(session.authenticate().await);
@@ -405,7 +406,7 @@ async fn a_session_from_login_to_logout() -> Outcome {
     assert!(goodbye.as_str().ends_with(&format!("/user_management/sessions/logout?session_id={id}")));
     assert!(!app.file().exists());
     // The other process notices at once.
-    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    over(session.authenticate().await, SignedOutReason::NotFound);
     assert!(session.sign_out(None).await?.is_none());
 
     // Neither does it take another user's login for its own.
@@ -441,10 +442,10 @@ async fn a_dead_token_is_removed() -> Outcome {
     let id = session.authenticate().await.active()?.token().session_id().clone();
     app.authkit.end_session(id.as_str());
     app.clock.advance(Duration::from_secs(301));
-    let SessionState::SignedOut(SignedOut::Ended(error)) = session.authenticate().await else { panic!("ended") };
+    let error = Error::from(over(session.authenticate().await, SignedOutReason::Ended));
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     assert!(!app.file().exists());
-    assert!(matches!(session.authenticate().await, SessionState::SignedOut(SignedOut::NotFound)));
+    over(session.authenticate().await, SignedOutReason::NotFound);
     Ok(())
 }
 
@@ -524,7 +525,7 @@ async fn a_store_that_fails_signs_nobody_out() -> Outcome {
     // What this crate did not write is no session.
     fs::write(app.file(), "hello")?;
     let state = app.process()?.authenticate().await;
-    assert!(matches!(state, SessionState::SignedOut(SignedOut::Unreadable(_))), "{state:?}");
+    over(state, SignedOutReason::Unreadable);
     Ok(())
 }
 

@@ -11,10 +11,10 @@ use url::Url;
 use workos_auth::id::PhoneNumber;
 use workos_auth::login::{RadarContext, RequestContext, ScreenHint};
 use workos_auth::secret::{
-    ApiKey, AuthorizationCode, AuthorizationUrl, EmailVerificationCode, InvitationToken, MagicAuthCode,
-    PendingAuthenticationToken, RadarCode,
+    ApiKey, AuthorizationUrl, EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken,
+    RadarCode,
 };
-use workos_auth::session::SessionParts;
+use workos_auth::session::{SessionParts, SignedOutReason};
 use workos_auth::step::{
     EmailVerification, MfaChallenge, MfaEnrollment, OrganizationSelection, RadarEmailChallenge, RadarSmsCode,
     RadarSmsSignUp, TotpChallenge,
@@ -23,13 +23,14 @@ use workos_auth::transport::TransportError;
 use workos_auth::typestate::NoCredentials;
 use workos_auth::{
     Callback, Client, ClientBuilder, ClientId, CodeExchange, Confidential, ConfidentialClient, EmailAddress, Error,
-    ErrorKind, Password, Provider, Public, PublicClient, RedirectUri, RefreshToken, TotpCode,
+    ErrorKind, ExposeSecret, Password, Provider, Public, PublicClient, RedirectUri, RefreshToken, TotpCode,
 };
 
 use crate::support::Outcome;
 use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
 use crate::support::clients::{self, NOWHERE};
-use crate::support::login::{callback, parameter};
+use crate::support::login::{authorization_code, callback, parameter};
+use crate::support::session;
 use crate::support::signer::Signer;
 
 fn builder(base_url: impl Into<String>) -> ClientBuilder<NoCredentials> {
@@ -88,7 +89,7 @@ async fn code_exchange() -> Outcome {
     assert_bytes("code_exchange_without_pkce.http", recorder.take());
 
     let client = confidential(recorder.base_url())?;
-    client.authenticate_with_code(AuthorizationCode::new("the-code")).send().await?;
+    client.authenticate_with_code(authorization_code("the-code")).send().await?;
     assert_bytes("code_exchange_bare.http", recorder.take());
     client.accept_impersonation(Callback::from_query("code=the-code")?)?.send().await?;
     assert_bytes("code_exchange_impersonation.http", recorder.take());
@@ -135,7 +136,7 @@ async fn grants_of_confidential_clients() -> Outcome {
     assert_bytes("magic_auth.http", recorder.take());
     let full = grant()
         .invitation_token(InvitationToken::new("invitation"))
-        .link_authorization_code(AuthorizationCode::new("link"))
+        .link_authorization_code(authorization_code("link"))
         .context(context())
         .radar(radar());
     full.send().await?;
@@ -252,37 +253,48 @@ async fn sessions() -> Outcome {
         "iss": keys.base_url(), "sub": "user_01", "sid": "session_1", "jti": "token_1", "client_id": "client_123",
         "iat": 1, "exp": 4_102_444_800_u64,
     });
-    let token = confidential(keys.base_url())?.verifier().verify(&signer.sign(&claims)).await?.active()?;
+    let verifier = confidential(keys.base_url())?.verifier();
+    let token = verifier.verify(&signer.sign(&claims)).await?;
     assert_bytes("jwks.http", keys.take());
 
     let recorder = Recorder::start().await;
     let (public, confidential) = (public(recorder.base_url())?, confidential(recorder.base_url())?);
     let parts = async || -> Result<SessionParts, Error> {
         let grant = public.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token"));
-        let response = grant.send().await?;
+        let mut parts = SessionParts::from(grant.send().await?);
+        parts.access_token = signer.sign(&claims);
         recorder.take();
-        Ok(response.into())
+        Ok(parts)
     };
-    let session = public.session(parts().await?);
-    let session = session.refresh().await.map_err(Error::from)?;
+    let session = public.session(parts().await?).check(&verifier).await?;
+    let refreshed = session.refresh().await?;
     assert_bytes("session_refresh_public.http", recorder.take());
-    let session = confidential.session(session.into_parts()).refresh().await.map_err(Error::from)?;
+    let refreshed = confidential.session(session::parts(refreshed).await).refresh().await?;
     assert_bytes("session_refresh_confidential.http", recorder.take());
-    drop(session);
+    drop(refreshed);
 
     // A client of its own, which has no result of an earlier request at hand.
     let fresh = builder(recorder.base_url()).client_id("client_123").build()?;
-    let before = parts().await?;
-    recorder.reply(SIGNED_IN.replacen('{', r#"{"organization_id":"org_1","#, 1));
-    let session = fresh.session(before).switch_organization("org_1".parse()?).await.map_err(Error::from)?;
+    let session = fresh.session(parts().await?).check(&verifier).await?;
+    let mut switched = claims.clone();
+    switched["org_id"] = json!("org_1");
+    let switched = signer.sign(&switched);
+    recorder.reply(SIGNED_IN.replacen('{', r#"{"organization_id":"org_1","#, 1).replacen(
+        "access-token",
+        switched.expose_secret(),
+        1,
+    ));
+    let switched = session.switch_organization("org_1".parse()?).await?;
     assert_bytes("session_switch_organization.http", recorder.take());
 
     let return_to = RedirectUri::new("https://example.com/bye?from=here")?;
     let logout = |url: Url| url.as_str().replace(&recorder.base_url(), "http://127.0.0.1:PORT").into_bytes();
     assert_bytes("logout.url", logout(fresh.logout_url(&token, None)));
-    assert_bytes("logout_return_to.url", logout(session.sign_out(&token, Some(&return_to))));
+    let session = session::keep(switched).await.check(&verifier).await?;
+    assert_bytes("logout_return_to.url", logout(session.sign_out(Some(&return_to)).url));
 
-    confidential.session(parts().await?).revoke(&token).send().await?;
+    let session = confidential.session(parts().await?).check(&verifier).await?;
+    assert_eq!(session.revoke().send().await?.reason(), SignedOutReason::ByTheUser);
     assert_bytes("session_revoke.http", recorder.take());
     Ok(())
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts, SwitchError, TokenSession};
+use workos_auth::session::{
+    CookieSessions, MemorySessionStore, SessionParts, SignedOutReason, SwitchError, TokenSession,
+};
 use workos_auth::{
-    AccessToken, ActiveSession, Client, ConfidentialClient, CookiePassword, ExposeSecret, OrganizationId, RefreshToken,
-    SessionCookie, SessionManager, SessionState, SetCookie, SignedOut,
+    AccessToken, Client, ConfidentialClient, CookiePassword, ExposeSecret, OrganizationId, RefreshToken, SessionCookie,
+    SessionManager, SessionState, SignedIn, SignedOut,
 };
 
 use super::schedule::ORGANIZATIONS;
 use super::stores::{Connection, Device};
 use super::workos::Network;
 use super::world::{Answer, BASE_URL, CLIENT_ID, Kind, Life, Said, World, named};
+use crate::support::session::{Given, split};
 
 /// A process of an application.
 pub(crate) trait Layer: Send + Sync + Sized + 'static {
@@ -60,7 +63,7 @@ pub(crate) fn parts(reply: &str) -> SessionParts {
     SessionParts::new(user, AccessToken::new(text("access_token")), RefreshToken::new(text("refresh_token")))
 }
 
-fn active(session: &ActiveSession, wanted: Option<&str>) -> Said {
+fn active(session: &SignedIn, wanted: Option<&str>) -> Said {
     Said::Active {
         wanted: wanted.map(str::to_owned),
         access_token: session.access_token().expose_secret().to_owned(),
@@ -69,10 +72,10 @@ fn active(session: &ActiveSession, wanted: Option<&str>) -> Said {
 }
 
 fn signed_out(why: &SignedOut) -> Said {
-    Said::SignedOut(match why {
-        SignedOut::Ended(error) => format!("ended: {error}"),
-        SignedOut::Unreadable(error) => format!("unreadable: {error}"),
-        other => format!("{other:?}"),
+    Said::SignedOut(match (why.reason(), why.error()) {
+        (SignedOutReason::Ended, Some(error)) => format!("ended: {error}"),
+        (SignedOutReason::Unreadable, Some(error)) => format!("unreadable: {error}"),
+        (other, _) => format!("{other:?}"),
     })
 }
 
@@ -84,7 +87,7 @@ fn authenticated(state: &SessionState) -> Said {
     }
 }
 
-fn switched(result: &Result<ActiveSession, SwitchError>, wanted: &str) -> Said {
+fn switched(result: &Result<SignedIn, SwitchError>, wanted: &str) -> Said {
     match result {
         Ok(session) => active(session, Some(wanted)),
         Err(SwitchError::SignedOut(why)) => signed_out(why),
@@ -138,8 +141,8 @@ fn sealing() -> SessionCookie {
 }
 
 impl Cookies {
-    fn answer(&self, said: Said, cookie: Option<&SetCookie>) -> Answer {
-        let cookie = cookie.map(|cookie| cookie.expose_secret().to_owned());
+    fn answer(&self, said: Said, cookie: Option<Given>) -> Answer {
+        let cookie = cookie.map(|cookie| cookie.value);
         let generation = cookie.as_deref().and_then(|value| self.generation(value));
         Answer { said, cookie, generation }
     }
@@ -159,17 +162,17 @@ impl Layer for Cookies {
     }
 
     async fn visit(&self, cookie: &str) -> Answer {
-        let (state, set) = self.sessions.authenticate(cookie).await;
-        self.answer(authenticated(&state), set.as_ref())
+        let (state, set) = split(self.sessions.authenticate(cookie).await);
+        self.answer(authenticated(&state), set)
     }
 
     async fn switch(&self, cookie: &str, wanted: &str) -> Answer {
-        let (result, set) = self.sessions.switch_organization(cookie, organization(wanted)).await;
-        self.answer(switched(&result, wanted), set.as_ref())
+        let (result, set) = split(self.sessions.switch_organization(cookie, organization(wanted)).await);
+        self.answer(switched(&result, wanted), set)
     }
 
     async fn sign_out(&self, cookie: &str) -> Option<bool> {
-        Some(self.sessions.sign_out(cookie, None).await.0.is_some())
+        Some(split(self.sessions.sign_out(cookie, None).await).0.is_some())
     }
 
     fn generation(&self, cookie: &str) -> Option<usize> {

@@ -1,9 +1,11 @@
 //! Logins, and what belongs to their URLs.
 
-use workos_auth::secret::AuthorizationUrl;
+use workos_auth::secret::{AuthorizationCode, AuthorizationUrl};
 use workos_auth::testing::Browser;
-use workos_auth::typestate::{HasApiKey, HasClientId};
-use workos_auth::{AuthenticationResponse, Callback, Client, EmailAddress, Password, RedirectUri};
+use workos_auth::typestate::{Flow, HasClientId, IsConfidential};
+use workos_auth::{
+    AuthenticationResponse, Callback, Client, EmailAddress, NotSignedIn, Password, RedirectUri, Rejected, Step, danger,
+};
 
 use super::Outcome;
 
@@ -42,10 +44,33 @@ pub(crate) async fn in_browser<K: HasClientId>(client: &Client<K>, email: &str) 
 }
 
 /// Signs in a user whose password is [`PASSWORD`].
-pub(crate) async fn with_password<K: HasClientId + HasApiKey>(
+pub(crate) async fn with_password<K: IsConfidential>(
     client: &Client<K>,
     email: &str,
 ) -> Outcome<AuthenticationResponse> {
     let grant = client.authenticate_with_password(EmailAddress::new(email)?, Password::new(PASSWORD));
     Ok(grant.send().await?)
+}
+
+/// A code that some callback brought.
+pub(crate) fn authorization_code(code: &str) -> AuthorizationCode {
+    danger::code_without_state(Callback::from_parts(code, None)).unwrap()
+}
+
+/// The step that a login goes on with.
+pub(crate) fn next_step<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Step<F::Credentials> {
+    match outcome {
+        Err(NotSignedIn::Step(step)) => step,
+        Err(NotSignedIn::Rejected(rejected)) => panic!("expected a step, got {rejected:?}"),
+        Ok(response) => panic!("expected a step, {} is signed in", response.user.email),
+    }
+}
+
+/// The rejection that a login ends in.
+pub(crate) fn rejection<F: Flow>(outcome: Result<AuthenticationResponse, NotSignedIn<F>>) -> Rejected<F> {
+    match outcome {
+        Err(NotSignedIn::Rejected(rejected)) => rejected,
+        Err(NotSignedIn::Step(step)) => panic!("expected a rejection, got {step:?}"),
+        Ok(response) => panic!("expected a rejection, {} is signed in", response.user.email),
+    }
 }

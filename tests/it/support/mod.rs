@@ -12,6 +12,7 @@ pub(crate) mod memory;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod scripted;
+pub(crate) mod session;
 pub(crate) mod sign_out;
 pub(crate) mod signer;
 #[cfg(unix)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use workos_auth::session::{SessionStore, StoredSession};
-use workos_auth::{AuthenticationResponse, ConfidentialClient, SessionManager, SessionState, SignedOut, TokenVerifier};
+use workos_auth::session::{SessionStore, SignedOutReason, StoredSession};
+use workos_auth::{AuthenticationResponse, ConfidentialClient, SessionManager, SessionState, TokenVerifier};
 
 const ROUNDS: u64 = 1_000;
 
@@ -104,13 +104,13 @@ pub(crate) async fn interleave<S: SessionStore + Clone>(
         for state in [one, two, three] {
             match state {
                 SessionState::Active(_) => active += 1,
-                SessionState::SignedOut(SignedOut::Removed) => signed_out += 1,
+                SessionState::SignedOut(why) if why.reason() == SignedOutReason::Removed => signed_out += 1,
                 other => return Err(format!("round {seed}: {other:?}").into()),
             }
         }
         for manager in &managers {
             let state = manager.authenticate(&handle).await;
-            if !matches!(state, SessionState::SignedOut(SignedOut::Removed)) {
+            if !matches!(&state, SessionState::SignedOut(why) if why.reason() == SignedOutReason::Removed) {
                 return Err(format!("round {seed}: after the sign-out: {state:?}").into());
             }
         }
