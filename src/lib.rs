@@ -165,6 +165,8 @@ pub mod login;
 mod loopback;
 mod model;
 mod open_enum;
+pub mod parking;
+pub mod reexports;
 mod rejected;
 mod response;
 mod runtime;
@@ -173,8 +175,10 @@ pub mod secret;
 pub mod session;
 mod single_flight;
 pub mod sso;
+pub mod step;
 pub mod token;
 pub mod transport;
+pub mod typestate;
 mod typestate_hints;
 mod wire;
 
@@ -199,128 +203,6 @@ pub use session::{
     SignedIn, SignedOut,
 };
 pub use token::{TokenVerifier, VerifiedToken};
-
-pub mod parking {
-    //! Logins that wait for a human: a browser is at AuthKit, or the user looks for a code.
-    //!
-    //! | type | for |
-    //! | --- | --- |
-    //! | [`Parking`] | a login or step as a sealed, expiring string; needs an API key |
-    //! | [`LoginCookies`] | the same in cookies of the user's browser, for several logins at once |
-    //! | [`PkceStore`] | a place that gives a login out once: [memory](MemoryStore), a [directory](DirectoryStore), the keyring (feature `keyring`), an application's own |
-    //! | [`LoginHandle`] | the random name of a login in such a store |
-
-    #[cfg(feature = "keyring")]
-    pub use crate::login::parking::KeyringPkceStore;
-    pub use crate::login::parking::{
-        DirectoryPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore, StoredLogin,
-    };
-}
-
-pub mod step {
-    //! Logins that are not finished. Each step owns what its next call needs, and its methods are the next legal calls.
-    //!
-    //! | step | next call |
-    //! | --- | --- |
-    //! | [`MfaEnrollment`] | `enroll_totp(issuer, user)` gives a [`TotpEnrollment`] with a [`TotpChallenge`] |
-    //! | [`MfaChallenge`] | `challenge(factor)` gives a [`TotpChallenge`] |
-    //! | [`TotpChallenge`] | `verify(code)` |
-    //! | [`EmailVerification`] | `verify(code)` |
-    //! | [`OrganizationSelection`] | `select(id)` |
-    //! | [`SsoRequired`] | `authorize(connection, redirect)` begins a login over SSO |
-    //! | [`OrganizationMethodsRequired`] | a login by one of the allowed methods |
-    //! | [`RadarEmailChallenge`], [`RadarSmsCode`] | `verify(code)` |
-    //! | [`RadarSmsSignUp`] | `send(phone_number)` gives a [`RadarSmsCode`] |
-    //! | [`UnfinishedLogin`] | this release does not model it: its token is there for a call of the application's own |
-    //! | [`BlockedLogin`] | none: the application or the user must change something first |
-    //!
-    //! An answer is a [`StepAnswer`]: its `send` signs the user in, or gives the next step.
-    //!
-    //! ```
-    //! use workos_auth::{AuthenticationResponse, Confidential, Error, Step, TotpCode};
-    //!
-    //! async fn answer(step: Step<Confidential>, code: TotpCode) -> Result<AuthenticationResponse, Error> {
-    //!     match step {
-    //!         Step::TotpChallenge(challenge) => Ok(challenge.verify(code).send().await?),
-    //!         // The error names the step.
-    //!         other => Err(other.into()),
-    //!     }
-    //! }
-    //! ```
-
-    pub use crate::login::steps::{
-        BlockedLogin, ChallengeRequest, EmailVerification, FactorChoice, MfaChallenge, MfaEnrollment,
-        OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PendingUser, RadarEmailChallenge,
-        RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, Step, StepAnswer, TotpChallenge, TotpEnrollment,
-        TotpEnrollmentRequest, UnfinishedLogin,
-    };
-    pub use crate::model::{AuthenticationFactorType, RadarSms};
-}
-
-pub mod typestate {
-    //! The traits and markers by which the compiler checks a login. Only generic code names them. All are sealed.
-    //!
-    //! | names | they say |
-    //! | --- | --- |
-    //! | [`HasClientId`], [`HasApiKey`], [`IsConfidential`] | what a client holds, for code that is generic over clients |
-    //! | [`Public`], [`Confidential`], [`ApiKeyOnly`], [`NoCredentials`], [`Credentials`] | the `K` of a [`Client<K>`](crate::Client) and of its builder |
-    //! | [`Target`], [`IsAuthKit`], [`IsOAuth`], [`IsProvider`], [`AuthKitTarget`], [`OAuthTarget`], [`SsoTarget`], [`NoTarget`] | what a login in the browser aims at |
-    //! | [`Flow`], [`ContinuesLogin`] | what signs a user in when it is sent; a step that one call answers |
-    //! | [`Parkable`], [`ParkableStep`] | what [`Parking`](crate::parking::Parking) seals |
-    //! | [`SessionLayer`] | what keeps the sessions of [`LoginHandlers`](crate::LoginHandlers) |
-    //! | [`NamesSession`] | a token that says which session it belongs to |
-    //!
-    //! ```
-    //! use workos_auth::typestate::HasClientId;
-    //! use workos_auth::{Client, Error, PkceSession, RedirectUri};
-    //!
-    //! fn begin<K: HasClientId>(client: &Client<K>, redirect: RedirectUri) -> Result<PkceSession<K>, Error> {
-    //!     client.authorize(redirect).authkit().begin()
-    //! }
-    //! ```
-
-    pub use crate::credentials::{
-        ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, IsConfidential, NoCredentials, Public,
-    };
-    pub use crate::login::authorize::{
-        AuthKitTarget, IsAuthKit, IsOAuth, IsProvider, NoTarget, OAuthTarget, SsoTarget, Target,
-    };
-    pub use crate::login::outcome::Flow;
-    pub use crate::login::parking::{Parkable, ParkableStep};
-    pub use crate::login::steps::ContinuesLogin;
-    pub use crate::session::SessionLayer;
-    pub use crate::token::NamesSession;
-}
-
-pub mod reexports {
-    //! The crates whose types public signatures name, in the versions that this crate uses. An application that takes them from here
-    //! never has a second version by mistake.
-    //!
-    //! | crate | version | for |
-    //! | --- | --- | --- |
-    //! | [`bytes`] | 1 | bodies of a [`Transport`](crate::transport::Transport) |
-    //! | [`futures_core`] | 0.3 | the stream of a [list](crate::api::Items) |
-    //! | [`http`] | 1 | requests, responses and their headers |
-    //! | [`jiff`] | 0.2 | points in time |
-    //! | [`secrecy`] | 0.10 | [`ExposeSecret`](crate::ExposeSecret) |
-    //! | [`serde`] | 1 | an application's own claims, requests and replies |
-    //! | [`serde_json`] | 1 | attributes of any shape |
-    //! | [`url`] | 2 | addresses |
-    //! | `reqwest` | 0.13 | the settings of the HTTP client (feature `reqwest`) |
-    //! | `cookie` | 0.18 | `SetCookie::into_cookie` (feature `cookie`) |
-    //! | `redis` | 1 | a connection for `RedisSessionStore` (feature `redis`) |
-    //!
-    //! An incompatible version of one of them comes with an incompatible version of this crate. `jiff` has no 1.0 yet, and is in the
-    //! public API all the same, since the standard library has no type for a date.
-
-    #[cfg(feature = "cookie")]
-    pub use cookie;
-    #[cfg(feature = "redis")]
-    pub use redis;
-    #[cfg(feature = "reqwest")]
-    pub use reqwest;
-    pub use {bytes, futures_core, http, jiff, secrecy, serde, serde_json, url};
-}
 
 /// The README's examples, compiled and run with the others.
 #[cfg(doctest)]
