@@ -53,7 +53,7 @@ fn sources() -> Vec<Source> {
             let name = path.strip_prefix(&root).expect("inside src").to_string_lossy().replace('\\', "/");
             if path.is_dir() && name != "testing" {
                 folders.push(path);
-            } else if name.ends_with(".rs") && name != "lib.rs" {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "lib.rs" {
                 sources.push(Source { path: name, code: code(&fs::read_to_string(path).expect("a source file")) });
             }
         }
@@ -114,9 +114,9 @@ fn not_code(rest: &str) -> usize {
         through(2, "\"")
     } else if rest.starts_with("r#\"") {
         through(3, "\"#")
-    } else if rest.starts_with('"') {
+    } else if let Some(text) = rest.strip_prefix('"') {
         let mut escaped = false;
-        let end = rest[1..].find(|c| {
+        let end = text.find(|c| {
             let ends = c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
             ends
