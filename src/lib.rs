@@ -144,6 +144,7 @@ mod runtime;
 mod sealed;
 pub mod secret;
 pub mod session;
+mod single_flight;
 pub mod sso;
 pub mod token;
 pub mod transport;

@@ -1,4 +1,4 @@
-//! The refresh token of a command line, in the operating system's keyring.
+//! A device's refresh token, in the operating system's keyring.
 
 use std::fmt;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use keyring_core::{Entry, Error as KeyringError};
 
-use super::TokenStore;
 use super::lock::LockFile;
+use super::store::TokenStore;
 use crate::error::Error;
 use crate::files::PrivateDirectory;
 use crate::login::parking::keyring::{entry, failed};
@@ -18,13 +18,13 @@ use crate::wire;
 /// Keeps a refresh token in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret
 /// Service. An application that has set a default store of `keyring-core` gets that one instead.
 ///
-/// A keyring has no locks between processes, so that part is a file. A keyring may be locked, ask its user, or be missing,
-/// and is then an error. Calls block the thread.
+/// A keyring has no locks between processes, so the lock is a file. A keyring that is locked or missing, or whose user refuses, is an
+/// error. Calls block the thread.
 ///
 /// On Unix, the lock file and its directory are checked. The file must be a regular one of the user that the process runs as,
-/// without access for group and others; a link is not followed, and anything else is an error that says how to mend it. The
-/// directory must belong to that user or to root, and be writable for nobody else. A sticky directory such as `/tmp` will do,
-/// but there another user may take the name first, and then the store fails: take a directory of the user's own. The directories
+/// without access for group and others. A link isn't followed. Anything else is an error that says how to repair it. The
+/// directory must belong to that user or to root, and be writable for nobody else. A sticky directory such as `/tmp` works,
+/// but another user may create the name there first, and then the store fails: choose a directory of the user's own. The directories
 /// above it aren't checked, and must be as safe.
 #[derive(Clone)]
 pub struct KeyringTokenStore {
@@ -35,7 +35,7 @@ pub struct KeyringTokenStore {
 
 impl KeyringTokenStore {
     /// Keeps the token under a service name, such as the application's own, and an account name, such as the environment's.
-    /// The lock file's directory is made (mode 0700 on Unix) if it isn't there.
+    /// The lock file's directory is created (mode 0700 on Unix) if it is missing.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the operating system's error as its source, or one that says what is
