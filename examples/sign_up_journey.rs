@@ -51,8 +51,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let factor = step.factors().first().ok_or("no second factor")?.id.clone();
     let challenge = step.challenge(&factor).send().await?;
     let code = TotpCode::new(authkit.totp_code(&user.email).ok_or("no authenticator")?);
-    challenge.verify(code).send().await?;
-    println!("Signed in  with a second factor");
+    let user = challenge.verify(code).send().await?.user;
+    println!("Signed in  with a second factor ({})", user.email);
 
     let mut open = 0;
     for session in client.sessions().list(&user.id).send().await?.data {
