@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
-use super::{Callback, authenticate};
+use super::Callback;
+use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::error::Error;

@@ -7,8 +7,7 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
-use super::submit;
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle, submit};
 use crate::client::{Caller, Client};
 use crate::credentials::{HasClientId, Identity};
 use crate::error::{Error, ErrorCode, ErrorKind};

@@ -33,10 +33,6 @@ mod pkce;
 mod refresh;
 pub(crate) mod steps;
 
-use http::Method;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use authorize::{AuthorizationBuilder, ScreenHint};
 pub use code::{CodeExchange, ImpersonationExchange};
 pub use device::{DeviceAuthorizationRequest, DeviceLogin, NotFinished};
@@ -46,51 +42,7 @@ pub use password::PasswordGrant;
 pub use pkce::{Callback, PkceSession, PlainSession};
 pub use refresh::RefreshGrant;
 
-use crate::client::Caller;
-use crate::error::Error;
 pub use crate::model::{
     AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, Provider, RadarContext, RequestContext,
     Role, User,
 };
-use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route};
-use crate::wire::{self, TokenRequest};
-use outcome::LoginReply;
-
-/// Sends one grant, with the client secret of a confidential client, and reads the reply.
-async fn authenticate<K>(
-    caller: &Caller<K>,
-    grant_type: &'static str,
-    grant: impl Serialize,
-    kind: RequestKind,
-) -> Result<LoginReply, Failure> {
-    submit(caller, &TokenRequest::new(grant_type, caller.identity(), grant), kind).await
-}
-
-async fn submit<K>(
-    caller: &Caller<K>,
-    request: &TokenRequest<'_, impl Serialize>,
-    kind: RequestKind,
-) -> Result<LoginReply, Failure> {
-    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(LoginReply::read)
-}
-
-/// Sends a call between the steps of a login, and reads the reply.
-async fn call<T: DeserializeOwned, K>(
-    caller: &Caller<K>,
-    route: Result<Route, Error>,
-    body: &impl Serialize,
-) -> Result<T, Failure> {
-    let route = route.map_err(Failure::unsent)?;
-    post(caller, route, body, RequestKind::Credential).await.and_then(transport::read)
-}
-
-async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, kind: RequestKind) -> Result<Reply, Failure> {
-    let call = Call {
-        method: Method::POST,
-        route,
-        authorization: caller.identity().api_key.map(wire::bearer).transpose().map_err(Failure::unsent)?,
-        body: wire::body(body).map(Body::Json).map_err(Failure::unsent)?,
-        kind,
-    };
-    caller.client.core.send(call).await
-}

@@ -1,18 +1,22 @@
-//! How every grant and every answered step ends: a signed-in user, a further step, or a rejection.
+//! How every grant and every answered step is sent, and how it ends: a signed-in user, a further step, or a rejection.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde::Deserialize;
+use http::Method;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::steps::{Step, UnreadStep, is_step};
+use crate::client::Caller;
 use crate::error::{Error, ErrorKind};
 use crate::id::OrganizationId;
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 use crate::rejected::Rejected;
 use crate::sealed::INTERNAL;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
-use crate::transport::{Failure, Reply, success_or_refusal};
+use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route, success_or_refusal};
+use crate::wire::{self, TokenRequest};
 
 /// A value that signs a user in when it is sent: a grant, a device login, or an answered step. Sealed.
 pub trait Flow: sealed::Flow {}
@@ -124,6 +128,45 @@ impl<F: Flow> StdError for NotSignedIn<F> {
             Self::Rejected(rejected) => rejected.source(),
         }
     }
+}
+
+/// Sends one grant, with the client secret of a confidential client, and reads the reply.
+pub(super) async fn authenticate<K>(
+    caller: &Caller<K>,
+    grant_type: &'static str,
+    grant: impl Serialize,
+    kind: RequestKind,
+) -> Result<LoginReply, Failure> {
+    submit(caller, &TokenRequest::new(grant_type, caller.identity(), grant), kind).await
+}
+
+pub(super) async fn submit<K>(
+    caller: &Caller<K>,
+    request: &TokenRequest<'_, impl Serialize>,
+    kind: RequestKind,
+) -> Result<LoginReply, Failure> {
+    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(LoginReply::read)
+}
+
+/// Sends a call between the steps of a login, and reads the reply.
+pub(super) async fn call<T: DeserializeOwned, K>(
+    caller: &Caller<K>,
+    route: Result<Route, Error>,
+    body: &impl Serialize,
+) -> Result<T, Failure> {
+    let route = route.map_err(Failure::unsent)?;
+    post(caller, route, body, RequestKind::Credential).await.and_then(transport::read)
+}
+
+async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, kind: RequestKind) -> Result<Reply, Failure> {
+    let call = Call {
+        method: Method::POST,
+        route,
+        authorization: caller.identity().api_key.map(wire::bearer).transpose().map_err(Failure::unsent)?,
+        body: wire::body(body).map(Body::Json).map_err(Failure::unsent)?,
+        kind,
+    };
+    caller.client.core.send(call).await
 }
 
 /// A reply of `/user_management/authenticate`.

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::authenticate;
-use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::id::OrganizationId;

@@ -9,7 +9,7 @@ use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::error::ErrorCode;
 use crate::id::{AuthenticationChallengeId, AuthenticationFactorId, UserId};
-use crate::login::call;
+use crate::login::outcome::call;
 use crate::model::AuthenticationFactorType;
 use crate::rejected::Rejected;
 use crate::sealed::Internal;

@@ -24,8 +24,7 @@ pub use radar::{RadarEmailChallenge, RadarSmsCode, RadarSmsRequest, RadarSmsSign
 pub use sso::{OrganizationMethodsRequired, SsoRequired};
 pub use unfinished::{BlockedLogin, UnfinishedLogin};
 
-use super::authenticate;
-use super::outcome::{Flow, LoginReply, NotSignedIn, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, authenticate, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{ApiError, Error, ErrorCode, ErrorKind};

@@ -10,7 +10,7 @@ use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::error::ErrorCode;
 use crate::id::{PhoneNumber, RadarChallengeId, UserId, VerificationId};
-use crate::login::call;
+use crate::login::outcome::call;
 use crate::model::RadarSms;
 use crate::rejected::Rejected;
 use crate::sealed::Internal;
