@@ -745,7 +745,7 @@ mod tests {
         let user = serde_json::from_str(USER).unwrap();
         let session = client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new("t0")));
         drop(session.refresh().await.unwrap());
-        let known = || client.flights.table().entries.len();
+        let known = || flights(&client).table().entries.len();
         let later = async |seconds| {
             clock.advance(Duration::from_secs(seconds));
             sleep(Duration::from_secs(seconds)).await;
@@ -755,10 +755,10 @@ mod tests {
         later(2).await;
         assert_eq!(known(), 0);
         // Nothing but the time of its coming is known of a pair, for as long as it may be asked for.
-        assert_eq!(client.flights.table().births.len(), 1);
+        assert_eq!(flights(&client).table().births.len(), 1);
         later(3_600).await;
-        assert_eq!(client.flights.table().births.len(), 0);
-        assert!(!client.flights.table().swept, "the one who forgets has gone, too");
+        assert_eq!(flights(&client).table().births.len(), 0);
+        assert!(!flights(&client).table().swept, "the one who forgets has gone, too");
     }
 
     #[tokio::test]
@@ -780,11 +780,11 @@ mod tests {
         };
         for number in 0..MOST_RESULTS {
             clock.advance(Duration::from_micros(1));
-            drop(session(format!("t{number}")).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
+            drop(session(format!("t{number}")).0.renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
         }
-        let newest = session("ended".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap();
+        let newest = session("ended".to_owned()).0.renew(Want::Newest, UNTIL_DELIVERED).await.unwrap();
         newest.end();
-        drop(session("later".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
+        drop(session("later".to_owned()).0.renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
         assert!(matches!(session("ended".to_owned()).refresh().await, Err(RefreshError::Ended(_))));
         // However often.
         for _ in 0..MOST_RESULTS {
@@ -792,8 +792,9 @@ mod tests {
             newest.end();
         }
         let known = format!("t{}", MOST_RESULTS - 1);
-        assert!(session(known).is_spent(), "it is kept");
-        let table = client.flights.table();
+        assert!(session(known).0.is_spent(), "it is kept");
+        let flights = flights(&client);
+        let table = flights.table();
         assert!(table.entries.len() <= MOST_RESULTS + 1 && table.forgotten.len() == table.entries.len());
     }
 }
