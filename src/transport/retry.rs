@@ -279,6 +279,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{ApiError, ErrorKind};
+    use crate::transport::Reply;
 
     #[derive(Debug)]
     struct Always(u8);
@@ -318,6 +320,41 @@ mod tests {
         assert_eq!(next(2, 20, None, 1), Some(seconds(1)), "nothing is at stake");
         assert_eq!(next(3, 20, None, 1), None, "nothing is at stake");
         assert_eq!(next(0, 0, None, 60), None, "a wait past the window is left to the caller");
+    }
+
+    /// Whether the value of a call comes back after this reply.
+    fn comes_back_after(kind: RequestKind, status: u16, code: Option<ErrorCode>) -> bool {
+        let status = StatusCode::from_u16(status).unwrap();
+        let (request_id, retry_after, replay_before) = (None, None, None);
+        let reply = Reply { status, request_id, body: Bytes::new(), kind, retry_after, replay_before };
+        reply.failure(ErrorKind::Api(ApiError { code, message: None })).rejecting(()).recover().is_ok()
+    }
+
+    #[test]
+    fn what_comes_back_is_decided_by_one_table() {
+        use RequestKind::{CodeExchange, Credential, DevicePoll, Keys, Read, Refresh, Write};
+        for (kind, expected) in [
+            // Not sent, 429, 503, the reply was lost; then 400 with: invalid_grant, user_mismatch, another code, none.
+            (Read, [true, true, false, false, false, false, false, false]),
+            (Keys, [true, true, false, false, false, false, false, false]),
+            (Refresh, [true, true, true, true, false, true, true, true]),
+            (CodeExchange, [true, true, false, false, false, false, true, true]),
+            (Credential, [true, true, true, true, false, false, true, true]),
+            (DevicePoll, [true, true, true, true, false, false, false, false]),
+            (Write, [true, true, false, false, false, false, false, false]),
+        ] {
+            let found = [
+                kind.returns(true, &Error::with_source(ErrorKind::NotSent, None)),
+                comes_back_after(kind, 429, None),
+                comes_back_after(kind, 503, None),
+                kind.returns(false, &Error::with_source(ErrorKind::Interrupted, None)),
+                comes_back_after(kind, 400, Some(ErrorCode::InvalidGrant)),
+                comes_back_after(kind, 400, Some(ErrorCode::UserMismatch)),
+                comes_back_after(kind, 400, Some(ErrorCode::InvitationInvalid)),
+                comes_back_after(kind, 400, None),
+            ];
+            assert_eq!(found, expected, "{kind:?}");
+        }
     }
 
     #[test]

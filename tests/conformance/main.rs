@@ -16,18 +16,19 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use workos_auth::api::{
-    CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles, SendInvitation, SessionStatus,
-    TotpSettings, UpdateUser,
+    ApiRequest, AuthenticationChallenge, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus,
+    Roles, SendInvitation, SessionStatus, TotpSettings, UpdateUser,
 };
 use workos_auth::id::{ConnectionId, PhoneNumber};
-use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetToken};
+use workos_auth::login::PasswordGrant;
+use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetToken, State};
 use workos_auth::step::AuthenticationFactorType;
 use workos_auth::testing::{AuthKit, Browser, TestUser};
 use workos_auth::typestate::HasClientId;
 use workos_auth::{
-    Authentication, AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error,
-    ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, TotpCode,
-    User,
+    AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode,
+    ErrorKind, ExposeSecret, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, Step,
+    TotpCode, User,
 };
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
@@ -136,9 +137,9 @@ impl Peer {
         Client::builder().client_id(&self.client_id).api_key(&self.api_key).base_url(&self.base_url).build()
     }
 
-    async fn password(&self, email: &str, password: &str) -> Result<Authentication<Confidential>, Error> {
+    fn password(&self, email: &str, password: &str) -> Result<PasswordGrant<Confidential>, Error> {
         let email = EmailAddress::new(email)?;
-        Ok(self.confidential()?.authenticate_with_password(email, Password::new(password)).send().await?)
+        Ok(self.confidential()?.authenticate_with_password(email, Password::new(password)))
     }
 
     /// A new user with a verified address and a password.
@@ -175,6 +176,13 @@ async fn sign_in<K: HasClientId>(client: &Client<K>) -> Outcome<AuthenticationRe
     Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?)
 }
 
+/// A parameter of a URL's query.
+fn parameter(url: &str, name: &str) -> Outcome<String> {
+    let url = url::Url::parse(url)?;
+    let (_, value) = url.query_pairs().find(|(key, _)| key == name).ok_or_else(|| format!("no {name}"))?;
+    Ok(value.into_owned())
+}
+
 /// Status and code of a refusal, as one word each.
 fn refusal(error: &Error) -> String {
     let status = error.status().map_or(0, |status| status.as_u16());
@@ -207,12 +215,8 @@ async fn wrong_verifier(peer: &Peer) -> Outcome<Verdict> {
     let (mine, other) = (begin()?, begin()?);
     // The code of one login, in the callback of another: state and verifier are the other's.
     let callback = Browser::new()?.sign_in(other.url().as_str(), ADA).await?;
-    let pair = |url: &str, name: &str| -> Option<String> {
-        let url = url::Url::parse(url).ok()?;
-        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    };
-    let code = pair(&callback, "code").ok_or("no code")?;
-    let state = pair(mine.url().as_str(), "state").ok_or("no state")?;
+    let code = parameter(&callback, "code")?;
+    let state = parameter(mine.url().as_str(), "state")?;
     let callback = Callback::from_query(&format!("code={code}&state={state}"))?;
     Ok(expect_refusal(mine.exchange(callback)?.send().await, "400 invalid_grant"))
 }
@@ -221,10 +225,9 @@ async fn reused_code(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let session = client.authorize(redirect()).authkit().login_hint(ADA).begin_without_pkce()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    let url = url::Url::parse(&callback)?;
-    let code = url.query_pairs().find(|(name, _)| name == "code").ok_or("no code")?.1.into_owned();
+    let state = State::new(parameter(session.url().as_str(), "state")?);
     session.exchange(Callback::from_url(&callback)?)?.send().await?;
-    let again = client.authenticate_with_code(workos_auth::secret::AuthorizationCode::new(code)).send().await;
+    let again = client.authenticate_with_code(Callback::from_url(&callback)?.code_for(&state)?).send().await;
     Ok(expect_refusal(again, "400 invalid_grant"))
 }
 
@@ -235,11 +238,11 @@ async fn wrong_client_secret(peer: &Peer) -> Outcome<Verdict> {
 }
 
 async fn password_right(peer: &Peer) -> Outcome<Verdict> {
-    Ok(expect(peer.password(ADA, PASSWORD).await?.user.email == ADA, "another user"))
+    Ok(expect(peer.password(ADA, PASSWORD)?.send().await?.user.email == ADA, "another user"))
 }
 
 async fn password_wrong(peer: &Peer) -> Outcome<Verdict> {
-    Ok(expect_refusal(peer.password(ADA, "wrong").await, "400 invalid_credentials"))
+    Ok(expect_refusal(peer.password(ADA, "wrong")?.send().await, "400 invalid_credentials"))
 }
 
 async fn magic_auth(peer: &Peer) -> Outcome<Verdict> {
@@ -250,7 +253,7 @@ async fn magic_auth(peer: &Peer) -> Outcome<Verdict> {
 }
 
 async fn refresh(peer: &Peer, token: &str) -> Result<AuthenticationResponse, Error> {
-    peer.public()?.authenticate_with_refresh_token(RefreshToken::new(token)).send().await?.complete()
+    Ok(peer.public()?.authenticate_with_refresh_token(RefreshToken::new(token)).send().await?)
 }
 
 async fn refresh_rotates(peer: &Peer) -> Outcome<Verdict> {
@@ -329,27 +332,28 @@ async fn logout_url(peer: &Peer) -> Outcome<Verdict> {
 }
 
 /// A step that this server did not issue can't be tried on it.
-fn not_issued(outcome: &Authentication<Confidential>) -> Outcome<Verdict> {
+fn not_issued(outcome: Result<AuthenticationResponse, NotSignedIn<PasswordGrant<Confidential>>>) -> Outcome<Verdict> {
     match outcome {
-        Authentication::Complete(_) => Ok(Verdict::NotServed("no step is issued".to_owned())),
-        other => Err(format!("another step: {other:?}").into()),
+        Ok(_) => Ok(Verdict::NotServed("no step is issued".to_owned())),
+        Err(NotSignedIn::Step(other)) => Err(format!("another step: {other:?}").into()),
+        Err(NotSignedIn::Rejected(rejected)) => Err(rejected.into()),
     }
 }
 
 async fn organization_selection(peer: &Peer) -> Outcome<Verdict> {
-    match peer.password("several@example.com", PASSWORD).await? {
-        Authentication::OrganizationSelection(step) => {
+    match peer.password("several@example.com", PASSWORD)?.send().await {
+        Err(NotSignedIn::Step(Step::OrganizationSelection(step))) => {
             let id = step.organizations().first().ok_or("no organizations")?.id.clone();
             let response = step.select(&id)?.send().await?;
             Ok(expect(response.organization_id == Some(id), "another organization"))
         }
-        other => not_issued(&other),
+        other => not_issued(other),
     }
 }
 
 async fn email_verification(peer: &Peer) -> Outcome<Verdict> {
-    match peer.password("unverified@example.com", PASSWORD).await? {
-        Authentication::EmailVerification(step) => {
+    match peer.password("unverified@example.com", PASSWORD)?.send().await {
+        Err(NotSignedIn::Step(Step::EmailVerification(step))) => {
             let code = match (&peer.authkit, step.id()) {
                 (Some(authkit), _) => authkit.last_code("unverified@example.com").ok_or("nothing was sent")?,
                 (None, Some(id)) => {
@@ -361,7 +365,7 @@ async fn email_verification(peer: &Peer) -> Outcome<Verdict> {
             let response = step.verify(EmailVerificationCode::new(code)).send().await?;
             Ok(expect(response.user.email_verified, "not verified"))
         }
-        other => not_issued(&other),
+        other => not_issued(other),
     }
 }
 
@@ -376,8 +380,8 @@ async fn totp(peer: &Peer) -> Outcome<Verdict> {
 }
 
 async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
-    match peer.password(email, PASSWORD).await? {
-        Authentication::MfaChallenge(step) => {
+    match peer.password(email, PASSWORD)?.send().await {
+        Err(NotSignedIn::Step(Step::MfaChallenge(step))) => {
             let Some(authkit) = &peer.authkit else {
                 return Ok(Verdict::NotServed("the authenticator can't be read here".to_owned()));
             };
@@ -388,10 +392,10 @@ async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
             Ok(expect(response.user.email == email, "another user"))
         }
         // Some servers send the challenge by themselves.
-        Authentication::TotpChallenge(step) => {
+        Err(NotSignedIn::Step(Step::TotpChallenge(step))) => {
             let (error, step) = match step.verify(TotpCode::new("wrong")).send().await {
-                Ok(_) => return Ok(Verdict::Differs("a wrong code was taken".to_owned())),
-                Err(rejected) => rejected.into_parts(),
+                Err(NotSignedIn::Rejected(rejected)) => rejected.into_parts(),
+                Ok(_) | Err(NotSignedIn::Step(_)) => return Ok(Verdict::Differs("a wrong code was taken".to_owned())),
             };
             let Some(step) = step.filter(|_| error.code() == Some(&ErrorCode::InvalidOneTimeCode)) else {
                 return Ok(Verdict::Differs(refusal(&error)));
@@ -403,7 +407,7 @@ async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
             let response = step.verify(TotpCode::new(code)).send().await?;
             Ok(expect(response.user.email == email, "another user"))
         }
-        other => not_issued(&other),
+        other => not_issued(other),
     }
 }
 
@@ -454,8 +458,8 @@ async fn password_reset(peer: &Peer) -> Outcome<Verdict> {
     let read = client.password_reset().get(&made.id).send().await?;
     let changed =
         client.password_reset().confirm(&read.token, &Password::new("another horse, a staple")).send().await?;
-    let old = peer.password(EMAIL, PASSWORD).await.is_err();
-    let new = peer.password(EMAIL, "another horse, a staple").await?;
+    let old = matches!(peer.password(EMAIL, PASSWORD)?.send().await, Err(NotSignedIn::Rejected(_)));
+    let new = peer.password(EMAIL, "another horse, a staple")?.send().await?;
     let again = client.password_reset().confirm(&made.token, &Password::new("a third")).send().await.is_err();
     Ok(expect(
         changed.id == user.id && old && new.user.id == user.id && again,
@@ -508,6 +512,15 @@ async fn factors(peer: &Peer) -> Outcome<Verdict> {
     Ok(expect(shown && same && gone, &format!("{listed:?}, {read:?}")))
 }
 
+/// Whether the code that answers a challenge is right.
+async fn is_right(answer: ApiRequest<AuthenticationChallenge>) -> Result<bool, Error> {
+    match answer.send().await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::WrongCode) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 async fn factors_of_the_application(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let mfa = client.mfa();
@@ -515,16 +528,16 @@ async fn factors_of_the_application(peer: &Peer) -> Outcome<Verdict> {
         let factor = mfa.enroll(&EnrollFactor::generic_otp()).send().await?;
         let challenge = mfa.challenge(&factor.id, None).send().await?;
         let code = challenge.code.ok_or("no code")?;
-        if factor.kind != AuthenticationFactorType::GenericOtp || !mfa.verify(&challenge.id, &code).send().await?.valid
-        {
+        let right = is_right(mfa.verify(&challenge.id, &code)).await?;
+        if factor.kind != AuthenticationFactorType::GenericOtp || !right {
             return Ok(Verdict::Differs("a generic one-time code was not taken".to_owned()));
         }
     }
     let factor = mfa.enroll(&EnrollFactor::sms(PhoneNumber::new("+15005550006")?)).send().await?;
     let challenge = mfa.challenge(&factor.id, None).send().await?;
-    let wrong = mfa.verify(&challenge.id, &TotpCode::new("wrong")).send().await?.valid;
+    let wrong = is_right(mfa.verify(&challenge.id, &TotpCode::new("wrong"))).await?;
     let Some(code) = challenge.code else { return Ok(expect(!wrong, "a wrong code was taken")) };
-    let right = mfa.verify(&challenge.id, &code).send().await?.valid;
+    let right = is_right(mfa.verify(&challenge.id, &code)).await?;
     Ok(expect(!wrong && right, "a wrong code was taken, or the right one not"))
 }
 
@@ -532,7 +545,7 @@ async fn sessions(peer: &Peer) -> Outcome<Verdict> {
     const EMAIL: &str = "sessions@example.com";
     let user = peer.create_user(EMAIL).await?;
     let client = peer.confidential()?;
-    let response = peer.password(EMAIL, PASSWORD).await?;
+    let response = peer.password(EMAIL, PASSWORD)?.send().await?;
     let listed = client.sessions().list(&user.id).send().await?.data;
     let [session] = listed.as_slice() else { return Ok(Verdict::Differs(format!("{} sessions", listed.len()))) };
     let active = session.status == SessionStatus::Active && session.user_id == user.id;
@@ -606,7 +619,7 @@ async fn password_reset_confirmed(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let resets = client.password_reset();
     let changed = resets.confirm(&PasswordResetToken::new(token), &Password::new(password)).send().await?;
-    let signed_in = peer.password(EMAIL, password).await?;
+    let signed_in = peer.password(EMAIL, password)?.send().await?;
     Ok(expect(changed.id == user.id && signed_in.user.id == user.id, "another user"))
 }
 
@@ -643,14 +656,16 @@ async fn challenge_answered(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let challenge = client.mfa().challenge(&id(&enrolled["id"])?, None).send().await?;
     let code = challenge.code.ok_or("no code")?;
-    let answer = client.mfa().verify(&challenge.id, &code).send().await?;
-    Ok(expect(answer.valid && answer.challenge.id == challenge.id, "the right code was not taken"))
+    match client.mfa().verify(&challenge.id, &code).send().await {
+        Err(error) if !matches!(error.kind(), ErrorKind::WrongCode) => Err(error.into()),
+        answered => Ok(expect(answered.is_ok_and(|it| it.id == challenge.id), "the right code was not taken")),
+    }
 }
 
 async fn session_revoked(peer: &Peer) -> Outcome<Verdict> {
     const EMAIL: &str = "revoke@example.com";
     let user = peer.create_user(EMAIL).await?;
-    let response = peer.password(EMAIL, PASSWORD).await?;
+    let response = peer.password(EMAIL, PASSWORD)?.send().await?;
     let path = format!("/user_management/users/{}/sessions", user.id);
     let listed = peer.raw(Method::GET, &path, Value::Null).await?;
     let client = peer.confidential()?;
@@ -674,7 +689,7 @@ async fn sso_profile(peer: &Peer) -> Outcome<Verdict> {
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     let login = session.exchange(Callback::from_url(&callback)?)?.send().await?;
     let profile = client.with_access_token(&login.access_token).profile().send().await?;
-    Ok(expect(login.profile.email == ADA && profile == login.profile, "another profile"))
+    Ok(expect(login.profile.email.as_unverified_str() == ADA && profile == login.profile, "another profile"))
 }
 
 async fn in_process() -> Outcome<Peer> {

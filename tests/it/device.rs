@@ -1,14 +1,15 @@
 //! The polling of a device login (RFC 8628 §3.5) against a scripted server, on a virtual clock.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
-use workos_auth::login::DeviceLogin;
+use workos_auth::login::{DeviceLogin, NotFinished};
 use workos_auth::testing::ManualClock;
-use workos_auth::{Error, ErrorCode, ErrorKind, Public};
+use workos_auth::{Error, ErrorCode, ErrorKind, Public, Step};
 
 use crate::support::Outcome;
 use crate::support::clients::{clock, public};
-use crate::support::login::rejection;
+use crate::support::login::{next_step, rejection};
 use crate::support::raw::{Answer, RawServer, SIGNED_IN};
 
 fn authorization(uri: &str, rest: &str) -> Answer {
@@ -83,6 +84,54 @@ async fn nothing_is_polled_after_the_deadline() -> Outcome {
     clock.advance(Duration::from_secs(12));
     assert!(matches!(login.poll().await.unwrap_err().error().kind(), ErrorKind::DeviceLoginExpired));
     assert_eq!(server.requests().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_poll_before_the_user_has_finished_gives_the_login_back() -> Outcome {
+    let polls = [error("authorization_pending"), error("slow_down"), Answer::json(200, SIGNED_IN)];
+    let (server, clock, mut login) = begin(r#","expires_in":300,"interval":5"#, &polls).await?;
+    for interval in [5, 10] {
+        let not_finished = login.poll().await.unwrap_err();
+        let told = not_finished.error();
+        assert!(matches!(told.kind(), ErrorKind::Unfinished(ErrorCode::AuthorizationPending)), "{told:?}");
+        assert_eq!(not_finished.to_string(), "the login is not finished: authorization_pending");
+        assert!(not_finished.source().is_none());
+        let NotFinished::Pending(pending) = not_finished else { panic!("{not_finished:?}") };
+        assert_eq!(pending.interval(), Duration::from_secs(interval));
+        login = pending;
+    }
+    assert_eq!(login.poll().await?.user.email, "ada@example.com");
+    assert_eq!(
+        (server.requests().len(), clock.waits().len()),
+        (1 + 3, 0),
+        "nobody waits for those who poll themselves"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_poll_that_failed_or_found_a_step_is_not_pending() -> Outcome {
+    let step = Answer::json(
+        403,
+        r#"{"code":"organization_selection_required","message":"m","pending_authentication_token":"pending",
+            "organizations":[{"id":"org_1","name":"One"}]}"#,
+    );
+    let (_server, _clock, login) = begin(r#","expires_in":300"#, &[Answer::Close, error("access_denied")]).await?;
+    let NotFinished::NotSignedIn(lost) = login.poll().await.unwrap_err() else { panic!("it is not pending") };
+    let login = rejection(Err(lost)).recover()?;
+    let denied = login.poll().await.unwrap_err();
+    assert_eq!(Error::from(denied).code(), Some(&ErrorCode::AccessDenied));
+    for waits in [true, false] {
+        let (_server, _clock, login) = begin(r#","expires_in":300"#, std::slice::from_ref(&step)).await?;
+        let not_signed_in = if waits {
+            login.wait().await.unwrap_err()
+        } else {
+            let NotFinished::NotSignedIn(found) = login.poll().await.unwrap_err() else { panic!("it is not pending") };
+            found
+        };
+        assert!(matches!(next_step(Err(not_signed_in)), Step::OrganizationSelection(_)));
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod journey;
 mod login;
 mod loopback;
 mod manager;
+mod not_signed_in;
 mod outcomes;
 mod parking;
 mod session;

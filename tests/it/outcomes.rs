@@ -20,7 +20,7 @@ use crate::support::login::authorization_code;
 
 /// The codes that the API description lists for `/user_management/authenticate` with 400, 403, 422 and 429, and
 /// those that the protocol adds to them.
-const CODES: &[&str] = &[
+pub(crate) const CODES: &[&str] = &[
     "invalid_organization_id",
     "code_challenge_not_found",
     "invalid_credentials",
@@ -75,13 +75,13 @@ const CODES: &[&str] = &[
 ];
 
 /// What each step carries.
-const DETAILS: &str = r#","user":{"object":"user","id":"user_1","email":"ada@example.com"},
+pub(crate) const DETAILS: &str = r#","user":{"object":"user","id":"user_1","email":"ada@example.com"},
     "authentication_factors":[{"id":"auth_factor_1","type":"totp"}],
     "email":"ada@example.com","email_verification_id":"email_verification_1",
     "organizations":[{"id":"org_1","name":"One"}],"connection_ids":["conn_1"],"sso_connection_ids":["conn_2"],
     "auth_methods":{"password":true,"google_oauth":false},"radar_challenge_id":"radar_challenge_1""#;
 
-const TOKEN: &str = r#","pending_authentication_token":"pending""#;
+pub(crate) const TOKEN: &str = r#","pending_authentication_token":"pending""#;
 
 fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
     let body = Bytes::from(body);
@@ -113,7 +113,7 @@ async fn outcome(status: u16, body: String) -> Result<Step<Confidential>, Error>
 }
 
 /// The two envelopes that name a code.
-fn envelopes(code: &str, rest: &str) -> [String; 2] {
+pub(crate) fn envelopes(code: &str, rest: &str) -> [String; 2] {
     [
         format!(r#"{{"code":"{code}","message":"m"{rest}}}"#),
         format!(r#"{{"error":"{code}","error_description":"m"{rest}}}"#),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use workos_auth::error::CallbackError;
+use workos_auth::secret::State;
 use workos_auth::{
-    Callback, Client, ClientId, ConfidentialClient, Error, ErrorKind, OrganizationId, PublicClient, RedirectUri,
+    Callback, Client, ClientId, ConfidentialClient, Error, ErrorKind, ExposeSecret, OrganizationId, PublicClient,
+    RedirectUri, danger,
 };
 
 use crate::support::login::state;
@@ -225,6 +227,59 @@ fn each_callback_that_a_login_refuses_has_its_own_outcome() -> Result<(), Error>
     }
     let fragment = format!("https://example.com/callback?code=a%2Bb&state={state}#fragment?state=x");
     assert!(session.exchange(Callback::from_url(&fragment)?).is_ok());
+    Ok(())
+}
+
+#[test]
+fn a_callback_gives_its_code_for_its_own_state_only() -> Result<(), Error> {
+    for (query, expected) in [
+        ("code=a", CallbackError::MissingState),
+        ("code=a&state=", CallbackError::MissingState),
+        ("code=a&state=the-statf", CallbackError::StateMismatch),
+        ("code=a&state=the-stat", CallbackError::StateMismatch),
+        ("code=a&state=the-state-", CallbackError::StateMismatch),
+        ("error=access_denied", CallbackError::MissingState),
+        ("error=access_denied&state=another", CallbackError::StateMismatch),
+        ("error=access_denied&state=the-state", CallbackError::Authorization("access_denied".into())),
+    ] {
+        let mut callback = Callback::from_query(query)?;
+        // It comes back each time, and nothing changes.
+        for _ in 0..2 {
+            let rejected = callback.code_for(&State::new("the-state")).unwrap_err();
+            assert!(
+                matches!(rejected.error().kind(), ErrorKind::Callback(problem) if *problem == expected),
+                "{query}: {rejected:?}"
+            );
+            callback = rejected.recover()?;
+        }
+    }
+    for callback in [
+        Callback::from_query("code=a%2Bb&state=the-state")?,
+        Callback::from_parts("a+b", Some(State::new("the-state"))),
+    ] {
+        let callback = callback.code_for(&State::new("another")).unwrap_err().recover()?;
+        assert_eq!(callback.code_for(&State::new("the-state"))?.expose_secret(), "a+b");
+    }
+    let stateless = Callback::from_parts("a", None).code_for(&State::new("")).unwrap_err();
+    assert!(matches!(stateless.error().kind(), ErrorKind::Callback(CallbackError::MissingState)), "{stateless:?}");
+    Ok(())
+}
+
+#[test]
+fn a_callback_with_a_state_gives_no_code_without_it() -> Result<(), Error> {
+    let problem = |callback: Callback| match danger::code_without_state(callback).unwrap_err().kind() {
+        ErrorKind::Callback(problem) => problem.clone(),
+        kind => panic!("{kind:?}"),
+    };
+    for query in ["code=a&state=b", "error=access_denied&state=b"] {
+        assert_eq!(problem(Callback::from_query(query)?), CallbackError::UnexpectedState, "{query}");
+    }
+    assert_eq!(problem(Callback::from_parts("a", Some(State::new("b")))), CallbackError::UnexpectedState);
+    let denied = CallbackError::Authorization("access_denied".into());
+    assert_eq!(problem(Callback::from_query("error=access_denied")?), denied);
+    for callback in [Callback::from_query("code=a%2Bb&state=")?, Callback::from_parts("a+b", None)] {
+        assert_eq!(danger::code_without_state(callback)?.expose_secret(), "a+b");
+    }
     Ok(())
 }
 
