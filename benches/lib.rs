@@ -1,8 +1,9 @@
-//! What is measured, and the cryptography that none of it can do without.
+//! What is measured, and the cryptography that all of it needs.
 #![allow(missing_docs, missing_debug_implementations, clippy::missing_panics_doc)]
 
 use std::hint::black_box;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use aes::cipher::block_padding::Pkcs7;
@@ -17,7 +18,10 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::Sha256;
 use workos_auth::testing::{AuthKit, TestUser};
-use workos_auth::{Client, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, Password, SessionCookie, TokenVerifier, VerifiedToken};
+use workos_auth::{
+    ActiveSession, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, Password,
+    SessionCookie, TokenVerifier,
+};
 
 /// 64 hex digits, since the official crate takes nothing else.
 pub const PASSWORD: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -37,7 +41,7 @@ pub struct Setup {
     pub bare: Bare,
 }
 
-/// What the cryptography alone needs.
+/// What only the cryptography needs.
 pub struct Bare {
     pub key: ParsedPublicKey,
     pub jwt_key: jsonwebtoken::DecodingKey,
@@ -84,13 +88,13 @@ impl Setup {
             .build()?;
         let email = EmailAddress::new("ada.lovelace@example.com")?;
         let login = client.authenticate_with_password(email, Password::new("correct horse")).send().await?;
-        let session = client.session(login.complete()?);
+        let session = client.session(login);
         let cookie = SessionCookie::new(CookiePassword::new(PASSWORD)?)?;
         let sealed = cookie.set(&session)?.expose_secret().to_owned();
         let verifier = client.verifier();
         let remembering = client.verifier().remember(1_000);
         for verifier in [&verifier, &remembering] {
-            session.check(verifier).await?.active()?;
+            drop(cookie.open(&client, &sealed)?.check(verifier).await?);
         }
 
         let official = workos::Client::builder()
@@ -98,14 +102,15 @@ impl Setup {
             .client_id(authkit.client_id())
             .base_url(authkit.base_url())
             .build();
-        let user = serde_json::to_value(session.user())?;
+        let parts = session.into_parts();
+        let user = serde_json::to_value(&parts.user)?;
         let mut user = user.as_object().cloned().unwrap_or_default();
         user.insert("object".into(), "user".into());
-        let token = session.access_token().expose_secret().to_owned();
+        let token = parts.access_token.expose_secret().to_owned();
         let official_sealed = workos::helpers::session::seal(
             &json!({
                 "access_token": token,
-                "refresh_token": session.into_parts().refresh_token.expose_secret(),
+                "refresh_token": parts.refresh_token.expose_secret(),
                 "user": user,
             }),
             PASSWORD,
@@ -117,13 +122,9 @@ impl Setup {
     }
 
     /// Opens the cookie and verifies its token: the user and the claims.
-    pub async fn check(
-        &self,
-        verifier: &TokenVerifier,
-    ) -> (workos_auth::Session<workos_auth::Confidential>, VerifiedToken) {
+    pub async fn check(&self, verifier: &TokenVerifier) -> ActiveSession<Confidential> {
         let session = self.cookie.open(&self.client, black_box(&self.sealed)).unwrap();
-        let token = session.check(verifier).await.unwrap().active().unwrap();
-        (session, token)
+        session.check(verifier).await.unwrap()
     }
 }
 
@@ -174,6 +175,15 @@ impl Bare {
     pub fn jsonwebtoken(&self, token: &str) -> Claims {
         jsonwebtoken::decode(token, &self.jwt_key, &self.validation).unwrap().claims
     }
+}
+
+/// The median that Criterion has measured, in nanoseconds.
+pub fn median_of(group: &str, name: &str) -> Outcome<f64> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
+    let path = target.join("criterion").join(group).join(name).join("new/estimates.json");
+    let estimates: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    estimates["median"]["point_estimate"].as_f64().ok_or_else(|| "no median".into())
 }
 
 /// The keys as they are published, over a plain socket.

@@ -15,8 +15,10 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Builder;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{MemorySessionStore, RedisSessionStore, SessionStore};
-use workos_auth::{ConfidentialClient, EmailAddress, ExposeSecret, Password, SessionManager, SessionState, TokenVerifier};
-use workos_auth_bench::{Outcome, Setup};
+use workos_auth::{
+    ConfidentialClient, EmailAddress, ExposeSecret, Password, SessionManager, SessionState, TokenVerifier,
+};
+use workos_auth_bench::{Outcome, Setup, median_of};
 
 /// Measured in turn, since the machine is noisy.
 const ROUNDS: u32 = 5;
@@ -92,9 +94,10 @@ async fn managed<S: SessionStore>(
     store: S,
     verifier: TokenVerifier,
 ) -> Outcome<(SessionManager<S>, SessionHandle)> {
-    let grant = client.authenticate_with_password(EmailAddress::new("ada.lovelace@example.com")?, Password::new("correct horse"));
+    let grant = client
+        .authenticate_with_password(EmailAddress::new("ada.lovelace@example.com")?, Password::new("correct horse"));
     let manager = SessionManager::new(client.clone(), store).verifier(verifier);
-    let handle = manager.sign_in(grant.send().await?.complete()?).await?;
+    let handle = manager.sign_in(grant.send().await?).await?;
     Ok((manager, handle))
 }
 
@@ -105,12 +108,8 @@ async fn active<S: SessionStore>(manager: &SessionManager<S>, handle: &SessionHa
 /// Medians of the rounds' medians, and what they are of the bare `GET`.
 fn table() -> Outcome {
     let median = |name: &str| -> Outcome<f64> {
-        let mut medians = Vec::new();
-        for round in 0..ROUNDS {
-            let path = format!("{}/target/criterion/store_{round}/{name}/new/estimates.json", env!("CARGO_MANIFEST_DIR"));
-            let estimates: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
-            medians.push(estimates["median"]["point_estimate"].as_f64().ok_or("no median")?);
-        }
+        let medians = (0..ROUNDS).map(|round| median_of(&format!("store_{round}"), name));
+        let mut medians = medians.collect::<Outcome<Vec<_>>>()?;
         medians.sort_by(f64::total_cmp);
         Ok(medians[medians.len() / 2])
     };

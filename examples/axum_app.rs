@@ -1,8 +1,7 @@
-//! A web application with axum: a public page, a protected one, and five lines for each handler of the login.
+//! A web application with axum: a public page, a protected one, and a few lines for each handler of the login.
 //!
-//! Without `WORKOS_CLIENT_ID` it runs by itself with an AuthKit inside this process; with it and `WORKOS_API_KEY`, on the
-//! real service. `SESSIONS=cookie` keeps the sessions in their cookies instead of in memory, and `LISTEN` says where it
-//! listens.
+//! Without `WORKOS_CLIENT_ID` it signs in to an AuthKit inside this process. With it and `WORKOS_API_KEY` it uses the real
+//! service. `SESSIONS=cookie` keeps the sessions in their cookies instead of in memory. `LISTEN` is the address that it listens on.
 //!
 //! ```text
 //! cargo run --example axum_app
@@ -20,7 +19,7 @@ use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use workos_auth::handlers::NotSwitched;
+use workos_auth::handlers::{NotLoggedOut, NotSwitched};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore, SwitchError};
 use workos_auth::testing::AuthKit;
@@ -94,19 +93,16 @@ async fn callback<L: SessionLayer>(State(app): App<L>, request: Parts) -> Respon
 }
 
 async fn account<L: SessionLayer>(State(app): App<L>, request: Parts) -> Response {
-    let (state, headers) = app.authenticate(&request).await;
-    let mut response = match state {
+    app.authenticate(&request).await.respond(|state| match state {
         SessionState::Active(session) => {
-            let organization = session.token().organization_id().map_or("no organization", |id| id.as_str());
+            let organization = session.organization_id().map_or("no organization", |id| id.as_str());
             let name = escape(&session.user().email);
             let button = "<form method=post action=/logout><button>Sign out</button></form>";
             Html(format!("<!doctype html><title>Account</title><p>{name} in {organization}{button}")).into_response()
         }
-        SessionState::SignedOut(_) => Redirect::to("/login?return_to=/account").into_response(),
+        SessionState::SignedOut(_) => sign_in(),
         SessionState::TemporarilyUnknown(error) => problem(&error),
-    };
-    headers.add_to(response.headers_mut());
-    response
+    })
 }
 
 async fn organization<L: SessionLayer>(State(app): App<L>, Path(id): Path<String>, request: Parts) -> Response {
@@ -114,27 +110,27 @@ async fn organization<L: SessionLayer>(State(app): App<L>, Path(id): Path<String
         Ok(id) => id,
         Err(error) => return problem(&error),
     };
-    let (outcome, headers) = app.switch_organization(&request, id).await;
-    let mut response = match outcome {
+    app.switch_organization(&request, id).await.respond(|switched| match switched {
         Ok(_) => Redirect::to("/account").into_response(),
         Err(NotSwitched::Refused(refused)) => refused.response().map(|()| Body::empty()),
         Err(NotSwitched::Failed(SwitchError::Kept(error))) => problem(&error),
-        Err(NotSwitched::Failed(SwitchError::SignedOut(_))) => {
-            Redirect::to("/login?return_to=/account").into_response()
-        }
-    };
-    headers.add_to(response.headers_mut());
-    response
+        Err(NotSwitched::Failed(SwitchError::SignedOut(_))) => sign_in(),
+    })
 }
 
 async fn logout<L: SessionLayer>(State(app): App<L>, request: Parts) -> Response {
     match app.logout(&request).await {
         Ok(response) => response.map(|()| Body::empty()),
-        Err(error) => problem(&error),
+        Err(NotLoggedOut::Refused(refused)) => refused.response().map(|()| Body::empty()),
+        Err(NotLoggedOut::Failed(error)) => problem(&error),
     }
 }
 
-/// The text of an error is fit for a log, and says nothing that an attacker could use.
+fn sign_in() -> Response {
+    Redirect::to("/login?return_to=/account").into_response()
+}
+
+/// The text of an error holds no secret, so it may go into a log.
 fn problem(error: &Error) -> Response {
     eprintln!("{error}");
     let status = if error.is_transient() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };

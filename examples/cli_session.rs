@@ -24,7 +24,7 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// Nobody is signed in.
 const SIGNED_OUT: u8 = 1;
-/// Nobody can tell: try again (`EX_TEMPFAIL`).
+/// The session's state is unknown: try again (`EX_TEMPFAIL`).
 const TRY_AGAIN: u8 = 75;
 
 #[tokio::main(flavor = "current_thread")]
@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// What went wrong and why: the cause says how to mend it.
+/// Prints what went wrong and why: the cause says how to repair it.
 fn complain(error: &dyn Error) {
     eprintln!("{error}");
     let mut source = error.source();
@@ -98,11 +98,11 @@ async fn in_the_browser(client: &PublicClient) -> Result<AuthenticationResponse>
     let login = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
     println!("Open {}", login.url().as_str());
     if io::stdout().is_terminal() && has_display() {
-        // Whoever has no browser reads the address.
+        // Without a browser, the user copies the address.
         drop(open::that_detached(login.url().as_str()));
     }
     let exchange = while_waiting("Waiting for the browser", listener.wait(login)).await?;
-    Ok(exchange.send().await?.complete()?)
+    Ok(exchange.send().await?)
 }
 
 /// RFC 8628: any other machine.
@@ -112,10 +112,10 @@ async fn on_another_device(client: &PublicClient) -> Result<AuthenticationRespon
     if let Some(complete) = login.verification_uri_complete() {
         println!("or  {complete}");
     }
-    Ok(while_waiting("Waiting for the other device", login.wait()).await?.complete()?)
+    Ok(while_waiting("Waiting for the other device", login.wait()).await?)
 }
 
-/// Shows that something goes on, on a terminal alone.
+/// Shows that something goes on, if this is a terminal.
 async fn while_waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     if !io::stderr().is_terminal() {

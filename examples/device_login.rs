@@ -1,6 +1,6 @@
-//! A login from a command line without a browser beside it (RFC 8628): show a code, wait, signed in.
+//! A login from a command line without a browser (RFC 8628): show a code, wait, signed in.
 //!
-//! Without `WORKOS_CLIENT_ID` it runs by itself on an AuthKit inside this process; with it, on the real service.
+//! Without `WORKOS_CLIENT_ID` it signs in to an AuthKit inside this process; with it, to the real service.
 //!
 //! ```text
 //! cargo run --example device_login
@@ -41,7 +41,7 @@ async fn begin(client: &PublicClient) -> Result<DeviceLogin<Public>> {
 }
 
 async fn finish(login: DeviceLogin<Public>) -> Result<()> {
-    let response = login.wait().await?.complete()?;
+    let response = login.wait().await?;
     println!("Signed in  {} ({})", response.user.email, response.user.id);
     Ok(())
 }

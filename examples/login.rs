@@ -1,6 +1,6 @@
 //! A login from the command line, end to end: authorization URL, browser, loopback redirect, code exchange, refresh.
 //!
-//! Without `WORKOS_CLIENT_ID` it runs by itself on an AuthKit inside this process. With it (and `WORKOS_API_KEY` for a
+//! Without `WORKOS_CLIENT_ID` it signs in to an AuthKit inside this process. With it (and `WORKOS_API_KEY` for a
 //! confidential client) it signs you in to the real service; `http://127.0.0.1:PORT/callback` must be one of the
 //! environment's redirect URIs.
 //!
@@ -8,6 +8,7 @@
 //! cargo run --example login -- [--no-browser] [--port PORT]
 //! ```
 
+use std::convert::Infallible;
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use jiff::{SignedDuration, Timestamp};
 use workos_auth::testing::{AuthKit, Browser};
 use workos_auth::typestate::HasClientId;
-use workos_auth::{Client, ConfidentialClient, LoopbackListener, PublicClient, Session, TokenVerifier, User};
+use workos_auth::{Client, ConfidentialClient, LoopbackListener, PublicClient, User, VerifiedToken};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -60,22 +61,23 @@ async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: V
     println!("Open       {}", session.url().as_str());
     visitor.go(session.url().as_str().to_owned());
 
-    let response = listener.wait(session).await?.send().await?.complete()?;
-    let session = client.session(response);
-    println!("Signed in  {} ({})", name(session.user()), session.user().id);
+    let response = listener.wait(session).await?.send().await?;
+    println!("Signed in  {} ({})", name(&response.user), response.user.id);
 
     let verifier = client.verifier();
-    println!("Session    {}", checked(&session, &verifier).await?);
-    let session = session.refresh().await?;
-    println!("Refreshed  {}", checked(&session, &verifier).await?);
+    let session = client.session(response).check(&verifier).await?;
+    println!("Session    {}", describe(session.token()));
+
+    // An application writes the parts to its own store; this one has none.
+    let session = session.refresh().await?.keep(async |_| Ok::<_, Infallible>(())).await?;
+    println!("Refreshed  {}", describe(session.check(&verifier).await?.token()));
     Ok(())
 }
 
-/// The session's ID and when its access token expires, as its verified token says.
-async fn checked<K>(session: &Session<K>, verifier: &TokenVerifier) -> Result<String> {
-    let token = session.check(verifier).await?.active()?;
+/// The session's ID and when its access token expires.
+fn describe(token: &VerifiedToken) -> String {
     let left: SignedDuration = token.expires_at().duration_since(Timestamp::now());
-    Ok(format!("{}\nExpires    {} (in {} s)", token.session_id(), token.expires_at(), left.as_secs()))
+    format!("{}\nExpires    {} (in {} s)", token.session_id(), token.expires_at(), left.as_secs())
 }
 
 fn name(user: &User) -> String {
@@ -111,7 +113,7 @@ enum Visitor {
     Simulated,
     /// The system's browser.
     Browser,
-    /// Somebody who reads the transcript.
+    /// The user, who copies the printed address.
     Elsewhere,
 }
 

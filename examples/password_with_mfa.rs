@@ -1,8 +1,7 @@
-//! A login with a password that meets every step a server usually has to deal with: a match over the outcome, until it
-//! is complete.
+//! A login with a password and every step that a server usually needs: a loop that answers each step until the user is signed in.
 //!
-//! Without `WORKOS_CLIENT_ID` it runs by itself on an AuthKit inside this process; with it and `WORKOS_API_KEY`, on the
-//! real service, and asks on the terminal.
+//! Without `WORKOS_CLIENT_ID` it signs in to an AuthKit inside this process. With it and `WORKOS_API_KEY` it signs in to the real
+//! service, and asks on the terminal.
 //!
 //! ```text
 //! cargo run --example password_with_mfa
@@ -15,7 +14,7 @@ use std::io::{self, Write};
 use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::{AuthKit, TestUser};
 use workos_auth::{
-    Authentication, Client, Confidential, ConfidentialClient, ErrorCode, ExposeSecret, Password, TotpCode,
+    AuthenticationResponse, Client, ConfidentialClient, ErrorCode, ExposeSecret, Password, Step, TotpCode,
 };
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
@@ -25,67 +24,76 @@ const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    if env::var_os("WORKOS_CLIENT_ID").is_some_and(|id| !id.is_empty()) {
-        return sign_in(&ConfidentialClient::from_env()?, &Person::AtTheTerminal).await;
+    let response = if env::var_os("WORKOS_CLIENT_ID").is_some_and(|id| !id.is_empty()) {
+        sign_in(&ConfidentialClient::from_env()?, &Person::AtTheTerminal).await?
+    } else {
+        println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process.\n");
+        let ada =
+            TestUser::new(EMAIL).password(PASSWORD).unverified().totp().organization("org_1").organization("org_2");
+        let authkit = AuthKit::builder().user(ada).start().await?;
+        let client = Client::builder()
+            .client_id(authkit.client_id())
+            .api_key(authkit.api_key())
+            .base_url(authkit.base_url())
+            .build()?;
+        sign_in(&client, &Person::Simulated(&authkit)).await?
+    };
+    println!("Signed in  {} ({})", response.user.email, response.user.id);
+    if let Some(id) = response.organization_id {
+        println!("In         {id}");
     }
-    println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process.\n");
-    let ada = TestUser::new(EMAIL).password(PASSWORD).unverified().totp().organization("org_1").organization("org_2");
-    let authkit = AuthKit::builder().user(ada).start().await?;
-    let client = Client::builder()
-        .client_id(authkit.client_id())
-        .api_key(authkit.api_key())
-        .base_url(authkit.base_url())
-        .build()?;
-    sign_in(&client, &Person::Simulated(&authkit)).await
+    Ok(())
 }
 
-async fn sign_in(client: &ConfidentialClient, person: &Person<'_>) -> Result<()> {
+async fn sign_in(client: &ConfidentialClient, person: &Person<'_>) -> Result<AuthenticationResponse> {
     let email = person.answer("E-mail")?.parse()?;
     let password = Password::new(person.answer("Password")?);
-    let mut outcome: Authentication<Confidential> = client.authenticate_with_password(email, password).send().await?;
+    let mut step = match client.authenticate_with_password(email, password).send().await {
+        Ok(response) => return Ok(response),
+        Err(not_yet) => not_yet.step()?,
+    };
     loop {
-        outcome = match outcome {
-            Authentication::Complete(response) => {
-                println!("Signed in  {} ({})", response.user.email, response.user.id);
-                if let Some(id) = response.organization_id {
-                    println!("In         {id}");
+        step = match step {
+            Step::EmailVerification(step) => {
+                let code = EmailVerificationCode::new(person.answer("Code of the e-mail")?);
+                match step.verify(code).send().await {
+                    Ok(response) => return Ok(response),
+                    Err(not_yet) => not_yet.step()?,
                 }
-                return Ok(());
             }
-            Authentication::EmailVerification(step) => {
-                let code = person.answer("Code of the e-mail")?;
-                step.verify(EmailVerificationCode::new(code)).send().await?
-            }
-            Authentication::MfaEnrollment(step) => {
+            Step::MfaEnrollment(step) => {
                 let enrollment = step.enroll_totp("workos-auth", EMAIL).send().await?;
                 println!("Add this to your authenticator: {}", enrollment.uri.expose_secret());
-                let code = person.answer("Code of the authenticator")?;
-                enrollment.challenge.verify(TotpCode::new(code)).send().await?
+                Step::TotpChallenge(enrollment.challenge)
             }
-            Authentication::MfaChallenge(step) => {
+            Step::MfaChallenge(step) => {
                 let factor = step.factors().first().ok_or("no second factor")?.id.clone();
-                Authentication::TotpChallenge(step.challenge(&factor).send().await?)
+                Step::TotpChallenge(step.challenge(&factor).send().await?)
             }
-            Authentication::TotpChallenge(challenge) => {
-                let code = person.answer("Code of the authenticator")?;
-                match challenge.verify(TotpCode::new(code)).send().await {
+            Step::TotpChallenge(challenge) => {
+                let code = TotpCode::new(person.answer("Code of the authenticator")?);
+                match challenge.verify(code).send().await {
+                    Ok(response) => return Ok(response),
                     // The challenge comes back, and takes another code.
-                    Err(rejected) if rejected.error().code() == Some(&ErrorCode::InvalidOneTimeCode) => {
+                    Err(not_yet) if not_yet.error().code() == Some(&ErrorCode::InvalidOneTimeCode) => {
                         println!("That is not the code.");
-                        Authentication::TotpChallenge(rejected.recover()?)
+                        Step::TotpChallenge(not_yet.recover()?)
                     }
-                    outcome => outcome?,
+                    Err(not_yet) => not_yet.step()?,
                 }
             }
-            Authentication::OrganizationSelection(step) => {
+            Step::OrganizationSelection(step) => {
                 for organization in step.organizations() {
                     println!("           {} is {}", organization.id, organization.name);
                 }
                 let id = person.answer("Organization")?.parse()?;
-                step.select(&id)?.send().await?
+                match step.select(&id)?.send().await {
+                    Ok(response) => return Ok(response),
+                    Err(not_yet) => not_yet.step()?,
+                }
             }
-            // What this application doesn't support ends with an error that names the step.
-            other => return Ok(other.complete().map(drop)?),
+            // This application doesn't support the other steps: the error names the step.
+            other => return Err(workos_auth::Error::from(other).into()),
         };
     }
 }

@@ -1,5 +1,5 @@
-//! Base64url without padding (RFC 4648 §5), as keys, tokens and seals are written. Each value has one spelling: padding, foreign
-//! letters and stray bits at the end are refused.
+//! Base64url without padding (RFC 4648 §5), the encoding of keys, tokens and seals. Each value has exactly one encoding: padding,
+//! other characters and trailing bits are refused.
 
 use std::sync::LazyLock;
 

@@ -14,35 +14,34 @@ use crate::id::{BaseUrl, ClientId};
 use crate::runtime::Runtime;
 use crate::sealed::INTERNAL;
 use crate::secret::ApiKey;
-use crate::transport::{Core, RETRIES, Transport};
+use crate::transport::{Core, DEFAULT_RETRIES, Transport};
 use crate::wire;
 
-const BASE_URL: &str = "https://api.workos.com";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_BASE_URL: &str = "https://api.workos.com";
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client without an API key, for applications on a user's device: command line, desktop, mobile.
 ///
 /// It can call [`authorize`](Client::authorize), [`device_authorization`](Client::device_authorization),
 /// [`authenticate_with_refresh_token`](Client::authenticate_with_refresh_token) and
 /// [`resume_login`](Client::resume_login), and with a user's SSO access token
-/// [`with_access_token`](Client::with_access_token). It has no place for an API key and
-/// never looks at `WORKOS_API_KEY`.
+/// [`with_access_token`](Client::with_access_token). It can't hold an API key, and never reads
+/// `WORKOS_API_KEY`.
 pub type PublicClient = Client<Public>;
 
 /// A client with a client ID and an API key, for servers.
 ///
-/// It can call everything. Logins send both the secret and the PKCE verifier.
+/// It can call every method. Its logins send both the client secret and the PKCE verifier.
 pub type ConfidentialClient = Client<Confidential>;
 
-/// A client with only an API key: it signs nobody in until
-/// [`with_client_id`](Client#method.with_client_id-2) makes a [`ConfidentialClient`] of it.
+/// A client with only an API key: it can't sign users in. [`with_client_id`](Client#method.with_client_id-2) makes a
+/// [`ConfidentialClient`] of it.
 pub type ApiKeyClient = Client<ApiKeyOnly>;
 
-/// A WorkOS client whose type says what it holds; users name it [`PublicClient`], [`ConfidentialClient`] or
-/// [`ApiKeyClient`].
+/// A WorkOS client whose type says what it holds: a [`PublicClient`], a [`ConfidentialClient`] or an [`ApiKeyClient`].
 ///
-/// Cloning is cheap, and clones share the connections. Requests need a tokio runtime with its timer on.
+/// Cloning is cheap, and clones share the connections. Requests need a tokio runtime with its timer enabled.
 pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
     pub(crate) core: Arc<Core>,
@@ -76,8 +75,8 @@ impl Client<Public> {
         Client::builder().client_id(client_id).build()
     }
 
-    /// Reads `WORKOS_CLIENT_ID` and, where they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env);
-    /// never `WORKOS_API_KEY`.
+    /// Reads `WORKOS_CLIENT_ID` and, if they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env); never
+    /// `WORKOS_API_KEY`.
     ///
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
@@ -87,7 +86,7 @@ impl Client<Public> {
         Client::builder().client_id_from_env().base_url_from_env().proxy_from_env().build()
     }
 
-    /// The same client with another client ID, for one call or for good.
+    /// A client with another client ID, for one call or for longer. It shares the connections.
     #[must_use]
     pub fn with_client_id(&self, client_id: ClientId) -> PublicClient {
         self.holding(Public { client_id })
@@ -105,7 +104,7 @@ impl Client<Confidential> {
         Client::builder().client_id(client_id).api_key(api_key).build()
     }
 
-    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, where they are set, `WORKOS_BASE_URL` and the
+    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, if they are set, `WORKOS_BASE_URL` and the
     /// [proxy](ClientBuilder::proxy_from_env).
     ///
     /// # Errors
@@ -116,13 +115,13 @@ impl Client<Confidential> {
         Client::builder().client_id_from_env().api_key_from_env().base_url_from_env().proxy_from_env().build()
     }
 
-    /// The same client with another client ID, for one call or for good.
+    /// A client with another client ID, for one call or for longer. It shares the connections.
     #[must_use]
     pub fn with_client_id(&self, client_id: ClientId) -> ConfidentialClient {
         self.holding(Confidential { client_id, api_key: self.credentials.api_key.clone() })
     }
 
-    /// The same client with another API key, for rotation: connections are kept.
+    /// A client with another API key, for rotation. It shares the connections.
     #[must_use]
     pub fn with_api_key(&self, api_key: ApiKey) -> ConfidentialClient {
         self.holding(Confidential { client_id: self.credentials.client_id.clone(), api_key })
@@ -140,7 +139,7 @@ impl Client<ApiKeyOnly> {
         Client::builder().api_key(api_key).build()
     }
 
-    /// Reads `WORKOS_API_KEY` and, where they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env).
+    /// Reads `WORKOS_API_KEY` and, if they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env).
     ///
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
@@ -150,13 +149,13 @@ impl Client<ApiKeyOnly> {
         Client::builder().api_key_from_env().base_url_from_env().proxy_from_env().build()
     }
 
-    /// Adds a client ID, and so becomes a confidential client that can sign users in.
+    /// A confidential client with this API key and a client ID, which can sign users in. It shares the connections.
     #[must_use]
     pub fn with_client_id(&self, client_id: ClientId) -> ConfidentialClient {
         self.holding(Confidential { client_id, api_key: self.credentials.api_key.clone() })
     }
 
-    /// The same client with another API key, for rotation: connections are kept.
+    /// A client with another API key, for rotation. It shares the connections.
     #[must_use]
     pub fn with_api_key(&self, api_key: ApiKey) -> ApiKeyClient {
         self.holding(ApiKeyOnly { api_key })
@@ -174,8 +173,8 @@ impl<K> Client<K> {
         self.credentials.identity(INTERNAL).client_id
     }
 
-    /// Where the keys are that access tokens are signed with (RFC 7517 §5), for a gateway or another library that verifies
-    /// them. In this process, [`verifier`](Self::verifier) fetches them by itself.
+    /// The URL of the keys that access tokens are signed with (RFC 7517 §5), for a gateway or another library that verifies
+    /// tokens. In this process, use [`verifier`](Self::verifier), which fetches the keys itself.
     ///
     /// ```
     /// let client = workos_auth::PublicClient::new("client_123")?;
@@ -193,7 +192,7 @@ impl<K> Client<K> {
 
 /// # Every client
 impl<K> Client<K> {
-    /// Where the API is, without a trailing slash.
+    /// The URL of the API, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.core.base_url.as_str()
@@ -220,11 +219,11 @@ impl<K: fmt::Debug> fmt::Debug for Client<K> {
     }
 }
 
-/// A client that has shown it can identify itself. It carries how, so that no later step repeats the bound,
-/// and so that the flow of a public client has no place for a key either.
+/// A client, and the function that identifies it in a request body. Where one is made, the client must have a client ID, so that
+/// the values of a login need no such bound again, and those of a public client can't hold a key.
 ///
-/// Sealed traits name it; nobody outside can make one.
-#[allow(missing_debug_implementations, reason = "what carries it has its own")]
+/// It is public only because sealed traits name it; code outside this crate can't make one.
+#[allow(missing_debug_implementations, reason = "each type that holds it has its own")]
 pub struct Caller<K> {
     pub(crate) client: Client<K>,
     identify: fn(&K, crate::sealed::Internal) -> Identity<'_>,
@@ -249,9 +248,9 @@ impl<K> Caller<K> {
     }
 }
 
-/// Builds a [`Client`]; its parameter is what was given so far.
+/// Builds a [`Client`]. Its type parameter is the credentials that are set so far.
 ///
-/// Setters take raw values, and [`build`](Self::build) is the one place that fails.
+/// Setters take raw values; only [`build`](Self::build) fails.
 #[must_use = "a builder does nothing until `build()`"]
 pub struct ClientBuilder<K> {
     credentials: Result<K, Error>,
@@ -277,13 +276,13 @@ struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            base_url: Ok(BASE_URL.to_owned()),
+            base_url: Ok(DEFAULT_BASE_URL.to_owned()),
             app_name: None,
-            connect_timeout: CONNECT_TIMEOUT,
-            timeout: TIMEOUT,
-            retries: RETRIES,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            timeout: DEFAULT_TIMEOUT,
+            retries: DEFAULT_RETRIES,
             #[cfg(feature = "reqwest")]
-            // It would read the environment, which nobody has asked for.
+            // By default it would read the environment.
             http: reqwest::Client::builder().no_proxy(),
             #[cfg(feature = "reqwest")]
             proxy: Ok(None),
@@ -348,13 +347,13 @@ impl ClientBuilder<ApiKeyOnly> {
 
 /// # Settings
 impl<K> ClientBuilder<K> {
-    /// Where the API is; `https://api.workos.com` unless given. Plain http is for loopback only.
+    /// The URL of the API; `https://api.workos.com` unless given. Plain http is allowed for loopback only.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.settings.base_url = Ok(base_url.into());
         self
     }
 
-    /// The base URL from `WORKOS_BASE_URL`, where it is set.
+    /// The base URL from `WORKOS_BASE_URL`, if that is set.
     pub fn base_url_from_env(mut self) -> Self {
         match variable("WORKOS_BASE_URL") {
             Ok(Some(base_url)) => self.settings.base_url = Ok(base_url),
@@ -364,7 +363,7 @@ impl<K> ClientBuilder<K> {
         self
     }
 
-    /// How long making a connection may take; 10 s unless given. It counts for the crate's own HTTP client.
+    /// How long making a connection may take; 10 s unless given. Only the crate's own HTTP client reads it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -376,26 +375,26 @@ impl<K> ClientBuilder<K> {
         self
     }
 
-    /// How often a request is sent again at most; three times unless given, and 0 leaves it to the application.
+    /// The maximum number of retries of a request; 3 unless given, and 0 means no retries.
     ///
-    /// It doesn't change what may be sent again: an authorization code whose outcome is unknown is never repeated. A refresh
-    /// whose outcome is unknown is repeated as long as the API answers with the same pair, however often, unless this is 0.
+    /// It doesn't change what may be retried: an authorization code whose outcome is unknown is never sent again. A refresh whose
+    /// outcome is unknown is retried for as long as the API answers with the same pair, whatever this number, unless it is 0.
     pub fn retries(mut self, retries: u32) -> Self {
         self.settings.retries = retries;
         self
     }
 
-    /// A name and version of the application, added to the `User-Agent`: `my-app/1.2`.
+    /// The name and version of the application, added to the `User-Agent`: `my-app/1.2`.
     pub fn app_name(mut self, name: impl Into<String>) -> Self {
         self.settings.app_name = Some(name.into());
         self
     }
 
-    /// Goes through the proxy of `HTTPS_PROXY`, or else of `ALL_PROXY`, where one is set, except to the hosts of `NO_PROXY`. The
-    /// names in lower case count where those in upper case aren't set.
+    /// Uses the proxy of `HTTPS_PROXY`, or else of `ALL_PROXY`, if one is set, except for the hosts of `NO_PROXY`. Names in lower
+    /// case are read where those in upper case aren't set.
     ///
-    /// Without it these variables change nothing, and neither do they for a loopback base URL. The proxy has an http or https
-    /// address. It sees the name of the API's host and no more: TLS goes through it.
+    /// Without this method these variables are ignored, and they are always ignored for a loopback base URL. The proxy has an http
+    /// or https address. It sees only the name of the API's host, since TLS goes through it.
     #[cfg(feature = "reqwest")]
     pub fn proxy_from_env(mut self) -> Self {
         self.settings.proxy = proxy_from_env();
@@ -404,8 +403,9 @@ impl<K> ClientBuilder<K> {
 
     /// Configures the HTTP client: a proxy, root certificates, DNS. The application needs `reqwest` 0.13 itself for that.
     ///
-    /// It is given with no proxy, whatever the environment says; another builder in its place has the defaults of `reqwest`.
-    /// Redirects, retries and the `Referer` header are switched off afterwards, and so are proxies for a loopback base URL.
+    /// The given builder has no proxy, also where the environment names one; a builder that replaces it has the defaults of
+    /// `reqwest`. Redirects, retries and the `Referer` header are switched off afterwards, and so are proxies for a loopback base
+    /// URL.
     ///
     /// ```
     /// # fn run(pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
@@ -441,10 +441,10 @@ impl<K> ClientBuilder<K> {
 
 /// # Finishing
 impl<K> ClientBuilder<K> {
-    /// Builds the client over the crate's own HTTP client.
+    /// Builds the client with the crate's own HTTP client.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first field that was refused,
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first refused field,
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable),
     /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities), or
     /// [`ErrorKind::HttpClient`](crate::ErrorKind::HttpClient).
@@ -457,7 +457,7 @@ impl<K> ClientBuilder<K> {
         let proxy = std::mem::replace(&mut self.settings.proxy, Ok(None));
         let connect_timeout = self.settings.connect_timeout;
         self.finish(|base_url| {
-            // A proxy would see what goes to loopback in plain text.
+            // A proxy would see the plain text of requests to loopback.
             let http = if base_url.is_loopback() {
                 http.no_proxy()
             } else {
@@ -467,10 +467,10 @@ impl<K> ClientBuilder<K> {
         })
     }
 
-    /// Builds the client over another [`Transport`].
+    /// Builds the client with another [`Transport`].
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first field that was refused, or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first refused field, or
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable).
     pub fn build_with(self, transport: impl Transport) -> Result<Client<K>, Error>
     where
@@ -540,7 +540,7 @@ fn api_key_from_env() -> Result<ApiKey, Error> {
     ApiKey::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
 }
 
-/// What stands before the hosts that `NO_PROXY` doesn't name.
+/// The proxy for all hosts that `NO_PROXY` doesn't name.
 #[cfg(feature = "reqwest")]
 fn proxy_from_env() -> Result<Option<reqwest::Proxy>, Error> {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
@@ -548,7 +548,7 @@ fn proxy_from_env() -> Result<Option<reqwest::Proxy>, Error> {
         let address = if address.contains("://") { address } else { format!("http://{address}") };
         let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let proxy = url.and_then(|url| reqwest::Proxy::https(url).ok());
-        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "is no address of an HTTP proxy"))?;
+        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "isn't the address of an HTTP proxy"))?;
         let direct = match variable("NO_PROXY")? {
             Some(hosts) => Some(hosts),
             None => variable("no_proxy")?,
@@ -558,7 +558,7 @@ fn proxy_from_env() -> Result<Option<reqwest::Proxy>, Error> {
     Ok(None)
 }
 
-/// The environment is read here and nowhere else in this crate; an empty variable counts as unset.
+/// Reads the environment; no other function of this crate does. An empty variable counts as unset.
 fn variable(name: &'static str) -> Result<Option<String>, Error> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),

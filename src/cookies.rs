@@ -1,4 +1,4 @@
-//! Cookies: read by the exact bytes of their names, written in one type.
+//! Cookies: read by the exact bytes of their names, and written by one type.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -13,23 +13,23 @@ use zeroize::Zeroizing;
 
 use crate::{secret, wire};
 
-/// Browsers take a cookie with this prefix from its own host over https only (RFC 6265bis §4.1.3.2), so that no other host of
-/// the domain can plant one.
+/// Browsers accept a cookie with this prefix from its own host over https only (RFC 6265bis §4.1.3.2), so that no other host of
+/// the domain can set one.
 pub(crate) const HOST_PREFIX: &str = "__Host-";
-/// A browser drops a cookie whose name and value have more bytes, without a word (RFC 6265bis §5.6).
-pub(crate) const LIMIT: usize = 4096;
-/// Room for what follows the value.
-const ATTRIBUTES: usize = 100;
+/// The maximum bytes of a cookie's name and value; browsers silently drop a larger cookie (RFC 6265bis §5.6).
+pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
+/// The maximum bytes of the attributes after the value.
+const ATTRIBUTE_BYTES: usize = 100;
 
-/// The cookies of a request. Nothing is copied: what is read here stays in the request's header.
+/// The cookies of a request, borrowed from its headers.
 ///
-/// Browsers check the prefix of a name byte by byte. So names are compared byte by byte here too: whoever trims or decodes
-/// more than a browser does takes another host's cookie for one with a prefix.
+/// Browsers check the prefix of a name byte by byte. So names are compared byte by byte here too: a parser that trims or decodes
+/// more than a browser does would read another host's cookie as one with a prefix.
 #[derive(Clone)]
 pub(crate) struct Cookies<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Cookies<'a> {
-    /// Those of all `Cookie` lines: HTTP/2 may send one line for each (RFC 9113 §8.2.3).
+    /// The cookies of all `Cookie` headers: HTTP/2 may send one header for each cookie (RFC 9113 §8.2.3).
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         Self(headers.get_all(COOKIE).iter().flat_map(|line| pairs(line.as_bytes())).collect())
     }
@@ -38,15 +38,15 @@ impl<'a> Cookies<'a> {
         Self(pairs(line).collect())
     }
 
-    /// The value of this name, if there is exactly one: nobody can tell which of two different ones is the application's, and
-    /// which one another host or path planted.
+    /// The value of this name, if there is exactly one. Of two different values, one may have been set by another host or path, and
+    /// it is unknown which.
     pub(crate) fn value(&self, name: &str) -> Option<&'a str> {
         let mut values = self.0.iter().filter(|(other, _)| *other == name.as_bytes()).map(|(_, value)| *value);
         let value = values.next()?;
         if values.all(|other| other == value) { text(value) } else { None }
     }
 
-    /// Names and values, in the order in which they came. What has no text fit for a cookie is left out.
+    /// Names and values, in their order in the request, without those that have characters which cookies can't have.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
         self.0.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?)))
     }
@@ -81,7 +81,7 @@ pub(crate) fn name_set_by(line: &HeaderValue) -> Option<&[u8]> {
     split_pair(pair).map(|(name, _)| name)
 }
 
-/// Says whether two cookie values are the same, without holding either.
+/// A hash of a cookie value, to compare it with other values without keeping it.
 #[derive(Clone)]
 pub struct CookieFingerprint([u8; 32]);
 
@@ -90,7 +90,7 @@ impl CookieFingerprint {
         Self(Sha256::digest(value).into())
     }
 
-    /// Whether it is that of this value; in constant time.
+    /// Whether it is the fingerprint of this value; compared in constant time.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         Self::of(value).0.ct_eq(&self.0).into()
@@ -103,11 +103,11 @@ impl fmt::Debug for CookieFingerprint {
     }
 }
 
-/// An answer that took longer may come after that of a login. Shorter than any login, which goes to WorkOS and back and then
-/// exchanges its code.
-const PROMPT: Duration = Duration::from_millis(250);
+/// A response that took longer than this may arrive after the response of a login. No login is faster, because it goes to WorkOS
+/// and back, and exchanges its code.
+const LATE_AFTER: Duration = Duration::from_millis(250);
 
-/// When a session was asked for.
+/// When the session of a request was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked(Instant);
 
@@ -116,18 +116,18 @@ impl Asked {
         Self(Instant::now())
     }
 
-    /// The cookie of an answer that is given now, unless it would clear what may be a newer login's.
+    /// The cookie of a response that is sent now, unless it may clear the cookie of a newer login.
     pub(crate) fn in_time(self, cookie: Option<SetCookie>) -> Option<SetCookie> {
-        let late = self.0.elapsed() > PROMPT;
+        let late = self.0.elapsed() > LATE_AFTER;
         cookie.filter(|cookie| !(late && cookie.is_clearing()))
     }
 }
 
-/// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, only for this host, and `Secure` unless the application is served
-/// over plain http, which is loopback.
+/// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, for this host only, and `Secure` unless the application is served over
+/// plain http, which must be loopback.
 ///
 /// Its value opens a session or a login, so `Debug` doesn't show it; [`ExposeSecret`] does. `to_string()` gives the text of
-/// the `Set-Cookie` header, and `HeaderValue::from` the same, marked as sensitive. Nothing of it can be changed.
+/// the `Set-Cookie` header, and `HeaderValue::from` the same text, marked as sensitive. The cookie can't be changed.
 ///
 /// ```
 /// # fn run(cookie: workos_auth::SetCookie, response: &mut http::Response<()>) {
@@ -135,7 +135,7 @@ impl Asked {
 /// # }
 /// ```
 #[derive(Clone)]
-#[must_use = "the browser has it when it is in a `Set-Cookie` header"]
+#[must_use = "the browser gets the cookie only in a `Set-Cookie` header"]
 pub struct SetCookie {
     name: Cow<'static, str>,
     value: SecretString,
@@ -144,12 +144,12 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// The name is a token and the value has octets of cookies only: both are made by this crate.
+    /// The name is a token and the value has only cookie octets, because this crate makes both.
     pub(crate) fn new(name: impl Into<Cow<'static, str>>, value: String, max_age: Duration, secure: bool) -> Self {
         Self { name: name.into(), value: secret::seal(value), max_age, secure }
     }
 
-    /// What makes a browser drop the cookie of this name.
+    /// A cookie that makes the browser drop the one of this name.
     pub(crate) fn clearing(name: impl Into<Cow<'static, str>>, secure: bool) -> Self {
         Self::new(name, String::new(), Duration::ZERO, secure)
     }
@@ -172,8 +172,8 @@ impl SetCookie {
         self.max_age().is_zero()
     }
 
-    /// The same as a cookie of the `cookie` crate, for frameworks that keep a jar of these. Its `Debug` shows the value, and
-    /// its attributes can be changed.
+    /// The same cookie as a type of the `cookie` crate, for frameworks with a cookie jar. Its `Debug` shows the value, and its
+    /// attributes can be changed.
     #[cfg(feature = "cookie")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cookie")))]
     #[must_use]
@@ -188,7 +188,7 @@ impl SetCookie {
             .build()
     }
 
-    /// What counts against [`LIMIT`].
+    /// The bytes that count against [`MAX_COOKIE_BYTES`].
     pub(crate) fn size(&self) -> usize {
         self.name.len() + wire::text(&self.value).len()
     }
@@ -221,10 +221,10 @@ impl fmt::Debug for SetCookie {
 
 impl From<&SetCookie> for HeaderValue {
     fn from(cookie: &SetCookie) -> Self {
-        // Of its whole size at once: a text that grows leaves copies behind that nobody wipes.
-        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTES));
+        // It has its whole size from the start: a string that grows leaves copies in memory.
+        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTE_BYTES));
         let written = write!(text, "{cookie}");
-        // Never empty: what a cookie is made of is ASCII without control characters.
+        // This never fails: the parts of a cookie are ASCII without control characters.
         let value = written.ok().and_then(|()| Self::from_str(&text).ok());
         let mut value = value.unwrap_or_else(|| Self::from_static(""));
         value.set_sensitive(true);

@@ -1,4 +1,4 @@
-//! What a client holds, as types, and what follows from it.
+//! The credentials of a client as types, and the traits that say what a client can do with them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::id::ClientId;
 use crate::sealed::Internal;
 use crate::secret::ApiKey;
 
-/// Only a client ID: a public client (RFC 6749 §2.1), which proves itself with PKCE.
+/// Only a client ID: a public client (RFC 6749 §2.1), which is protected by PKCE.
 pub struct Public {
     pub(crate) client_id: ClientId,
 }
@@ -17,12 +17,12 @@ pub struct Confidential {
     pub(crate) api_key: ApiKey,
 }
 
-/// An API key without a client ID: for the endpoints that need a key, not for logins.
+/// An API key without a client ID, for the endpoints that need a key; it can't be used for logins.
 pub struct ApiKeyOnly {
     pub(crate) api_key: ApiKey,
 }
 
-/// Nothing yet: where [`Client::builder`](crate::Client::builder) starts.
+/// No credentials yet: the state in which [`Client::builder`](crate::Client::builder) starts.
 #[derive(Debug)]
 pub struct NoCredentials;
 
@@ -48,7 +48,7 @@ impl fmt::Debug for ApiKeyOnly {
     }
 }
 
-/// What a client identifies itself with, for as long as one request body is written.
+/// The credentials that go into one request body.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'a> {
     pub(crate) client_id: &'a ClientId,
@@ -70,7 +70,7 @@ mod sealed {
     }
 }
 
-/// What [`ClientBuilder::build`](crate::ClientBuilder::build) asks for: something was given. Sealed.
+/// The client has credentials, which [`ClientBuilder::build`](crate::ClientBuilder::build) requires. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this client has no credentials yet",
     label = "give the builder a client ID, an API key, or both, before `build()`",
@@ -83,7 +83,7 @@ impl Credentials for Public {}
 impl Credentials for Confidential {}
 impl Credentials for ApiKeyOnly {}
 
-/// The client knows its client ID, so it can sign users in: [`Public`] and [`Confidential`]. Sealed.
+/// The client has a client ID, so it can sign users in: [`Public`] and [`Confidential`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this client has no client ID, which every login needs",
     label = "needs a `PublicClient` or a `ConfidentialClient`",
@@ -106,7 +106,7 @@ impl sealed::Identify for Confidential {
     }
 }
 
-/// The client holds an API key, so it can call what needs one: [`Confidential`] and [`ApiKeyOnly`]. Sealed.
+/// The client has an API key, so it can call the endpoints that need one: [`Confidential`] and [`ApiKeyOnly`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this client holds no API key, which this call needs",
     label = "needs a `ConfidentialClient` or an `ApiKeyClient`",
@@ -130,7 +130,7 @@ impl sealed::Key for ApiKeyOnly {
     }
 }
 
-/// The client holds a client ID and an API key: [`Confidential`]. Sealed.
+/// The client has a client ID and an API key: [`Confidential`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this call needs both a client ID and an API key",
     label = "needs a `ConfidentialClient`",

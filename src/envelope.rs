@@ -1,7 +1,7 @@
-//! How what only this crate opens is sealed: XChaCha20-Poly1305 under a key derived with HKDF-SHA-256 (RFC 5869).
+//! The format of texts that only this crate opens: XChaCha20-Poly1305 under a key derived with HKDF-SHA-256 (RFC 5869).
 //!
-//! `wa1.` and base64url of: 8 bytes that name the password, 24 bytes of nonce, the ciphertext. Passwords are random and
-//! long, so nothing is stretched.
+//! `wa1.`, then in base64url: the password's ID in 8 bytes, a nonce of 24 bytes, the ciphertext. Passwords are long and random, so they
+//! aren't stretched.
 
 use base64::Engine;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -15,36 +15,36 @@ use crate::base64url::BASE64URL;
 use crate::error::{Error, ParkedError};
 use crate::runtime::Random;
 
-const PREFIX: &str = "wa1.";
-const NAME: usize = 8;
-const NONCE: usize = 24;
+const ENVELOPE_PREFIX: &str = "wa1.";
+const KEY_ID_BYTES: usize = 8;
+const NONCE_BYTES: usize = 24;
 
-/// What is sealed: a seal of one purpose doesn't open for another.
+/// What is sealed. A text that was sealed for one purpose can't be opened for another.
 #[derive(Clone, Copy)]
 pub(crate) enum Purpose {
     ParkedLogin,
     StoredSession,
 }
 
-/// A key for this purpose alone, and a name by which a wrong password is told from a changed seal.
-fn derive(purpose: Purpose, password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8; NAME]), ParkedError> {
+/// A key for this purpose only, and an ID that tells a wrong password from a changed text.
+fn derive(purpose: Purpose, password: &str) -> Result<(Zeroizing<[u8; 32]>, [u8; KEY_ID_BYTES]), ParkedError> {
     let salt: &[u8] = match purpose {
         Purpose::ParkedLogin => b"workos-auth parked login",
         Purpose::StoredSession => b"workos-auth stored session",
     };
     let kdf = Hkdf::<Sha256>::new(Some(salt), password.as_bytes());
     let mut key = Zeroizing::new([0; 32]);
-    let mut name = [0; NAME];
+    let mut id = [0; KEY_ID_BYTES];
     kdf.expand(b"key", key.as_mut()).map_err(|_| ParkedError::Malformed)?;
-    kdf.expand(b"name", &mut name).map_err(|_| ParkedError::Malformed)?;
-    Ok((key, name))
+    kdf.expand(b"name", &mut id).map_err(|_| ParkedError::Malformed)?;
+    Ok((key, id))
 }
 
 fn associated(context: &str) -> Vec<u8> {
-    [PREFIX, context].concat().into_bytes()
+    [ENVELOPE_PREFIX, context].concat().into_bytes()
 }
 
-/// Seals a text for a context, which is no part of the seal: it opens in the same one only.
+/// Seals a text for a context. The context isn't in the result, and it must be the same when the text is opened.
 pub(crate) fn seal(
     purpose: Purpose,
     password: &str,
@@ -52,33 +52,34 @@ pub(crate) fn seal(
     text: &[u8],
     random: &dyn Random,
 ) -> Result<String, Error> {
-    let (key, name) = derive(purpose, password).map_err(Error::parked)?;
-    let mut nonce = [0; NONCE];
+    let (key, id) = derive(purpose, password).map_err(Error::parked)?;
+    let mut nonce = [0; NONCE_BYTES];
     random.fill(&mut nonce)?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
     let sealed = cipher
         .encrypt(&XNonce::from(nonce), Payload { msg: text, aad: &associated(context) })
         .map_err(|_| Error::parked(ParkedError::Malformed))?;
-    let bytes = [name.as_slice(), &nonce, &sealed].concat();
-    Ok(format!("{PREFIX}{}", BASE64URL.encode(bytes)))
+    let bytes = [id.as_slice(), &nonce, &sealed].concat();
+    Ok(format!("{ENVELOPE_PREFIX}{}", BASE64URL.encode(bytes)))
 }
 
+/// Opens a text that was sealed for the same purpose and context.
 pub(crate) fn open(
     purpose: Purpose,
     password: &str,
     context: &str,
     sealed: &str,
 ) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
-    let Some(encoded) = sealed.strip_prefix(PREFIX) else {
+    let Some(encoded) = sealed.strip_prefix(ENVELOPE_PREFIX) else {
         let versioned = sealed.starts_with("wa") && sealed.contains('.');
         return Err(if versioned { ParkedError::UnknownVersion } else { ParkedError::Malformed });
     };
     let bytes = BASE64URL.decode(encoded).map_err(|_| ParkedError::Malformed)?;
-    let (given, rest) = bytes.split_at_checked(NAME).ok_or(ParkedError::Malformed)?;
-    let (nonce, ciphertext) = rest.split_at_checked(NONCE).ok_or(ParkedError::Malformed)?;
-    let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| ParkedError::Malformed)?;
-    let (key, name) = derive(purpose, password)?;
-    if !bool::from(name.ct_eq(given)) {
+    let (given, rest) = bytes.split_at_checked(KEY_ID_BYTES).ok_or(ParkedError::Malformed)?;
+    let (nonce, ciphertext) = rest.split_at_checked(NONCE_BYTES).ok_or(ParkedError::Malformed)?;
+    let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| ParkedError::Malformed)?;
+    let (key, id) = derive(purpose, password)?;
+    if !bool::from(id.ct_eq(given)) {
         return Err(ParkedError::WrongPassword);
     }
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));

@@ -1,10 +1,10 @@
-//! Files that only their owner can use, in directories that nobody else can change.
+//! Files that only their owner can use, in directories that no other user can change.
 //!
-//! A file is opened without following a link and without waiting for the other end of a pipe. Then the open file is looked at,
-//! not its name: it must be a regular one of the effective user's, closed to everybody else.
+//! A file is opened without following a link and without waiting for the other end of a pipe. Then the open file is checked, not its
+//! name: it must be a regular file, owned by the effective user, without access for others.
 #![allow(
     clippy::unnecessary_debug_formatting,
-    reason = "quoted, a path fits into a shell and holds no control characters"
+    reason = "a quoted path can be used in a shell and has no control characters"
 )]
 
 use std::ffi::OsStr;
@@ -15,18 +15,18 @@ use std::path::{Path, PathBuf};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-/// Ends the name of a file that isn't whole yet, after a random part.
-const NEW: &[u8] = b".new";
+/// The end of the name of an unfinished file, after a random part.
+const NEW_SUFFIX: &[u8] = b".new";
 
-/// A directory that is the effective user's or the superuser's, and that nobody else may write to unless it is sticky. On other
-/// systems than Unix any directory.
+/// A directory that the effective user or the superuser owns, and that no other user may write to unless it is sticky. On systems
+/// other than Unix, any directory.
 #[derive(Clone, Debug)]
 pub(crate) struct PrivateDirectory(PathBuf);
 
 impl PrivateDirectory {
-    /// Makes it (mode 0700 on Unix), if it isn't there.
+    /// Opens it, and creates it (mode 0700 on Unix) if it doesn't exist.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        // Without the slash at its end, which would make the operating system follow a link before it is looked at.
+        // Without a slash at its end, which would make the operating system follow a link before it is checked.
         let path: PathBuf = path.components().collect();
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);
@@ -40,32 +40,32 @@ impl PrivateDirectory {
         }
     }
 
-    /// The directory that a file is to be in, and the file's name there.
+    /// The directory of a file, and the file's name.
     #[cfg(any(feature = "token-file", feature = "keyring"))]
     pub(crate) fn of(path: &Path) -> io::Result<(Self, std::ffi::OsString)> {
-        let name = path.file_name().ok_or_else(|| refused(path, "names no file"))?;
+        let name = path.file_name().ok_or_else(|| refused(path, "doesn't name a file"))?;
         let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
         Ok((Self::open(directory.unwrap_or(Path::new(".")))?, name.to_owned()))
     }
 
-    /// Opens a file, and makes it with mode 0600 on Unix if the options say so.
+    /// Opens a file, and creates it with mode 0600 on Unix if the options say so.
     pub(crate) fn file(&self, name: impl AsRef<Path>, options: &mut OpenOptions) -> io::Result<File> {
         let path = self.0.join(name);
         rules::restrict(options);
         let wrong = |metadata: Metadata| rules::wrong_with_file(&metadata, &path).map(|wrong| refused(&path, &wrong));
         match options.open(&path).and_then(|file| Ok((file.metadata()?, file))) {
             Ok((metadata, file)) => wrong(metadata).map_or(Ok(file), Err),
-            // What stands there says more than the operating system does.
+            // The reason why the file is refused says more than the error of the operating system.
             Err(error) => Err(fs::symlink_metadata(&path).ok().and_then(wrong).unwrap_or_else(|| at(&path, error))),
         }
     }
 
-    /// An error that says which file it speaks of.
+    /// The error with the path of the file.
     pub(crate) fn at(&self, name: impl AsRef<Path>, error: io::Error) -> io::Error {
         at(&self.0.join(name), error)
     }
 
-    /// A file's content, if it is there.
+    /// The content of a file, if it exists.
     pub(crate) fn read(&self, name: impl AsRef<Path>) -> io::Result<Option<Vec<u8>>> {
         let mut content = Vec::new();
         match self.file(&name, OpenOptions::new().read(true)) {
@@ -76,12 +76,12 @@ impl PrivateDirectory {
         Ok(Some(content))
     }
 
-    /// Replaces a file as a whole: whoever dies on the way leaves the old one or the new one, and a `.new` file.
+    /// Replaces a file as a whole. A process that dies leaves the old file or the new one, and perhaps a `.new` file.
     pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
         let mut random = [0; 8];
         SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
         let mut new = name.as_ref().to_owned();
-        // A name that nobody else can take first.
+        // A random name, which no other process can take first.
         new.push(format!(".{:016x}.new", u64::from_le_bytes(random)));
         let mut file = self.file(&new, OpenOptions::new().write(true).create_new(true))?;
         let (new, path) = (self.0.join(new), self.0.join(name.as_ref()));
@@ -93,7 +93,7 @@ impl PrivateDirectory {
         self.sync()
     }
 
-    /// Removes a file, and says whether it was there.
+    /// Removes a file, and returns whether it existed.
     pub(crate) fn remove(&self, name: impl AsRef<Path>) -> io::Result<bool> {
         let path = self.0.join(name);
         match fs::remove_file(&path) {
@@ -103,12 +103,12 @@ impl PrivateDirectory {
         }
     }
 
-    /// Removes the files that are stale. What is somebody else's, no file or can't be removed is passed over: it is in nobody's way.
+    /// Removes the stale files. It skips those of other users, what isn't a file, and what can't be removed.
     pub(crate) fn sweep(&self, stale: impl Fn(&OsStr, &Metadata) -> bool) {
         let Ok(entries) = fs::read_dir(&self.0) else { return };
         for entry in entries.flatten() {
             let path = entry.path();
-            // This follows no link.
+            // This doesn't follow links.
             let stale = fs::symlink_metadata(&path)
                 .is_ok_and(|metadata| rules::is_own_file(&metadata) && stale(&entry.file_name(), &metadata));
             if stale {
@@ -117,11 +117,11 @@ impl PrivateDirectory {
         }
     }
 
-    /// A renamed file is there after a power cut when its directory is.
+    /// Makes a renamed file survive a power failure.
     #[cfg(unix)]
     fn sync(&self) -> io::Result<()> {
         match File::open(&self.0).and_then(|directory| directory.sync_all()) {
-            // Some file systems can't, and some directories can't be read by those who write to them.
+            // Some file systems don't support it, and some directories can be written but not read.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -135,21 +135,21 @@ impl PrivateDirectory {
     }
 
     #[cfg(not(unix))]
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "directories can't be synced here")]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "this system can't sync directories")]
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// The name of the file that this one, made by [`PrivateDirectory::replace`], was to become.
+/// The final name of an unfinished file that [`PrivateDirectory::replace`] has made.
 pub(crate) fn new_of(name: &OsStr) -> Option<&[u8]> {
-    let rest = name.as_encoded_bytes().strip_suffix(NEW)?;
+    let rest = name.as_encoded_bytes().strip_suffix(NEW_SUFFIX)?;
     let (name, random) = rest.split_at_checked(rest.len().checked_sub(17)?)?;
     let random = random.strip_prefix(b".")?;
     random.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(name)
 }
 
-/// The operating system doesn't say which file it speaks of.
+/// Adds the path: the error of the operating system doesn't name it.
 fn at(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path:?}: {error}"))
 }
@@ -158,7 +158,7 @@ fn refused(path: &Path, wrong: &str) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} {wrong}"))
 }
 
-/// Owners and modes.
+/// The checks of owners and modes.
 #[cfg(unix)]
 mod rules {
     use std::fs::{Metadata, OpenOptions};
@@ -171,10 +171,10 @@ mod rules {
     const ROOT: u32 = 0;
     const GROUP_AND_OTHERS: u32 = 0o077;
     const WRITTEN_BY_OTHERS: u32 = 0o022;
-    /// Nobody removes or renames what isn't theirs.
+    /// Users can remove and rename only their own files in such a directory.
     const STICKY: u32 = 0o1000;
 
-    /// For the effective user only, without following a link or waiting at a pipe. The standard library adds `O_CLOEXEC`.
+    /// For the effective user only, without following a link or waiting for a pipe. The standard library adds `O_CLOEXEC`.
     pub(super) fn restrict(options: &mut OpenOptions) {
         options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     }
@@ -183,13 +183,13 @@ mod rules {
         metadata.is_file() && metadata.uid() == geteuid().as_raw()
     }
 
-    /// What is wrong with it, and how to mend it.
+    /// Why a file is refused, and how to fix it.
     pub(super) fn wrong_with_file(metadata: &Metadata, path: &Path) -> Option<String> {
         let (owner, user, mode) = (metadata.uid(), geteuid().as_raw(), metadata.mode() & 0o7777);
         if metadata.is_symlink() {
             Some("is a symbolic link: remove it, or name the file that it leads to".to_owned())
         } else if !metadata.is_file() {
-            Some("is no regular file: name another path".to_owned())
+            Some("isn't a regular file: name another path".to_owned())
         } else if owner != user {
             Some(format!(
                 "belongs to user {owner}, not to user {user}: remove it, or, if it is yours, `chown {user} {path:?}`"
@@ -201,12 +201,12 @@ mod rules {
         }
     }
 
-    /// The same of a directory, and of a link that leads to it.
+    /// Why a directory, or a link that leads to it, is refused.
     pub(super) fn wrong_with_directory(link: &Metadata, metadata: &Metadata, path: &Path) -> Option<String> {
         let (user, mode) = (geteuid().as_raw(), metadata.mode() & 0o7777);
         let foreign = [link, metadata].map(MetadataExt::uid).into_iter().find(|owner| *owner != user && *owner != ROOT);
         if !metadata.is_dir() {
-            Some("is no directory".to_owned())
+            Some("isn't a directory".to_owned())
         } else if let Some(owner) = foreign {
             Some(format!(
                 "belongs to user {owner}, not to user {user}: take another directory, or, if it is yours, `chown {user} {path:?}`"
@@ -219,7 +219,7 @@ mod rules {
     }
 }
 
-/// The rights of the directory count.
+/// On other systems, only the access rights of the directory protect its files.
 #[cfg(not(unix))]
 mod rules {
     use std::fs::{Metadata, OpenOptions};
@@ -232,11 +232,11 @@ mod rules {
     }
 
     pub(super) fn wrong_with_file(metadata: &Metadata, _: &Path) -> Option<String> {
-        (!metadata.is_file()).then(|| "is no regular file: name another path".to_owned())
+        (!metadata.is_file()).then(|| "isn't a regular file: name another path".to_owned())
     }
 
     pub(super) fn wrong_with_directory(_: &Metadata, metadata: &Metadata, _: &Path) -> Option<String> {
-        (!metadata.is_dir()).then(|| "is no directory".to_owned())
+        (!metadata.is_dir()).then(|| "isn't a directory".to_owned())
     }
 }
 

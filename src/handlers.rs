@@ -1,4 +1,14 @@
-//! The handlers of a login over `http` types, for any web framework.
+//! The requests of a login in the browser, answered over `http` types, for any web framework.
+//!
+//! | request | method | gives |
+//! | --- | --- | --- |
+//! | `GET /login` | [`LoginHandlers::begin_login`] | the redirect to AuthKit |
+//! | `GET /callback` | [`LoginHandlers::finish_login`] | a [`FinishedLogin`] with its response |
+//! | any other | [`LoginHandlers::authenticate`] | a [`SessionState`] in a [`ForResponse`] |
+//! | `POST` to switch | [`LoginHandlers::switch_organization`] | the new session or [`NotSwitched`] in a [`ForResponse`] |
+//! | `POST /logout` | [`LoginHandlers::logout`] | the redirect to WorkOS, or [`NotLoggedOut`] |
+//!
+//! A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
 
 use std::fmt;
 
@@ -21,21 +31,21 @@ use crate::response::{ForResponse, ResponseHeaders};
 use crate::sealed::INTERNAL;
 use crate::session::{SessionLayer, SessionState, SignedIn, SignedOut, SwitchError};
 
-/// The parameter of the login's address that says where the user goes afterwards.
+/// The query parameter of a login request that says where the user goes after the login.
 const RETURN_TO: &str = "return_to";
-/// The longest return path, in bytes: the cookie of the login has room for it, and a request for several such cookies.
-const LONGEST_RETURN_PATH: usize = 1_024;
-/// What a path can't have as it is; controls are refused.
-const UNFIT: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
+/// The maximum bytes of a return path: it must fit into the login cookie, and several such cookies into a request.
+const MAX_RETURN_PATH_BYTES: usize = 1_024;
+/// The ASCII characters of a return path that are encoded; control characters are refused.
+const ENCODED: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// Answers the requests of a login in the browser, in any web framework that knows the `http` crate's types.
+/// Handles the requests of a login in the browser, in any web framework that uses the types of the `http` crate.
 ///
-/// `L` is what keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::session::CookieSessions).
-/// Every answer carries `Cache-Control: no-store` and `Vary: Cookie` itself.
+/// `L` keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::session::CookieSessions). Every
+/// response has `Cache-Control: no-store` and `Vary: Cookie`.
 ///
-/// Where the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set. Names are
-/// compared byte by byte, and one that comes with two different values counts as no cookie.
+/// If the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set. Names are compared byte
+/// by byte, and a name with two different values counts as no cookie.
 ///
 /// ```
 /// use workos_auth::testing::AuthKit;
@@ -79,33 +89,33 @@ pub struct LoginHandlers<L> {
     after_logout: Option<RedirectUri>,
 }
 
-/// A login that has just been finished.
+/// A finished login.
 #[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "its response signs the user in"]
 pub struct FinishedLogin {
-    /// Who signed in.
+    /// The user who signed in.
     pub user: User,
-    /// Where the user goes now: what the login began with, or `/`.
+    /// Where the user goes now: the return path of the login, or `/`.
     pub return_path: ReturnPath,
-    /// What to answer: to the return path, with the session's cookie and without the login's.
+    /// The response: it redirects to the return path, sets the session cookie and clears the login cookie.
     pub response: Response<()>,
 }
 
-/// A request that must change something, and changed nothing: it may come from a page that isn't the application's.
+/// Why a request that would change something was refused: it may come from a page of another origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusedRequest {
-    /// It isn't a `POST`: any page can make a browser send others.
+    /// It isn't a `POST`. Any page can make a browser send a request with another method.
     #[error("the request isn't a POST")]
     NotPost,
-    /// Its `Sec-Fetch-Site` or `Origin` names another origin.
+    /// Its `Sec-Fetch-Site` or `Origin` header names another origin.
     #[error("the request comes from another origin")]
     CrossOrigin,
 }
 
 impl RefusedRequest {
-    /// What to answer: 405 with `Allow`, or 403.
+    /// The response: 405 with `Allow`, or 403.
     pub fn response(self) -> Response<()> {
         let mut response = Response::new(());
         match self {
@@ -120,33 +130,32 @@ impl RefusedRequest {
     }
 }
 
-/// Why [`LoginHandlers::switch_organization`] did not switch.
+/// Why [`LoginHandlers::switch_organization`] failed.
 #[derive(Debug, thiserror::Error)]
 #[must_use = "it says whether the user is still signed in"]
 pub enum NotSwitched {
-    /// The request may come from another origin's page: nothing was asked or changed.
+    /// The request may come from a page of another origin. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] RefusedRequest),
-    /// There is no session, or it is as it was.
+    /// There is no session, or it is unchanged.
     #[error(transparent)]
     Failed(#[from] SwitchError),
 }
 
-/// Why [`LoginHandlers::logout`] did not sign out.
+/// Why [`LoginHandlers::logout`] failed.
 #[derive(Debug, thiserror::Error)]
 #[must_use = "the user is still signed in"]
 pub enum NotLoggedOut {
-    /// The request may come from another origin's page: nothing was changed.
+    /// The request may come from a page of another origin. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] RefusedRequest),
-    /// The session may still be there: let the user try again.
+    /// The session may still exist: let the user try again.
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
 impl<L> LoginHandlers<L> {
-    /// Handlers for an application whose callback is at `redirect_uri`. The logins that are under way are sealed into cookies
-    /// with `parking`.
+    /// Handlers for an application whose callback is at `redirect_uri`. Unfinished logins are sealed into cookies with `parking`.
     #[must_use]
     pub fn new(client: ConfidentialClient, sessions: L, parking: Parking, redirect_uri: RedirectUri) -> Self
     where
@@ -157,8 +166,8 @@ impl<L> LoginHandlers<L> {
         Self { client, sessions, parking, redirect_uri, own_origin, named_origins: Vec::new(), after_logout: None }
     }
 
-    /// Another origin whose pages may sign out and switch organizations, such as `https://app.example.com`. Without it, only
-    /// the redirect URI's origin may.
+    /// Allows the pages of another origin to sign out and to switch organizations, such as `https://app.example.com`. The origin of
+    /// the redirect URI is always allowed.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `origin`.
@@ -171,21 +180,21 @@ impl<L> LoginHandlers<L> {
         Ok(self)
     }
 
-    /// Where WorkOS sends the browser after a logout; it must be registered there. Unless given, WorkOS decides.
+    /// Where WorkOS sends the browser after a logout. It must be registered at WorkOS, whose default is used unless it is given.
     #[must_use]
     pub fn after_logout(mut self, return_to: RedirectUri) -> Self {
         self.after_logout = Some(return_to);
         self
     }
 
-    /// What keeps the sessions.
+    /// The value that keeps the sessions.
     #[must_use]
     pub fn sessions(&self) -> &L {
         &self.sessions
     }
 
-    /// Begins a login with AuthKit: `Location` and `Set-Cookie`. The request's `return_to` parameter says where the user goes
-    /// afterwards; anything but a path of this application of at most 1,024 bytes is passed over.
+    /// Begins a login with AuthKit; the response has `Location` and `Set-Cookie`. The request's `return_to` parameter says where the
+    /// user goes after the login. It must be a path of this application of at most 1,024 bytes, and is ignored otherwise.
     ///
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); [`ErrorKind::Parked`](crate::ErrorKind::Parked) as
@@ -194,7 +203,7 @@ impl<L> LoginHandlers<L> {
         self.begin_login_with(request, AuthorizationBuilder::authkit)
     }
 
-    /// Begins a login with another target, or with more to say about it.
+    /// Begins a login with another target, or with settings.
     ///
     /// ```
     /// # fn run<L>(handlers: workos_auth::LoginHandlers<L>, request: http::request::Parts) -> Result<(), workos_auth::Error> {
@@ -222,13 +231,13 @@ impl<L> LoginHandlers<L> {
         Ok(with_cookies(response, cookies))
     }
 
-    /// Finishes a login with its callback. Whatever session the browser had before is signed out here.
+    /// Finishes a login with its callback. If the browser had a session before, that one is signed out in this application.
     ///
     /// # Errors
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) or [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the
-    /// callback belongs to no login of this browser, or the login was refused: nobody is signed in or out, and a login that is under
-    /// way goes on. [`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished) when WorkOS wants a step that AuthKit's pages
-    /// don't take; else as [`CodeExchange::send`](crate::CodeExchange::send), or the store's.
+    /// callback belongs to no login of this browser, or the login was refused: no session changes, and other unfinished logins go
+    /// on. [`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished) when WorkOS requires a step that AuthKit's pages don't offer.
+    /// Otherwise as [`CodeExchange::send`](crate::CodeExchange::send), or the failure of the store.
     pub async fn finish_login(&self, request: &Parts) -> Result<FinishedLogin, Error>
     where
         L: SessionLayer,
@@ -245,17 +254,17 @@ impl<L> LoginHandlers<L> {
         let user = response.user.clone();
         let session = self.sessions.sign_in(response.into(), &self.redirect_uri, INTERNAL).await?;
         if let Some(before) = self.cookie(request) {
-            // The new session is what counts; what is left of the old one ends in its own time.
+            // Only the new session matters: if this fails, the old one expires by itself.
             drop(self.sessions.sign_out(before, None, &self.redirect_uri, INTERNAL).await);
         }
         let response = with_cookies(redirect(StatusCode::SEE_OTHER, return_path.as_str())?, [session, cleared]);
         Ok(FinishedLogin { user, return_path, response })
     }
 
-    /// Says whether the request's user is signed in; [`ForResponse::respond`] puts the session's headers into the response.
+    /// Checks whether the request's user is signed in. [`ForResponse::respond`] adds the session's headers to the response.
     ///
-    /// They clear the cookie of a session that is over, unless a new login's cookie may be in its place when the response arrives:
-    /// a login is under way in this browser, or the response took longer than 250 ms. Then a later response clears it.
+    /// They clear the cookie of a session that has ended, unless a new login may have replaced it when the response arrives: the
+    /// browser has an unfinished login, or the response took longer than 250 ms. In that case a later response clears it.
     pub async fn authenticate(&self, request: &Parts) -> ForResponse<SessionState>
     where
         L: SessionLayer,
@@ -268,8 +277,8 @@ impl<L> LoginHandlers<L> {
         ForResponse::new(state, self.headers(request, value, asked, cookie))
     }
 
-    /// Exchanges the session's tokens for those of another organization of its user. As [`logout`](Self::logout), it refuses what
-    /// other origins send.
+    /// Exchanges the session's tokens for tokens in another organization of the user. Like [`logout`](Self::logout), it refuses
+    /// requests of other origins.
     pub async fn switch_organization(
         &self,
         request: &Parts,
@@ -290,15 +299,16 @@ impl<L> LoginHandlers<L> {
         ForResponse::new(switched.map_err(NotSwitched::from), self.headers(request, value, asked, cookie))
     }
 
-    /// Signs out: the cookie is cleared, and the browser goes to WorkOS to end the session there.
+    /// Signs out: the response clears the cookie and sends the browser to WorkOS, which ends the session there.
     ///
     /// # Errors
-    /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there.
+    /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still exist.
     ///
-    /// [`NotLoggedOut::Refused`] for a request that may come from another origin's page; [`RefusedRequest::response`] answers it. It is
-    /// refused if it isn't a `POST`, and unless its `Sec-Fetch-Site` is `same-origin` and its `Origin` is that of the redirect URI,
-    /// each where it is present, or its `Origin` is one that the application [named](Self::origin). `Origin: null` isn't an origin: a
-    /// page with the form needs a `Referrer-Policy` other than `no-referrer`. `Host` is never read.
+    /// [`NotLoggedOut::Refused`] for a request that may come from a page of another origin; [`RefusedRequest::response`] is the
+    /// response to it. A request is accepted if it is a `POST` and its `Origin` is one that the application has [named](Self::origin),
+    /// or if it is a `POST` whose `Sec-Fetch-Site` is `same-origin` and whose `Origin` is that of the redirect URI; of these two
+    /// headers, one that is absent isn't checked. `Origin: null` never matches: the page with the form needs a `Referrer-Policy` other
+    /// than `no-referrer`. `Host` is never read.
     pub async fn logout(&self, request: &Parts) -> Result<Response<()>, NotLoggedOut>
     where
         L: SessionLayer,
@@ -314,7 +324,7 @@ impl<L> LoginHandlers<L> {
         Ok(with_cookies(response, [cookie]))
     }
 
-    /// Whether a request that changes something comes from a page of the application.
+    /// Refuses a request that would change something, unless it comes from a page of the application.
     fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
         if request.method != Method::POST {
             return Err(RefusedRequest::NotPost);
@@ -329,7 +339,7 @@ impl<L> LoginHandlers<L> {
         if own_site && own_origin {
             return Ok(());
         }
-        tracing::debug!(expected = self.own_origin, "a request of another origin was refused");
+        tracing::debug!(expected = self.own_origin, "a request from another origin was refused");
         Err(RefusedRequest::CrossOrigin)
     }
 
@@ -338,7 +348,7 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let logins = LoginCookies::from_headers(&request.headers);
-        let login = logins.is_any_under_way(self.redirect_uri.is_secure());
+        let login = logins.has_any(self.redirect_uri.is_secure());
         let cookie = cookie.filter(|cookie| !(login && cookie.is_clearing()));
         let cookie = cookie.map(|cookie| {
             let is_outdated = self.sessions.outdated(&cookie, INTERNAL);
@@ -361,7 +371,7 @@ impl<L> fmt::Debug for LoginHandlers<L> {
     }
 }
 
-/// The origin of an address as browsers write it; private schemes have none.
+/// The origin of a URI as browsers write it; private schemes have none.
 fn origin(uri: &RedirectUri) -> Option<String> {
     let origin = Url::parse(uri.as_str()).ok()?.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
@@ -370,8 +380,8 @@ fn origin(uri: &RedirectUri) -> Option<String> {
 fn return_path(request: &Parts) -> Option<ReturnPath> {
     let query = request.uri.query().unwrap_or_default();
     let (_, path) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == RETURN_TO)?;
-    let path = utf8_percent_encode(&path, UNFIT).to_string();
-    if path.len() <= LONGEST_RETURN_PATH { ReturnPath::new(path).ok() } else { None }
+    let path = utf8_percent_encode(&path, ENCODED).to_string();
+    if path.len() <= MAX_RETURN_PATH_BYTES { ReturnPath::new(path).ok() } else { None }
 }
 
 fn redirect(status: StatusCode, location: &str) -> Result<Response<()>, Error> {
@@ -380,7 +390,7 @@ fn redirect(status: StatusCode, location: &str) -> Result<Response<()>, Error> {
     ResponseHeaders::private().add_to(response.headers_mut());
     let mut location =
         HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
-    // It may hold a login's state.
+    // It may contain a login's state.
     location.set_sensitive(true);
     response.headers_mut().insert(LOCATION, location);
     Ok(response)

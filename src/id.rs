@@ -1,4 +1,19 @@
-//! Identifiers and addresses: parsed once, never swapped by mistake.
+//! Identifiers and addresses. Each is a type of its own, which is parsed once.
+//!
+//! | types | what they are |
+//! | --- | --- |
+//! | [`UserId`], [`OrganizationId`], [`ClientId`] and other `…Id`s | identifiers of WorkOS: letters, digits, `_` and `-`, fit for a path |
+//! | [`EmailAddress`], [`PhoneNumber`] | addresses of a user |
+//! | [`RedirectUri`] | where the browser comes back to after a login |
+//! | [`ReturnPath`] | where the application goes on after a login |
+//!
+//! ```
+//! use workos_auth::{OrganizationId, ReturnPath};
+//!
+//! assert!(OrganizationId::new("org_123").is_ok());
+//! assert!(OrganizationId::new("../users").is_err());
+//! assert!(ReturnPath::new("//elsewhere.example.com").is_err());
+//! ```
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -11,7 +26,7 @@ use url::{Host, Url};
 
 use crate::error::Error;
 
-/// Texts that are parsed once: the check gives the reason to refuse one.
+/// Texts that are parsed once. The check gives the reason to refuse a text.
 macro_rules! parsed {
     ($($(#[$attribute:meta])* $name:ident = $field:literal, $check:expr;)*) => {$(
         $(#[$attribute])*
@@ -30,7 +45,7 @@ macro_rules! parsed {
                 Ok(Self(value))
             }
 
-            /// The text as it stands on the wire.
+            /// The text as it goes over the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -65,52 +80,52 @@ macro_rules! parsed {
     )*};
 }
 
-/// Texts that can stand in any path.
+/// Texts that are safe in any path.
 macro_rules! identifiers {
     ($($(#[$attribute:meta])* $name:ident = $field:literal;)*) => {
         parsed! { $($(#[$attribute])* $name = $field, identifier;)* }
 
         $(impl Segment for &$name {
             fn segment(&self) -> Result<PercentEncode<'_>, Error> {
-                Ok(utf8_percent_encode(self.as_str(), UNRESERVED))
+                Ok(utf8_percent_encode(self.as_str(), ALL_BUT_UNRESERVED))
             }
         })*
     };
 }
 
-/// What fills the place in a path, piece by piece: it may be a secret, which leaves no copy behind.
+/// A value that goes into a path, piece by piece: it may be a secret, which must leave no copy in memory.
 pub(crate) trait Segment {
     fn segment(&self) -> Result<PercentEncode<'_>, Error>;
 }
 
-/// A text of somebody else's making, encoded.
+/// A text that this crate doesn't restrict; it is percent-encoded.
 pub(crate) struct FreeForm<'a> {
     pub(crate) field: &'static str,
     pub(crate) text: &'a str,
 }
 
-/// RFC 3986 §2.3.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// All characters but the unreserved ones (RFC 3986 §2.3).
+const ALL_BUT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Segment for FreeForm<'_> {
     fn segment(&self) -> Result<PercentEncode<'_>, Error> {
-        // Encoded or not, a URL library takes dots for a step upwards (RFC 3986 §5.2.4).
+        // A URL library resolves such dots, encoded or not (RFC 3986 §5.2.4).
         if matches!(self.text, "" | "." | "..") {
             return Err(Error::invalid_value(self.field, "must not be empty, `.` or `..`"));
         }
-        Ok(utf8_percent_encode(self.text, UNRESERVED))
+        Ok(utf8_percent_encode(self.text, ALL_BUT_UNRESERVED))
     }
 }
 
-/// Letters, digits, `_` and `-` only, so that it can stand in any path.
+/// Only letters, digits, `_` and `-`, which are safe in any path.
 fn identifier(value: &str) -> Result<(), &'static str> {
     if value.is_empty() {
         Err("must not be empty")
     } else if value.starts_with("sk_") {
-        // An API key in an identifier's place would end up in a URL.
+        // An API key given as an identifier would end up in a URL.
         Err("is an API key, not an identifier")
     } else if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
-        Err("may have letters, digits, `_` and `-` only")
+        Err("must have only letters, digits, `_` and `-`")
     } else {
         Ok(())
     }
@@ -166,12 +181,12 @@ identifiers! {
     /// The ID of a Radar challenge (`radar_challenge_…`).
     RadarChallengeId = "radar_challenge_id";
 
-    /// The ID of the SMS that a Radar challenge was sent by.
+    /// The ID of the SMS of a Radar challenge.
     VerificationId = "verification_id";
 }
 
 parsed! {
-    /// An e-mail address: something before and after an `@`; the API checks the rest.
+    /// An e-mail address. It must have text before and after an `@`, and no spaces or control characters; the API checks the rest.
     EmailAddress = "email", |text| {
         let parts = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());
@@ -185,12 +200,12 @@ parsed! {
         check(number, "must be `+` and 7 to 15 digits")
     };
 
-    /// Where the application goes on after the login: a path of its own origin, so that no login becomes an open redirector
-    /// (RFC 9700 §4.11).
+    /// Where the user goes after the login: a path of the application's own origin, so that a login can't be used as an open
+    /// redirector (RFC 9700 §4.11).
     ///
-    /// No segment is `.` or `..`, the first isn't empty, and no character is a control, each encoded or not and with a backslash
-    /// taken for a slash: whoever decodes and resolves these could make another host of what follows. It is ASCII without spaces,
-    /// since it goes into a `Location` header; encode the rest (RFC 3986 §2.1).
+    /// No segment is `.` or `..`, the first isn't empty, and there are no control characters, encoded or not and with a backslash read
+    /// as a slash: a program that decodes and resolves these could read the rest as another host. It is ASCII without spaces,
+    /// because it goes into a `Location` header; percent-encode other characters (RFC 3986 §2.1).
     ReturnPath = "return_path", |text| {
         let (path, _) = text.split_once(['?', '#']).unwrap_or((text, ""));
         let decoded: Vec<u8> = percent_decode_str(path).map(|byte| if byte == b'\\' { b'/' } else { byte }).collect();
@@ -205,7 +220,7 @@ parsed! {
     };
 }
 
-/// Whether plain http stays on this machine (RFC 8252 §7.3).
+/// Whether plain http to this URL stays on this machine (RFC 8252 §7.3).
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -219,10 +234,10 @@ fn has_userinfo(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// Where the API is: https, or http on this machine.
+/// The URL of the API: https, or http on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
-    /// Without a trailing slash, so that a path can follow.
+    /// Without a trailing slash, so that a path can be appended.
     text: String,
     url: Url,
     loopback: bool,
@@ -252,7 +267,7 @@ impl BaseUrl {
         &self.text
     }
 
-    /// The URL of a path, for a browser. A [`Url`] is not wiped: what follows the path must not be a secret.
+    /// The URL of a path, for a browser. A [`Url`] isn't wiped, so nothing that is added to it may be a secret.
     pub(crate) fn join(&self, path: &str) -> Url {
         let mut url = self.url.clone();
         url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
@@ -265,7 +280,7 @@ impl BaseUrl {
     }
 }
 
-/// Where the browser is sent back to (RFC 6749 §3.1.2), checked here and sent exactly as given.
+/// The URI to which the browser is sent back (RFC 6749 §3.1.2). It is checked here, and sent exactly as given.
 ///
 /// Allowed are `https`, `http` on `127.0.0.1`, `[::1]` or `localhost` with any port, and the private schemes of
 /// applications (`com.example.app:/callback`, RFC 8252 §7.1).
@@ -281,7 +296,7 @@ impl BaseUrl {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RedirectUri(String);
 
-/// Schemes that run or show what they carry, that start a program of the system with it, or that never lead to an application.
+/// Schemes that run or show their content, that start a program of the system, or that never lead to an application.
 #[rustfmt::skip]
 const REFUSED_SCHEMES: &[&str] = &[
     "about", "afp", "android-app", "applescript", "blob", "callto", "chrome", "cid", "cifs", "content", "data", "dns", "edge",
@@ -292,8 +307,8 @@ const REFUSED_SCHEMES: &[&str] = &[
     "x-man-page",
 ];
 
-/// How the schemes of an operating system or a browser begin, which are too many to name.
-const REFUSED_FAMILIES: &[&str] = &["chrome-", "itms", "microsoft-", "moz-", "ms-", "safari-", "x-apple"];
+/// Prefixes of the schemes of operating systems and browsers, of which there are too many to list.
+const REFUSED_SCHEME_PREFIXES: &[&str] = &["chrome-", "itms", "microsoft-", "moz-", "ms-", "safari-", "x-apple"];
 
 impl RedirectUri {
     /// Parses a redirect URI.
@@ -303,7 +318,7 @@ impl RedirectUri {
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
         let value = value.into();
         let refuse = |reason| Error::invalid_value("redirect_uri", reason);
-        // A URL parser drops tabs and newlines and trims spaces; the URI is sent as given, so it has none.
+        // A URL parser drops tabs, newlines and outer spaces, but the URI is sent as given.
         if !value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return Err(refuse("must be visible ASCII without spaces and backslashes"));
         }
@@ -311,7 +326,7 @@ impl RedirectUri {
         if url.fragment().is_some() {
             return Err(refuse("must not have a fragment"));
         }
-        // As it is sent: a parser drops an empty user name, and slashes of which there are too many.
+        // Read from the text itself: a parser drops an empty user name and additional slashes.
         let authority = value[url.scheme().len()..].strip_prefix("://");
         let authority = authority.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
         if authority.is_some_and(|authority| authority.contains('@')) {
@@ -335,7 +350,7 @@ impl RedirectUri {
             }
             scheme
                 if REFUSED_SCHEMES.contains(&scheme)
-                    || REFUSED_FAMILIES.iter().any(|family| scheme.starts_with(family)) =>
+                    || REFUSED_SCHEME_PREFIXES.iter().any(|prefix| scheme.starts_with(prefix)) =>
             {
                 return Err(refuse("has a scheme that can't lead back to an application"));
             }
@@ -350,7 +365,7 @@ impl RedirectUri {
         &self.0
     }
 
-    /// Whether cookies of this origin can be `Secure`: all but plain http, which is loopback.
+    /// Whether cookies of this origin can be `Secure`: those of every origin but plain http, which is loopback.
     pub(crate) fn is_secure(&self) -> bool {
         !self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
     }

@@ -17,11 +17,11 @@
 //! let callback_url = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
 //!
 //! let callback = Callback::from_url(&callback_url)?;
-//! let response = session.exchange(callback)?.send().await?.complete()?;
+//! let response = session.exchange(callback)?.send().await?;
 //! assert_eq!(response.user.email, "ada@example.com");
 //!
 //! // Later, for a new access token:
-//! let response = client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
+//! let response = client.authenticate_with_refresh_token(response.refresh_token).send().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -32,92 +32,119 @@
 //! | --- | --- | --- | --- |
 //! | [`PublicClient`] | a client ID | command line, desktop, mobile | log in with PKCE or a device code, refresh |
 //! | [`ConfidentialClient`] | a client ID and an API key | servers | everything |
-//! | [`ApiKeyClient`] | an API key | what needs no client ID | become a [`ConfidentialClient`] |
+//! | [`ApiKeyClient`] | an API key | calls that need no client ID | become a [`ConfidentialClient`] |
 //!
-//! A `PublicClient` has no place for an API key and never looks at `WORKOS_API_KEY`. A call that a client can't make is a
+//! A `PublicClient` has no place for an API key and never reads `WORKOS_API_KEY`. A call that a client can't make is a
 //! compile error that says what to do instead.
+//!
+//! # What comes back
+//!
+//! `Ok` means that what the name says has happened. Everything else is in the `Err`, with the value that can be used again.
+//!
+//! | call | `Ok` | `Err` |
+//! | --- | --- | --- |
+//! | [`exchange`](PkceSession::exchange) | the state was right | [`Rejected`]: the session comes back |
+//! | `send` of a login or of a step's answer | [`AuthenticationResponse`]: the user is signed in | [`NotSignedIn`]: a [`Step`], or [`Rejected`] |
+//! | [`TokenVerifier::verify`] | [`VerifiedToken`] | [`NotVerified`](token::NotVerified): expired, invalid, or the keys are unavailable |
+//! | [`OpenedSession::check`] | [`ActiveSession`] | [`NotActive`](session::NotActive): expired, invalid, or the keys are unavailable |
+//! | [`ActiveSession::refresh`] | [`Refreshed`]: new tokens, to be kept before use | [`RefreshError`](session::RefreshError): the session was kept, or it ended |
+//! | `send` of an API call | the API's answer | [`Error`] |
+//!
+//! `?` turns each of these into an [`Error`]. [`Rejected::recover`] gives back the session, code or refresh token if it was not used
+//! up. A forged callback, a refused connection or a 429 ends no login. A timeout or a 5xx ends no session.
+//!
+//! A session layer says [`SessionState`]: active, signed out, or temporarily unknown. An outage is temporarily unknown.
+//!
+//! # Modules
+//!
+//! The root has the names of a first login and session. The others are in modules by subject:
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`login`] | grants, device login, what a login brings |
+//! | [`step`] | what a login may need before it is finished |
+//! | [`parking`] | logins that wait for a human: sealed, in cookies, in stores |
+//! | [`session`] | sessions: checked, refreshed, kept in cookies and stores |
+//! | [`handlers`] | the requests of a login in any web framework |
+//! | [`token`] | access tokens and their claims |
+//! | [`api`] | the endpoints that need an API key |
+//! | [`sso`] | SSO without AuthKit |
+//! | [`secret`] | keys, codes and tokens |
+//! | [`id`] | identifiers and addresses |
+//! | [`error`] | errors, their codes and reasons |
+//! | [`transport`] | what sends the requests |
+//! | [`danger`] | functions that leave out a check |
+//! | [`typestate`] | names for code that is generic over clients and logins |
+//! | [`reexports`] | the crates that public signatures name |
+#![cfg_attr(feature = "testing", doc = "| [`testing`] | an AuthKit inside the process, for tests |")]
+//!
+//! # A login in the browser
+//!
+//! [`Client::authorize`] takes the address that the browser comes back to. Then choose a target:
+//! [AuthKit](login::AuthorizationBuilder::authkit), an [OAuth provider](login::AuthorizationBuilder::oauth), an
+//! [SSO connection](login::AuthorizationBuilder::connection) or an [organization](login::AuthorizationBuilder::organization).
+//! [`begin`](login::AuthorizationBuilder::begin) gives a [`PkceSession`], which keeps the verifier and the state.
+//! [`PkceSession::exchange`] consumes it, checks the state in constant time and gives a [`CodeExchange`], whose
+//! [`send`](CodeExchange::send) talks to WorkOS.
+//!
+//! Command-line and desktop applications wait for the browser with a `LoopbackListener` (feature `loopback`).
+//!
+//! # Other ways to sign in
+//!
+//! Servers have [`authenticate_with_password`](Client::authenticate_with_password) and
+//! [`authenticate_with_magic_auth`](Client::authenticate_with_magic_auth). Command lines without a browser have
+//! [`device_authorization`](Client::device_authorization).
+//!
+//! # After the login
+//!
+//! A [`TokenVerifier`] verifies access tokens. Authorization decisions read the claims of a [`VerifiedToken`].
+//!
+//! Servers keep a session in a [`SessionCookie`]; other applications keep its [`SessionParts`](session::SessionParts) in a place of
+//! their own. Either gives an [`OpenedSession`], which says nothing about its user until it is [checked](OpenedSession::check).
+//! Many callers may [refresh](ActiveSession::refresh) the same session at once: one request is sent.
+//!
+//! # A session layer that is ready
+//!
+//! A [`SessionManager`] keeps sessions in a [`SessionStore`](session::SessionStore): in memory, in Redis (feature `redis`) or in an
+//! application's own. The browser gets a random [`SessionHandle`](secret::SessionHandle).
+//! [`CookieSessions`](session::CookieSessions) keep sessions only in the sealed cookie. [`LoginHandlers`] answer the requests of a
+//! login in any web framework. On a user's device, a [`TokenSession`](session::TokenSession) keeps the refresh token in a
+//! [`TokenStore`](session::TokenStore).
+//!
+//! # Between two requests, and after a restart
+//!
+//! A client that holds an API key seals a login or step that waits for a human with [`Parking`](parking::Parking), for example in a
+//! [cookie](parking::LoginCookies) of the user's browser. Every client can put its login into a [`PkceStore`](parking::PkceStore).
+//!
+//! # Secrets
+//!
+//! Keys, codes and tokens are types of their own. They are wiped when dropped, and have no `Display`, `Serialize` or `==`. Only
+//! [`ExposeSecret`] shows them. Errors, `Debug` and [`tracing`] spans hold no secret, no URL with a query and no response body.
+//!
+//! # Errors and retries
+//!
+//! [`Error::kind`] is the cause. Status, code, request ID and retry advice are there where they are known. The crate sends again only
+//! what may be sent again (RFC 6749 §4.1.2 forbids it for codes); [`ClientBuilder::retries`] says how often. A server whose
+//! [certificate](ErrorKind::Certificate) is refused gets nothing, and no second attempt.
 //!
 //! # The environment
 //!
 //! This crate reads variables only in `from_env()` and the builder's `…_from_env()`: `WORKOS_CLIENT_ID`, `WORKOS_API_KEY`,
 //! `WORKOS_BASE_URL`, and for the proxy `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A client that is built in another way ignores
-//! proxy variables. Which certificate authorities are trusted is the operating system's decision; on Linux and the BSDs the TLS
+//! proxy variables. The operating system decides which certificate authorities are trusted; on Linux and the BSDs the TLS
 //! library takes those of `SSL_CERT_FILE` and `SSL_CERT_DIR` instead, where these are set.
-//!
-//! # A login in the browser
-//!
-//! [`Client::authorize`] takes where the browser comes back to, then a target ([AuthKit](AuthorizationBuilder::authkit), an
-//! [OAuth provider](AuthorizationBuilder::oauth), an [SSO connection](AuthorizationBuilder::connection) or an
-//! [organization](AuthorizationBuilder::organization)), then [`begin`](AuthorizationBuilder::begin)s. The [`PkceSession`]
-//! keeps the verifier and the state. [`PkceSession::exchange`] consumes it, checks the state in constant time and gives a
-//! [`CodeExchange`], whose [`send`](CodeExchange::send) talks to WorkOS.
-//!
-//! Command-line and desktop applications wait for the browser with a `LoopbackListener` (feature `loopback`).
-//!
-//! # What comes back
-//!
-//! An [`Authentication`] is complete, or it is a step: a second factor, a code of an e-mail, an organization to choose, SSO,
-//! Radar. Each step is a type of its own whose only methods are the next legal calls, and whose answer is again an
-//! `Authentication`. A failed call is [`Rejected`]: `?` makes
-//! an [`Error`] of it, [`recover`](Rejected::recover) gives back the session, code or refresh token when it was not used up.
-//! A forged callback, a refused connection or a 429 ends no login; a timeout or a 5xx ends no session.
-//!
-//! # Other ways to sign in
-//!
-//! Servers have [`authenticate_with_password`](Client::authenticate_with_password) and
-//! [`authenticate_with_magic_auth`](Client::authenticate_with_magic_auth). Command lines without a browser beside them have
-//! [`device_authorization`](Client::device_authorization).
-//!
-//! # After the login
-//!
-//! A [`TokenVerifier`] verifies access tokens; the claims of a [`VerifiedToken`] are what authorization decisions read. A [`Session`]
-//! is [checked](Session::check), [refreshed](Session::refresh) with one request for all who hold it, and
-//! [signed out](Session::sign_out). Servers keep it in a [`SessionCookie`], other applications its [`SessionParts`] in a
-//! place of their own. A refresh that fails says whether the session was [kept or ended](RefreshError).
-//!
-//! # The session layer, for those who want it done
-//!
-//! A [`SessionManager`] keeps sessions in a [`SessionStore`] (memory, Redis with feature `redis`, or an application's own) and gives the
-//! browser a random [`SessionHandle`]; [`CookieSessions`] keep them only in the sealed cookie. Both say [`SessionState`]: active,
-//! signed out, or temporarily unknown, which is what an outage is. [`LoginHandlers`] answer the requests of a login in any web
-//! framework. On a user's device, a [`TokenSession`] keeps the refresh token in a [`TokenStore`].
-//!
-//! # Between two requests, and after a restart
-//!
-//! A login or step that waits for a human is sealed with [`Parking`] by clients that hold an API key, in a
-//! [cookie](LoginCookies) of the user's own browser if they like. Every client can put its login into a [`PkceStore`].
-//!
-//! # The endpoints that need an API key
-//!
-//! [`users`](Client::users), [`email_verification`](Client::email_verification), [`email_change`](Client::email_change),
-//! [`password_reset`](Client::password_reset), [`magic_auth`](Client::magic_auth), [`sessions`](Client::sessions), [`mfa`](Client::mfa),
-//! [`invitations`](Client::invitations), [`organization_memberships`](Client::organization_memberships) and
-//! [`radar`](Client::radar) give an [`ApiRequest`] or a [`List`], which comes by the [`Page`] or as a stream of [`Items`].
-//! [`request`](Client::request) calls what isn't modelled.
-//!
-//! # SSO without AuthKit
-//!
-//! [`Client::authorize_sso`] ends in a [`Profile`] and no session. Its access token is opaque, and opens the user's own profile with
-//! [`Client::with_access_token`].
-//!
-//! # Secrets
-//!
-//! Keys, codes and tokens are types of their own, wiped when dropped, without `Display`, `Serialize` or `==`. Their one door is
-//! [`ExposeSecret`]. Errors, `Debug` and [`tracing`] spans hold no secret, no URL with a query and no response body.
-//!
-//! # Errors and retries
-//!
-//! [`Error::kind`] is the cause; status, code, request ID and retry advice are there where they are known. The crate sends
-//! again what may be sent again (RFC 6749 §4.1.2 forbids it for codes), and nothing else; [`ClientBuilder::retries`] says how
-//! often. A refused answer to a step gives the step back in [`Rejected`] unless it ended the login. A server whose
-//! [certificate](ErrorKind::Certificate) is refused gets nothing, and no second attempt.
 //!
 //! # Features
 //!
-//! `reqwest` (default) is the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`]. `loopback` is
-//! the redirect listener, `cookie` makes cookies of that crate, `keyring` has stores in the operating system's keyring, `redis` the
-//! store for sessions in Redis, `redis-tls` the same over TLS, `token-file` the file of a command line's token, and `testing` an
-//! AuthKit inside the process for the tests of applications.
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `reqwest` (default) | the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`](transport::Transport) |
+//! | `loopback` | the redirect listener |
+//! | `cookie` | cookies of the crate `cookie` |
+//! | `keyring` | stores in the operating system's keyring |
+//! | `redis`, `redis-tls` | a store for sessions in Redis, and the same over TLS |
+//! | `token-file` | a file for the refresh token of a command line |
+//! | `testing` | an AuthKit inside the process, for the tests of applications |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -138,15 +165,20 @@ pub mod login;
 mod loopback;
 mod model;
 mod open_enum;
+pub mod parking;
+pub mod reexports;
 mod rejected;
 mod response;
 mod runtime;
 mod sealed;
 pub mod secret;
 pub mod session;
+mod single_flight;
 pub mod sso;
+pub mod step;
 pub mod token;
 pub mod transport;
+pub mod typestate;
 mod typestate_hints;
 mod wire;
 
@@ -171,45 +203,6 @@ pub use session::{
     SignedIn, SignedOut,
 };
 pub use token::{TokenVerifier, VerifiedToken};
-
-pub mod parking {
-    //! Logins that wait for a human: sealed by [`Parking`], in a [cookie](LoginCookies) of the user's browser, or in a [`PkceStore`].
-
-    #[cfg(feature = "keyring")]
-    pub use crate::login::parking::KeyringStore;
-    pub use crate::login::parking::{
-        DirectoryStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore, StoredLogin,
-    };
-}
-
-pub mod step {
-    //! Logins that are not finished. Each step owns what its next call needs, and its methods are the next legal calls.
-
-    pub use crate::login::steps::{
-        BlockedLogin, ChallengeRequest, EmailVerification, FactorChoice, MfaChallenge, MfaEnrollment,
-        OrganizationChoice, OrganizationMethodsRequired, OrganizationSelection, PendingUser, RadarEmailChallenge,
-        RadarSmsCode, RadarSmsRequest, RadarSmsSignUp, SsoRequired, Step, StepAnswer, TotpChallenge, TotpEnrollment,
-        TotpEnrollmentRequest, UnfinishedLogin,
-    };
-    pub use crate::model::{AuthenticationFactorType, RadarSms};
-}
-
-pub mod typestate {
-    //! What the compiler checks a login by: what a client holds, what a login aims at, and who may do what. Applications name these
-    //! only where they are generic, such as `K: HasClientId`.
-
-    pub use crate::credentials::{
-        ApiKeyOnly, Confidential, Credentials, HasApiKey, HasClientId, IsConfidential, NoCredentials, Public,
-    };
-    pub use crate::login::authorize::{
-        AuthKitTarget, IsAuthKit, IsOAuth, IsProvider, NoTarget, OAuthTarget, SsoTarget, Target,
-    };
-    pub use crate::login::outcome::Flow;
-    pub use crate::login::parking::{Parkable, ParkableStep};
-    pub use crate::login::steps::ContinuesLogin;
-    pub use crate::session::SessionLayer;
-    pub use crate::token::NamesSession;
-}
 
 /// The README's examples, compiled and run with the others.
 #[cfg(doctest)]

@@ -25,20 +25,20 @@ use crate::error::{CallbackError, Error, ErrorKind};
 use crate::id::RedirectUri;
 use crate::login::{Callback, CodeExchange, PkceSession};
 use crate::rejected::Rejected;
-use crate::runtime::LONGEST;
+use crate::runtime::MAX_DURATION;
 
-/// How long a connection may take to send the head of its request, however it is cut into pieces.
-const HEAD: Duration = Duration::from_secs(2);
-/// How long a connection may take in all.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Browsers open connections ahead of need; more than this is no browser.
+/// How long a connection may take to send the head of its request, in however many pieces.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may take in total.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum number of open connections. Browsers open a few in advance, but not as many as this.
 const MAX_CONNECTIONS: usize = 64;
-/// How long a connection has for its request before another one may take its place.
-const GRACE: Duration = Duration::from_millis(20);
-/// Connections that the operating system holds until they are let in; one that it drops comes back a second later.
-const WAITING: u32 = 1024;
+/// How long a new connection is kept for its request, before another one may replace it.
+const REQUEST_GRACE: Duration = Duration::from_millis(20);
+/// The number of connections that the operating system queues. A client whose connection is dropped retries a second later.
+const LISTEN_BACKLOG: u32 = 1024;
 
-/// Waits on loopback for the browser to come back with a login's callback (RFC 8252 §7.3).
+/// Waits on loopback for the callback of a login (RFC 8252 §7.3).
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
@@ -47,31 +47,31 @@ const WAITING: u32 = 1024;
 /// let listener = LoopbackListener::bind("/callback").await?;
 /// let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
 /// println!("open {}", session.url().as_str());
-/// let response = listener.wait(session).await?.send().await?.complete()?;
+/// let response = listener.wait(session).await?.send().await?;
 /// # Ok(()) }
 /// ```
 ///
-/// It answers on its exact path and `Host` only, goes on waiting after stray and forged requests, and writes
-/// nothing of a request into its pages. Nobody keeps the browser out by holding connections: a request has 2 seconds to
-/// arrive, and of more than 64 connections the oldest that has sent no request is closed.
+/// It accepts only its exact path and `Host`, goes on waiting after stray and forged requests, and its pages contain nothing of a
+/// request. Other clients can't keep the browser out by holding connections: a request has 2 seconds to arrive, and if there are
+/// more than 64 connections, the oldest without a request is closed.
 #[derive(Debug)]
-#[must_use = "the browser finds nobody unless `wait(session)` is called"]
+#[must_use = "the callback is not received unless `wait(session)` is called"]
 pub struct LoopbackListener {
     listener: TcpListener,
     redirect_uri: RedirectUri,
-    place: Place,
+    place: CallbackAddress,
     timeout: Duration,
 }
 
-/// What a request must name to be a callback.
+/// The `Host` and the path that a callback must have.
 #[derive(Clone, Debug)]
-struct Place {
+struct CallbackAddress {
     authority: String,
     path: String,
 }
 
 impl LoopbackListener {
-    /// Listens on a free port of 127.0.0.1. The path is the redirect URI's, such as `/callback`.
+    /// Listens on a free port of 127.0.0.1. The path is that of the redirect URI, such as `/callback`.
     ///
     /// # Errors
     /// [`ErrorKind::Listener`] with the operating system's error as its source, or [`ErrorKind::InvalidValue`].
@@ -79,11 +79,11 @@ impl LoopbackListener {
         Self::bind_to((Ipv4Addr::LOCALHOST, 0), path).await
     }
 
-    /// Listens on a given port, or on IPv6, where the redirect URI is registered so. Port 0 is any free one.
+    /// Listens on a given port, or on IPv6, if the redirect URI is registered so. Port 0 means any free port.
     ///
     /// # Errors
     /// As [`bind`](Self::bind); [`ErrorKind::InvalidValue`] naming `address` unless it is `127.0.0.1` or `[::1]`.
-    #[allow(clippy::unused_async, reason = "a listener belongs to the runtime that it was made on")]
+    #[allow(clippy::unused_async, reason = "a listener belongs to the runtime on which it is made")]
     pub async fn bind_to(address: impl Into<SocketAddr>, path: &str) -> Result<Self, Error> {
         let address = address.into();
         let loopback = match address.ip() {
@@ -99,7 +99,7 @@ impl LoopbackListener {
         let listener = listen(address).map_err(Error::listener)?;
         let authority = listener.local_addr().map_err(Error::listener)?.to_string();
         let redirect_uri = RedirectUri::new(format!("http://{authority}{path}"))?;
-        let place = Place { authority, path: path.to_owned() };
+        let place = CallbackAddress { authority, path: path.to_owned() };
         Ok(Self { listener, redirect_uri, place, timeout: Duration::from_secs(300) })
     }
 
@@ -109,19 +109,19 @@ impl LoopbackListener {
         self
     }
 
-    /// Where the browser must be sent back to: goes into [`Client::authorize`](crate::Client::authorize).
+    /// The redirect URI of this listener, for [`Client::authorize`](crate::Client::authorize).
     #[must_use]
     pub fn redirect_uri(&self) -> &RedirectUri {
         &self.redirect_uri
     }
 
-    /// Waits for this login's callback. Whatever carries another state is answered and forgotten.
+    /// Waits for the callback of this login. Callbacks with another state are answered and ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] when the time is over.
-    /// The session comes back in both cases.
+    /// [`ErrorKind::Callback`] when the authorization was refused, or [`ErrorKind::NoCallback`] after the timeout. The
+    /// session is returned in both cases.
     pub async fn wait<K>(self, mut session: PkceSession<K>) -> Result<CodeExchange<K>, Rejected<PkceSession<K>>> {
-        let deadline = Instant::now() + self.timeout.min(LONGEST);
+        let deadline = Instant::now() + self.timeout.min(MAX_DURATION);
         let (arrivals, mut arrived) = mpsc::channel(1);
         // Dropped with this future, and the connections with it.
         let mut server = JoinSet::new();
@@ -129,7 +129,7 @@ impl LoopbackListener {
         while let Ok(Some(Arrival { callback, answer, written })) = timeout_at(deadline, arrived.recv()).await {
             let (error, recovered) = match session.exchange(callback) {
                 Ok(exchange) => {
-                    answer_and_wait(answer, Page::Done, written).await;
+                    answer_and_wait(answer, HtmlPage::Done, written).await;
                     return Ok(exchange);
                 }
                 Err(rejected) => rejected.into_parts(),
@@ -138,10 +138,10 @@ impl LoopbackListener {
             match recovered {
                 Some(recovered) if !refused => {
                     session = recovered;
-                    let _ = answer.send(Page::Stray);
+                    let _ = answer.send(HtmlPage::Stray);
                 }
                 recovered => {
-                    answer_and_wait(answer, Page::Refused, written).await;
+                    answer_and_wait(answer, HtmlPage::Refused, written).await;
                     return Err(Rejected::new(error, recovered));
                 }
             }
@@ -152,29 +152,29 @@ impl LoopbackListener {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A port whose last listener has just ended; on Windows the option would share it with others.
+    // For a port whose last listener has just ended. On Windows the option would share the port with others.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
-    socket.listen(WAITING)
+    socket.listen(LISTEN_BACKLOG)
 }
 
 /// A request that looks like a callback.
 struct Arrival {
     callback: Callback,
-    answer: oneshot::Sender<Page>,
-    /// Ends when the page was written and the connection closed.
+    answer: oneshot::Sender<HtmlPage>,
+    /// It ends when the page is written and the connection is closed.
     written: oneshot::Receiver<Infallible>,
 }
 
-/// The listener ends with the login, so the page must be out before.
-async fn answer_and_wait(answer: oneshot::Sender<Page>, page: Page, written: oneshot::Receiver<Infallible>) {
+/// The listener ends with the login, so the page must be sent before.
+async fn answer_and_wait(answer: oneshot::Sender<HtmlPage>, page: HtmlPage, written: oneshot::Receiver<Infallible>) {
     if answer.send(page).is_ok() {
-        let _ = timeout(PATIENCE, written).await;
+        let _ = timeout(CONNECTION_TIMEOUT, written).await;
     }
 }
 
-async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arrival>) {
+async fn serve(listener: TcpListener, place: CallbackAddress, arrivals: mpsc::Sender<Arrival>) {
     let mut connections = Connections::default();
     loop {
         match listener.accept().await {
@@ -182,8 +182,8 @@ async fn serve(listener: TcpListener, place: Place, arrivals: mpsc::Sender<Arriv
                 connections.make_room().await;
                 connections.add(stream, place.clone(), arrivals.clone());
             }
-            // Out of file descriptors, most likely: a moment later there may be some.
-            Err(_) => sleep(GRACE).await,
+            // There are probably no file descriptors; there may be some a moment later.
+            Err(_) => sleep(REQUEST_GRACE).await,
         }
     }
 }
@@ -197,19 +197,19 @@ struct Connections {
 
 struct Open {
     since: Instant,
-    /// Set once its request has arrived, or it was given up.
+    /// Whether its request has arrived, or it was aborted.
     settled: Arc<AtomicBool>,
     task: AbortHandle,
 }
 
 impl Connections {
-    fn add(&mut self, stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>) {
+    fn add(&mut self, stream: TcpStream, place: CallbackAddress, arrivals: mpsc::Sender<Arrival>) {
         let settled = Arc::new(AtomicBool::new(false));
         let task = self.tasks.spawn(connection(stream, place, arrivals, Arc::clone(&settled)));
         self.open.push_back(Open { since: Instant::now(), settled, task });
     }
 
-    /// Where there are too many, ends the oldest one that has sent no request.
+    /// If there are too many, closes the oldest one that has sent no request.
     async fn make_room(&mut self) {
         loop {
             while self.tasks.try_join_next().is_some() {}
@@ -218,8 +218,8 @@ impl Connections {
                 return;
             }
             match self.open.iter().find(|connection| !connection.settled.load(Ordering::Acquire)) {
-                Some(idle) if idle.since.elapsed() < GRACE => sleep_until(idle.since + GRACE).await,
-                // Its request may have arrived just now.
+                Some(idle) if idle.since.elapsed() < REQUEST_GRACE => sleep_until(idle.since + REQUEST_GRACE).await,
+                // Its request has arrived in this moment.
                 Some(idle) if idle.settled.swap(true, Ordering::AcqRel) => {}
                 Some(idle) => {
                     idle.task.abort();
@@ -231,7 +231,12 @@ impl Connections {
     }
 }
 
-async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arrival>, settled: Arc<AtomicBool>) {
+async fn connection(
+    stream: TcpStream,
+    place: CallbackAddress,
+    arrivals: mpsc::Sender<Arrival>,
+    settled: Arc<AtomicBool>,
+) {
     let (open, written) = oneshot::channel();
     let written = Arc::new(Mutex::new(Some(written)));
     let service = service_fn(|request| {
@@ -242,39 +247,39 @@ async fn connection(stream: TcpStream, place: Place, arrivals: mpsc::Sender<Arri
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(HEAD_TIMEOUT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let _ = timeout(PATIENCE, served).await;
+    let _ = timeout(CONNECTION_TIMEOUT, served).await;
     drop(open);
 }
 
 async fn respond(
     request: &Request<Incoming>,
-    place: &Place,
+    place: &CallbackAddress,
     arrivals: &mpsc::Sender<Arrival>,
     written: Option<oneshot::Receiver<Infallible>>,
-) -> Page {
-    // A page of another origin whose name was bound to this address would come with that name.
+) -> HtmlPage {
+    // After DNS rebinding, a page of another origin can reach this address, but with its own name as `Host`.
     let here = request.headers().get(HOST).is_some_and(|host| host.as_bytes() == place.authority.as_bytes());
     if !here {
-        return Page::Misdirected;
+        return HtmlPage::Misdirected;
     }
     if request.uri().path() != place.path {
-        return Page::NotFound;
+        return HtmlPage::NotFound;
     }
     if request.method() != Method::GET {
-        return Page::NotAllowed;
+        return HtmlPage::NotAllowed;
     }
     let callback = request.uri().query().map(Callback::from_query);
     let (Some(Ok(callback)), Some(written)) = (callback, written) else {
-        return Page::Stray;
+        return HtmlPage::Stray;
     };
     let (answer, page) = oneshot::channel();
     if arrivals.send(Arrival { callback, answer, written }).await.is_err() {
-        return Page::Stray;
+        return HtmlPage::Stray;
     }
-    page.await.unwrap_or(Page::Stray)
+    page.await.unwrap_or(HtmlPage::Stray)
 }
 
 macro_rules! page {
@@ -283,9 +288,9 @@ macro_rules! page {
     };
 }
 
-/// All that this listener ever says; nothing of a request is in it.
+/// The pages of this listener. They contain nothing of a request.
 #[derive(Clone, Copy)]
-enum Page {
+enum HtmlPage {
     Done,
     Refused,
     Stray,
@@ -294,7 +299,7 @@ enum Page {
     Misdirected,
 }
 
-impl Page {
+impl HtmlPage {
     fn response(self) -> Response<Full<Bytes>> {
         let (status, body) = match self {
             Self::Done => (StatusCode::OK, page!("You may close this window. The application goes on from here.")),
@@ -310,7 +315,7 @@ impl Page {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
-        // The address of this page holds the code.
+        // The URL of this page contains the code.
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
         if matches!(self, Self::NotAllowed) {

@@ -1,4 +1,4 @@
-//! Enums that the API may extend: an unknown value is kept, never an error.
+//! Enums that the API may extend. An unknown value is kept, and is never an error.
 
 macro_rules! open_enum {
     ($(#[$attribute:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -12,7 +12,7 @@ macro_rules! open_enum {
         }
 
         impl $name {
-            /// The value as it stands on the wire.
+            /// The value as it goes over the wire.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 match self {

@@ -1,13 +1,13 @@
-//! [`Rejected`]: a failed call, and the value that it consumed.
+//! [`Rejected`]: a failed call, and the value it consumed.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::error::Error;
 
-/// A call that failed, with the value it consumed when that can be used again.
+/// A call that failed, with the value it consumed if that can be used again.
 ///
-/// `?` turns it into an [`Error`]; [`recover`](Self::recover) gets the value back for another try:
+/// `?` turns it into an [`Error`]; [`recover`](Self::recover) returns the value for another try:
 ///
 /// ```
 /// use workos_auth::{Callback, PublicClient, RedirectUri};
@@ -17,7 +17,7 @@ use crate::error::Error;
 /// let forged = Callback::from_url("/callback?code=01E2&state=guessed")?;
 /// let session = match session.exchange(forged) {
 ///     Ok(_) => panic!("the state was guessed"),
-///     // The login goes on: the true callback may still come.
+///     // The login goes on: the real callback may still arrive.
 ///     Err(rejected) => rejected.recover()?,
 /// };
 /// # Ok::<_, workos_auth::Error>(())
@@ -50,7 +50,7 @@ impl<F> Rejected<F> {
     /// The value that was consumed, for another try.
     ///
     /// # Errors
-    /// The error, when the value was used up.
+    /// The error, if the value was used up.
     pub fn recover(self) -> Result<F, Error> {
         let (error, flow) = self.into_parts();
         flow.ok_or(error)
@@ -62,7 +62,7 @@ impl<F> Rejected<F> {
         &self.0.error
     }
 
-    /// The error, and the value when it was not used up.
+    /// The error, and the value unless it was used up.
     #[must_use]
     pub fn into_parts(self) -> (Error, Option<F>) {
         (self.0.error, self.0.flow)
@@ -94,5 +94,40 @@ impl<F> fmt::Display for Rejected<F> {
 impl<F> StdError for Rejected<F> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.error.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::credentials::{Confidential, Public};
+    use crate::handlers::{NotLoggedOut, NotSwitched};
+    use crate::login::{CodeExchange, DeviceLogin, NotFinished, NotSignedIn, PasswordGrant, PkceSession};
+    use crate::session::{NotActive, RefreshError, SwitchError};
+    use crate::token::NotVerified;
+    use crate::{Error, Rejected};
+
+    /// Clippy's `result_large_err` speaks up in applications from 128 bytes on.
+    #[test]
+    fn errors_are_small_enough_for_clippy_in_applications() {
+        macro_rules! sizes {
+            ($($error:ty),* $(,)?) => { [$((size_of::<$error>(), stringify!($error))),*] };
+        }
+        let sizes = sizes![
+            Error,
+            Rejected<PkceSession<Confidential>>,
+            NotSignedIn<CodeExchange<Confidential>>,
+            NotSignedIn<PasswordGrant<Confidential>>,
+            NotSignedIn<DeviceLogin<Public>>,
+            NotFinished<Public>,
+            NotVerified,
+            NotActive<Confidential>,
+            RefreshError<Confidential>,
+            SwitchError,
+            NotSwitched,
+            NotLoggedOut,
+        ];
+        for (size, error) in sizes {
+            assert!(size < 128, "{error} has {size} bytes");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! [`ForResponse`]: what was found out about a request, and the headers that its response must carry.
+//! [`ForResponse`]: the result for a request, and the headers that its response must have.
 
 use std::fmt;
 
@@ -7,13 +7,13 @@ use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, SET_COOKIE
 
 use crate::cookies::{Asked, CookieFingerprint, SetCookie, name_set_by};
 
-/// Says whether a cookie that waits to be set is of no use by now.
+/// Whether a cookie that waits to be set is outdated by now.
 pub(crate) type Outdated = Box<dyn Fn() -> bool + Send + Sync>;
 
-/// What was found out about a request's session, and the headers that the response must carry: the session's new or cleared cookie,
+/// The result for a request's session, and the headers that the response must have: the session's new or cleared cookie,
 /// `Cache-Control: no-store` and `Vary: Cookie`.
 ///
-/// The value comes out with a response, so that no header is forgotten:
+/// Only the function that makes the response gets the value, so that no header is forgotten:
 ///
 /// ```
 /// # use workos_auth::{SessionState, session::ForResponse};
@@ -28,8 +28,8 @@ pub(crate) type Outdated = Box<dyn Fn() -> bool + Send + Sync>;
 /// # }
 /// ```
 ///
-/// It suits a middleware around all routes, with [`respond_async`](Self::respond_async): a handler inside that signs in or out has the
-/// last word.
+/// A middleware around all routes uses [`respond_async`](Self::respond_async). A cookie that an inner handler sets, because it signs
+/// in or out, is kept.
 #[must_use = "the session may have a new cookie: call `.respond(|found| response)`"]
 pub struct ForResponse<T> {
     value: T,
@@ -41,18 +41,18 @@ impl<T> ForResponse<T> {
         Self { value, headers }
     }
 
-    /// Makes the response, and adds the headers to it, which is then sent at once.
+    /// Makes the response and adds the headers to it. Send it at once.
     ///
-    /// A session cookie that the response sets itself stays the only one. A renewed one is left out if its session was signed out,
-    /// switched or renewed again meanwhile, as far as this process knows. The response's `Cache-Control` becomes `no-store` unless
-    /// it says so already, and `Cookie` is added to its `Vary`.
+    /// If the response sets the session cookie itself, no other is added. A renewed cookie is left out if its session was signed
+    /// out, switched or renewed again in the meantime, as far as this process knows. `Cache-Control` becomes `no-store`, and `Cookie`
+    /// is added to `Vary`.
     pub fn respond<B>(self, respond: impl FnOnce(T) -> Response<B>) -> Response<B> {
         let mut response = respond(self.value);
         self.headers.add_to(response.headers_mut());
         response
     }
 
-    /// As [`respond`](Self::respond), with a response that takes time to make.
+    /// As [`respond`](Self::respond), with an async function.
     pub async fn respond_async<B, F>(self, respond: impl FnOnce(T) -> F) -> Response<B>
     where
         F: Future<Output = Response<B>>,
@@ -63,8 +63,8 @@ impl<T> ForResponse<T> {
         response
     }
 
-    /// Which session cookie this speaks of, by its value; none if the request brought none. A browser that has another
-    /// value by now has signed in since, or has a newer cookie of the same session.
+    /// The fingerprint of the session cookie that this result is about; `None` if the request had no cookie. A browser that has
+    /// another value by now has signed in since, or has a newer cookie of the same session.
     #[must_use]
     pub fn speaks_of(&self) -> Option<&CookieFingerprint> {
         self.headers.speaks_of.as_ref()
@@ -82,7 +82,7 @@ impl<T: fmt::Debug> fmt::Debug for ForResponse<T> {
     }
 }
 
-/// Headers of the response to a request whose session was asked for.
+/// The headers of a response that depends on the session.
 pub(crate) struct ResponseHeaders {
     cookie: Option<(SetCookie, Outdated)>,
     asked: Asked,
@@ -90,12 +90,12 @@ pub(crate) struct ResponseHeaders {
 }
 
 impl ResponseHeaders {
-    /// Of a response that sets no cookie of a session that was asked for.
+    /// The headers without a session cookie.
     pub(crate) fn private() -> Self {
         Self { cookie: None, asked: Asked::now(), speaks_of: None }
     }
 
-    /// Of the response to a request with this cookie value.
+    /// The headers for a request with this cookie value.
     pub(crate) fn of(value: &str, asked: Asked, cookie: Option<(SetCookie, Outdated)>) -> Self {
         Self { cookie, asked, speaks_of: Some(CookieFingerprint::of(value)) }
     }
@@ -117,8 +117,8 @@ impl ResponseHeaders {
     }
 }
 
-/// Whether a header that is a list (RFC 9110 §5.6.1) has such an element.
-fn lists(headers: &HeaderMap, name: &HeaderName, wanted: impl Fn(&str) -> bool) -> bool {
+/// Whether a list header (RFC 9110 §5.6.1) has a matching element.
+fn lists(headers: &HeaderMap, name: &HeaderName, matches: impl Fn(&str) -> bool) -> bool {
     let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).any(|element| wanted(element.trim_matches([' ', '\t'])))
+    lines.flat_map(|line| line.split(',')).any(|element| matches(element.trim_matches([' ', '\t'])))
 }

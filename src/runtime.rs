@@ -1,4 +1,4 @@
-//! The clock and the random generator: the operating system's, and others in tests alone.
+//! The clock and the random generator: those of the operating system, or injected ones, in tests only.
 
 use std::fmt;
 use std::future::Future;
@@ -17,13 +17,13 @@ pub(crate) type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub(crate) trait Clock: fmt::Debug + Send + Sync {
     /// The time of day.
     fn now(&self) -> Timestamp;
-    /// A time that never goes back, since some fixed moment.
+    /// The time since a fixed moment; it never goes back.
     fn elapsed(&self) -> Duration;
     fn sleep(&self, duration: Duration) -> Sleep<'_>;
 }
 
-/// A moment whose age goes on while the computer sleeps. A monotonic clock may stand still then; the time of day goes on, and
-/// where it is set back the monotonic clock counts.
+/// A moment whose age also grows while the computer sleeps. A monotonic clock may stop then, but the time of day doesn't. If the
+/// time of day is set back, the monotonic clock counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     /// By the monotonic clock.
@@ -58,12 +58,12 @@ impl Default for Runtime {
     }
 }
 
-/// No duration that a server names is longer: every clock can add a hundred years.
-pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+/// The longest duration that is read from a server, 100 years: every clock can add it without an overflow.
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A number of seconds that a server names. What is too long is [`LONGEST`], and less than nothing is nothing.
+/// A number of seconds that a server sent, limited to the range from zero to [`MAX_DURATION`].
 pub(crate) fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).unwrap_or_default()
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_DURATION.as_secs_f64())).unwrap_or_default()
 }
 
 #[derive(Debug)]

@@ -1,7 +1,27 @@
-//! Every key, code and token as a type of its own over [`secrecy`].
+//! Keys, codes and tokens. Each is a type of its own over [`secrecy`].
 //!
-//! The memory of a secret is wiped when it is dropped. What TLS, the HTTP client and the allocator keep in
-//! their own buffers is not ours to wipe.
+//! | types | for |
+//! | --- | --- |
+//! | [`ApiKey`], [`CookiePassword`] | the application |
+//! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
+//! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
+//! | [`PendingAuthenticationToken`] | a login that is not finished |
+//! | [`AccessToken`], [`RefreshToken`], [`SessionHandle`], [`StoredToken`] | a session |
+//! | [`SsoAccessToken`], [`ProviderAccessToken`], [`ProviderRefreshToken`] | tokens of SSO and of OAuth providers |
+//! | [`ServerMessage`] | a text of the API that may repeat what was sent |
+//!
+//! [`ExposeSecret`] shows the value. `Debug` doesn't, and there is no `Display`, `Serialize` or `==`.
+//!
+//! The memory of a secret is wiped when it is dropped. TLS, the HTTP client and the allocator keep buffers of their own, which this crate
+//! can't wipe.
+//!
+//! ```
+//! use workos_auth::{ExposeSecret, Password};
+//!
+//! let password = Password::new("correct horse battery staple");
+//! assert_eq!(format!("{password:?}"), "Password([REDACTED])");
+//! assert_eq!(password.expose_secret().len(), 28);
+//! ```
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +37,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::base64url::BASE64URL;
 use crate::error::Error;
 
-/// Copies to an allocation of the exact size: shrinking a `String` may move it and leave the old bytes behind.
+/// Copies to an allocation of the exact size: shrinking a `String` may move it, and leaves the old bytes in memory.
 pub(crate) fn seal(mut source: String) -> SecretString {
     let exact: Box<str> = Box::from(source.as_str());
     source.zeroize();
@@ -46,11 +66,11 @@ macro_rules! secrets {
     ($($(#[$attribute:meta])* $name:ident;)*) => {$(
         $(#[$attribute])*
         ///
-        /// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
+        /// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
         pub struct $name(SecretString);
 
         impl $name {
-            /// Takes a value over; a `String` that is handed in is wiped.
+            /// Makes it of a text. The memory of a given `String` is wiped.
             pub fn new(value: impl Into<String>) -> Self {
                 Self(seal(value.into()))
             }
@@ -64,7 +84,7 @@ macro_rules! secrets {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let secret = deserializer.deserialize_string(SecretVisitor);
-                // Of anything else than a string, the format's own message shows the value.
+                // The format's own message would show a value that isn't a string.
                 secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
             }
         }
@@ -92,35 +112,35 @@ secrets! {
     /// A single-use refresh token (RFC 6749 §1.5): every refresh rotates it.
     RefreshToken;
 
-    /// A code that another application of the environment can exchange for tokens of its own.
+    /// A code that another application of the environment can exchange for its own tokens.
     AuthKitAuthorizationCode;
 
-    /// The PKCE secret that one login keeps until its code exchange (RFC 7636 §4.1).
+    /// The PKCE secret that a login keeps until its code exchange (RFC 7636 §4.1).
     CodeVerifier;
 
-    /// The value that ties a callback to the login that asked for it (RFC 6749 §10.12).
+    /// The value that ties a callback to its login (RFC 6749 §10.12).
     State;
 
-    /// What WorkOS hands out to continue a login that is not finished.
+    /// The token that continues a login which is not finished.
     PendingAuthenticationToken;
 
     /// The token of an invitation e-mail.
     #[derive(Clone)]
     InvitationToken;
 
-    /// The address that the link of an invitation e-mail leads to, its token included.
+    /// The URL of the link in an invitation e-mail, including its token.
     InvitationUrl;
 
     /// A user's password.
     Password;
 
-    /// The hash of a password, as another system kept it.
+    /// The hash of a password, as another system stored it.
     PasswordHash;
 
     /// The token of a password reset e-mail.
     PasswordResetToken;
 
-    /// The address that the link of a password reset e-mail leads to, its token included.
+    /// The URL of the link in a password reset e-mail, including its token.
     PasswordResetUrl;
 
     /// A code of a TOTP authenticator (RFC 6238).
@@ -138,19 +158,19 @@ secrets! {
     /// The code of a Radar challenge, by e-mail or SMS.
     RadarCode;
 
-    /// The device code of a device login (RFC 8628 §3.2), which is exchanged for tokens.
+    /// The code that a device login exchanges for tokens (RFC 8628 §3.2).
     DeviceCode;
 
     /// The secret of a TOTP factor, shown once to the user who enrols it.
     TotpSecret;
 
-    /// The `otpauth:` URI of a TOTP factor, its secret included.
+    /// The `otpauth:` URI of a TOTP factor, including its secret.
     TotpUri;
 
-    /// The QR code of a TOTP factor as a `data:` URI, its secret included.
+    /// The QR code of a TOTP factor as a `data:` URI, including its secret.
     TotpQrCode;
 
-    /// An SSO access token: opaque, and good only for `GET /sso/profile`.
+    /// An SSO access token. It is opaque, and only `GET /sso/profile` accepts it.
     SsoAccessToken;
 
     /// An access token of the OAuth provider the user signed in with (not a WorkOS token).
@@ -160,21 +180,22 @@ secrets! {
     /// A refresh token of the OAuth provider the user signed in with (not a WorkOS token).
     ProviderRefreshToken;
 
-    /// The random ID of a session in a [`SessionStore`](crate::session::SessionStore): 256 bits, for a cookie of the user's browser.
+    /// The random ID of a session in a [`SessionStore`](crate::session::SessionStore): 256 bits, kept in a cookie of the user's
+    /// browser.
     SessionHandle;
 
-    /// What a [`TokenStore`](crate::session::TokenStore) keeps: a refresh token and, so that processes that start together share one
-    /// refresh, the token that it came of. A short printable text.
+    /// What a [`TokenStore`](crate::session::TokenStore) keeps: a refresh token and the token it replaced, so that processes that
+    /// start at the same time share one refresh. A short printable text.
     StoredToken;
 
-    /// A text of the API that may echo what was submitted, and therefore counts as a secret.
+    /// A message of the API. It may repeat what was submitted, so it is a secret.
     ServerMessage;
 }
 
-/// A single-use authorization code (RFC 6749 §1.3.1). It comes out of a [`Callback`](crate::Callback) that was checked against the
-/// [`State`] of its login, or out of [`danger::code_without_state`](crate::danger::code_without_state).
+/// A single-use authorization code (RFC 6749 §1.3.1). It comes from a [`Callback`](crate::Callback) that was checked against the
+/// [`State`] of its login, or from [`danger::code_without_state`](crate::danger::code_without_state).
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
 pub struct AuthorizationCode(SecretString);
 
 secrets!(@redacted AuthorizationCode);
@@ -186,25 +207,25 @@ impl AuthorizationCode {
 }
 
 impl State {
-    /// Compares in constant time; the length is not secret.
+    /// Compares in constant time. The length isn't secret.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.0.expose_secret().as_bytes().ct_eq(other.0.expose_secret().as_bytes()).into()
     }
 }
 
-/// A WorkOS API key (`sk_…`), which makes an application a confidential client (RFC 6749 §2.1).
+/// A WorkOS API key (`sk_…`). An application that has one is a confidential client (RFC 6749 §2.1).
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
 #[derive(Clone)]
 pub struct ApiKey(SecretString);
 
 secrets!(@redacted ApiKey);
 
 impl ApiKey {
-    /// Parses an API key: visible ASCII, not empty, since it goes into a header.
+    /// Parses an API key: visible ASCII, not empty, because it goes into a header.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`; the value is never echoed.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`. The error never shows the value.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
         let key = Self(seal(value.into()));
         let text = key.0.expose_secret();
@@ -220,10 +241,10 @@ impl ApiKey {
     }
 }
 
-/// Where the browser goes to sign in: the authorization URL of one login (RFC 6749 §4.1.1).
+/// The authorization URL of one login, to which the browser is sent (RFC 6749 §4.1.1).
 ///
-/// It carries the login's state, and perhaps an invitation token. So its memory is wiped when it is dropped, its `Debug` is
-/// redacted, and it has no `Display`; [`as_str`](Self::as_str) is for the redirect.
+/// It contains the login's state, and perhaps an invitation token. So its memory is wiped when it is dropped, its `Debug` is
+/// redacted, and it has no `Display`. [`as_str`](Self::as_str) gives the text for the redirect.
 #[derive(Clone)]
 pub struct AuthorizationUrl(SecretString);
 
@@ -245,12 +266,12 @@ impl fmt::Debug for AuthorizationUrl {
     }
 }
 
-/// The password that seals session cookies: at least 32 characters, made by a generator and not by a person.
+/// The password that seals session cookies: at least 32 random characters, made by a generator.
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one way to the value.
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
 pub struct CookiePassword(SecretString, Cow<'static, str>);
 
-/// What the WorkOS SDKs and iron-session call a password that was given without an ID.
+/// The ID that the WorkOS SDKs and iron-session use for a password without an ID.
 const PASSWORD_ID: &str = "1";
 
 secrets!(@redacted CookiePassword);
@@ -269,8 +290,8 @@ impl CookiePassword {
         Ok(password)
     }
 
-    /// The ID of this password where passwords have one, such as `2` in iron-session's `{1: old, 2: new}`. It stands in each
-    /// sealed session, readable for all, so that other applications find the password by it; `1` unless given.
+    /// The ID of this password, such as `2` in iron-session's `{1: old, 2: new}`; `1` unless given. Each sealed session contains it
+    /// in plain text, so that other applications can find the password.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password_id`: it has 1 to 32 ASCII letters,
@@ -289,7 +310,7 @@ impl CookiePassword {
         &self.1
     }
 
-    /// Makes a random one of 256 bits, to be written down once where the application keeps its secrets.
+    /// Makes a random password of 256 bits. Store it where the application keeps its secrets.
     ///
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).

@@ -1,7 +1,16 @@
-//! SSO without AuthKit: it ends in a profile, without a user and a session.
+//! SSO without AuthKit: the result is a profile, without a user and a session.
 //!
 //! This is for applications that use WorkOS only for SSO. Those with AuthKit's users sign in with
 //! [`Client::authorize`], whose logins go over SSO as well.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`SsoAuthorization`] | the login's settings; made by [`Client::authorize_sso`] for a [`ConnectionSelector`] |
+//! | [`SsoSession`] | a login whose user is at the identity provider |
+//! | [`SsoExchange`] | a checked callback, ready to be exchanged |
+//! | [`SsoLogin`] | what it brings: a [`Profile`] and an access token for it |
+//! | [`UnverifiedEmail`] | the profile's address, which the identity provider claims |
+//! | [`AccessTokenClient`] | gets the profile of an access token |
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +38,7 @@ use crate::wire::{self, Parameters, SsoTokenBody};
 
 /// # SSO without `AuthKit`
 impl<K> Client<K> {
-    /// Starts an SSO login that ends in a [`Profile`] (`GET /sso/authorize`), with PKCE and state.
+    /// Starts an SSO login whose result is a [`Profile`] (`GET /sso/authorize`), with PKCE and state.
     ///
     /// ```
     /// use workos_auth::{ConfidentialClient, OrganizationId, RedirectUri};
@@ -58,9 +67,9 @@ impl<K> Client<K> {
         SsoAuthorization { caller: Caller::new(self), redirect_uri, parameters }
     }
 
-    /// Exchanges the code of an SSO login that is not an [`SsoSession`]: the application built its own authorization URL, and
-    /// the code came out of [`Callback::code_for`]; or the identity provider began the login, and the application accepts that
-    /// with [`danger::code_without_state`](crate::danger::code_without_state).
+    /// Exchanges the code of an SSO login that has no [`SsoSession`]. Either the application built its own authorization URL, and the
+    /// code comes from [`Callback::code_for`]; or the identity provider started the login, and the application accepts that with
+    /// [`danger::code_without_state`](crate::danger::code_without_state).
     pub fn exchange_sso_code(&self, code: AuthorizationCode) -> SsoExchange<K>
     where
         K: IsConfidential,
@@ -68,7 +77,7 @@ impl<K> Client<K> {
         SsoExchange { caller: Caller::new(self), code, verifier: None }
     }
 
-    /// What can be called with the SSO access token of a user, and with nothing else: the API key is never sent.
+    /// A client for the endpoint that a user's SSO access token opens. It sends only this token, never the API key.
     ///
     /// ```no_run
     /// # async fn run(client: workos_auth::PublicClient, token: workos_auth::secret::SsoAccessToken) -> Result<(), workos_auth::Error> {
@@ -81,7 +90,7 @@ impl<K> Client<K> {
     }
 }
 
-/// Which connection an SSO login goes over.
+/// The connection that an SSO login uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionSelector {
@@ -120,39 +129,39 @@ pub struct SsoAuthorization<K> {
 }
 
 impl<K> SsoAuthorization<K> {
-    /// The domain that the identity provider asks for.
+    /// The domain that is preselected at the identity provider.
     pub fn domain_hint(self, domain: impl Into<String>) -> Self {
         self.with("domain_hint", domain)
     }
 
-    /// The e-mail address the user is likely to sign in with.
+    /// The e-mail address that the user will probably sign in with.
     pub fn login_hint(self, email: impl Into<String>) -> Self {
         self.with("login_hint", email)
     }
 
-    /// A nonce for the identity provider.
+    /// A nonce that is sent to the identity provider.
     pub fn nonce(self, nonce: impl Into<String>) -> Self {
         self.with("nonce", nonce)
     }
 
-    /// Makes the user sign in at the identity provider once more.
+    /// Makes the user sign in at the identity provider again.
     pub fn prompt_login(self) -> Self {
         self.with("prompt", "login")
     }
 
-    /// More scopes to ask an OAuth provider for (RFC 6749 §3.3).
+    /// Additional scopes to request from an OAuth provider (RFC 6749 §3.3).
     pub fn provider_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.parameters.set_provider_scopes(scopes);
         self
     }
 
-    /// A query parameter that is handed on to an OAuth provider, such as `hd`.
+    /// A query parameter that is passed on to an OAuth provider, such as `hd`.
     pub fn provider_query_param(mut self, key: &str, value: impl Into<String>) -> Self {
         self.parameters.set_provider_query_param(key, value);
         self
     }
 
-    /// Where the application goes on after the login. It stays with the session and is not sent.
+    /// Where the user goes after the login. It is kept in the session, and isn't sent.
     pub fn return_path(mut self, path: ReturnPath) -> Self {
         self.parameters.return_path = Some(path);
         self
@@ -163,7 +172,7 @@ impl<K> SsoAuthorization<K> {
         self
     }
 
-    /// Makes the verifier and the state, and with them the URL. Nothing is sent.
+    /// Generates the verifier and the state, and makes the URL of them. Nothing is sent.
     ///
     /// # Errors
     /// As [`AuthorizationBuilder::begin`](crate::login::AuthorizationBuilder::begin).
@@ -178,27 +187,27 @@ impl<K> fmt::Debug for SsoAuthorization<K> {
     }
 }
 
-/// An SSO login that waits for its callback; a [`PkceSession`] whose code is good for a profile.
+/// An SSO login that waits for its callback; a [`PkceSession`] whose code is exchanged for a profile.
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct SsoSession<K>(pub(crate) PkceSession<K>);
 
 impl<K> SsoSession<K> {
-    /// Where to send the browser.
+    /// The URL to which the browser is sent.
     #[must_use]
     pub fn url(&self) -> &AuthorizationUrl {
         self.0.url()
     }
 
-    /// Where the application goes on after the login, as it was set when the login began.
+    /// Where the user goes after the login, as set when the login began.
     #[must_use]
     pub fn return_path(&self) -> Option<&ReturnPath> {
         self.0.return_path()
     }
 
-    /// Checks the callback's state, in constant time, and turns code and verifier into an exchange. Nothing is sent.
+    /// Checks the callback's state in constant time, and makes an exchange of the code and the verifier. Nothing is sent.
     ///
     /// # Errors
-    /// As [`PkceSession::exchange`]: the session comes back.
+    /// As [`PkceSession::exchange`]; the session is returned.
     pub fn exchange(self, callback: Callback) -> Result<SsoExchange<K>, Rejected<Self>> {
         match callback.code_for(&self.0.login.state) {
             Ok(code) => Ok(SsoExchange { caller: self.0.login.caller, code, verifier: Some(self.0.verifier) }),
@@ -213,7 +222,7 @@ impl<K> fmt::Debug for SsoSession<K> {
     }
 }
 
-/// A code of an SSO login that is ready to be exchanged, once.
+/// The code of an SSO login, which is ready to be exchanged, once.
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct SsoExchange<K> {
     caller: Caller<K>,
@@ -225,7 +234,7 @@ impl<K> SsoExchange<K> {
     /// Exchanges the code (`POST /sso/token`, RFC 6749 §4.1.3).
     ///
     /// # Errors
-    /// As [`CodeExchange::send`](crate::CodeExchange::send): the exchange comes back when its code was not used up.
+    /// As [`CodeExchange::send`](crate::CodeExchange::send); the exchange is returned unless its code was used up.
     pub async fn send(self) -> Result<SsoLogin, Rejected<Self>> {
         self.login().await.map_err(|failure| failure.rejecting(self))
     }
@@ -247,7 +256,7 @@ impl<K> SsoExchange<K> {
         Ok(Call {
             method: Method::POST,
             route: wire::SSO_TOKEN.into(),
-            // The secret is in the body; a client proves itself in one way only (RFC 6749 §2.3).
+            // The secret is in the body; a client must use one way only to authenticate (RFC 6749 §2.3).
             authorization: None,
             body: wire::body(&body).map(Body::Json)?,
             kind: RequestKind::CodeExchange,
@@ -265,14 +274,14 @@ impl<K> fmt::Debug for SsoExchange<K> {
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct SsoLogin {
-    /// Who signed in, as the identity provider says.
+    /// The user who signed in, according to the identity provider.
     pub profile: Profile,
-    /// Good only for [`AccessTokenClient::profile`]. It is opaque, not a JWT.
+    /// A token for [`AccessTokenClient::profile`] only. It is opaque, not a JWT.
     pub access_token: SsoAccessToken,
-    /// How long the access token is good for, where the API tells.
+    /// How long the access token is valid, if the API says.
     #[serde(default, deserialize_with = "seconds")]
     pub expires_in: Option<Duration>,
-    /// The tokens of the OAuth provider, where the environment is set to return them.
+    /// The tokens of the OAuth provider, if the environment is configured to return them.
     pub oauth_tokens: Option<OAuthTokens>,
 }
 
@@ -280,14 +289,14 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration
     Ok(Option::<f64>::deserialize(deserializer)?.map(crate::runtime::seconds))
 }
 
-/// What can be called with a user's SSO access token; made by [`Client::with_access_token`].
+/// Calls the endpoint that a user's SSO access token opens; made by [`Client::with_access_token`].
 pub struct AccessTokenClient {
     core: Arc<Core>,
     authorization: Result<http::HeaderValue, Error>,
 }
 
 impl AccessTokenClient {
-    /// The profile of the user whose token it is (`GET /sso/profile`).
+    /// Gets the profile of the token's user (`GET /sso/profile`).
     pub fn profile(&self) -> ApiRequest<Profile> {
         let call = self.authorization.clone().map(|authorization| Call {
             method: Method::GET,

@@ -59,7 +59,6 @@ impl<K> OpenedSession<K> {
     pub fn token(&self) -> &VerifiedToken where for<'never> Self: Checked<'never> { self.never() }
     pub fn claims(&self) -> &VerifiedToken where for<'never> Self: Checked<'never> { self.never() }
     pub fn access_token(&self) -> &AccessToken where for<'never> Self: Checked<'never> { self.never() }
-    pub fn refresh(&self) -> Renewal<K> where for<'never> Self: Checked<'never> { self.never() }
     pub fn switch_organization(&self, _: OrganizationId) -> Renewal<K> where for<'never> Self: Checked<'never> { self.never() }
     pub fn sign_out<T>(&self, _: T) -> SignOut where for<'never> Self: Checked<'never> { self.never() }
 }

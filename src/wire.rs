@@ -1,4 +1,8 @@
-//! What goes over the wire. The one place that exposes secrets, for as long as a body or URL is written.
+//! Bodies, headers and URLs as they go over the wire.
+//!
+//! The bodies that several files share are here; every other body is written next to its grant, step or endpoint. For a body,
+//! [`text`] is the one function that exposes a secret, and [`clone_refresh_token`] and [`clone_session_handle`] are the only
+//! copies of secrets that aren't `Clone`. So a search for these names finds every place where a secret leaves its type.
 
 use std::borrow::Cow;
 use std::io;
@@ -117,7 +121,7 @@ pub(crate) struct MagicAuthBody<'a> {
     pub(crate) radar: RadarBody<'a>,
 }
 
-/// What WorkOS Radar knows of this visit.
+/// What WorkOS Radar knows about this visit.
 #[derive(Serialize)]
 pub(crate) struct RadarBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +130,7 @@ pub(crate) struct RadarBody<'a> {
     pub(crate) signals_id: Option<&'a str>,
 }
 
-/// Any body, and where the user's own request came from.
+/// Any body, and where the user's request came from.
 #[derive(Serialize)]
 pub(crate) struct WithContext<'a, B> {
     #[serde(flatten)]
@@ -159,7 +163,7 @@ pub(crate) struct RadarSmsSendBody<'a> {
     pub(crate) user_agent: Option<&'a str>,
 }
 
-/// A body of a few texts, secret or not.
+/// A body of a few strings, secret or not.
 pub(crate) struct Fields<'a, const N: usize>(pub(crate) [(&'static str, &'a str); N]);
 
 impl<const N: usize> Serialize for Fields<'_, N> {
@@ -184,7 +188,7 @@ pub(crate) struct DeviceAuthorizationBody<'a> {
     pub(crate) client_id: &'a str,
 }
 
-/// Where the user's own request came from.
+/// Where the user's request came from.
 #[derive(Serialize)]
 pub(crate) struct ContextBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,22 +199,29 @@ pub(crate) struct ContextBody<'a> {
     pub(crate) device_id: Option<&'a str>,
 }
 
-/// The text of a secret, for a body that is written at once.
+/// Exposes a secret. The text must go into a body, a seal or a hash at once, and must not be kept.
 pub(crate) fn text(secret: &impl ExposeSecret<str>) -> &str {
     secret.expose_secret()
 }
 
-/// The same refresh token once more, for one of several who hold the same session.
-pub(crate) fn copy(token: &RefreshToken) -> RefreshToken {
+/// Writes a secret as a field of a body; for `#[serde(serialize_with)]`.
+pub(crate) fn secret<S: Serializer>(secret: &impl ExposeSecret<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text(secret))
+}
+
+/// Clones a refresh token. It is single-use, so it has no `Clone`: a second owner could exchange it a second time. A copy is
+/// allowed for sessions, because all their exchanges go through the refresh table, which sends one for all owners.
+pub(crate) fn clone_refresh_token(token: &RefreshToken) -> RefreshToken {
     RefreshToken::new(token.expose_secret())
 }
 
-/// The same handle once more, for work that goes on without whoever has it.
-pub(crate) fn same_handle(handle: &SessionHandle) -> SessionHandle {
+/// Clones the handle of a session. It signs a user in, so it has no `Clone`. A copy is allowed for a task that goes on when its
+/// caller is cancelled.
+pub(crate) fn clone_session_handle(handle: &SessionHandle) -> SessionHandle {
     SessionHandle::new(handle.expose_secret())
 }
 
-/// Whether two secrets are the same, in constant time.
+/// Whether two secrets are equal; compared in constant time.
 pub(crate) fn same(one: &impl ExposeSecret<str>, other: &impl ExposeSecret<str>) -> bool {
     one.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
 }
@@ -238,7 +249,8 @@ impl io::Write for Length {
     }
 }
 
-/// A URL: its beginning, and the fields as its query. The text never grows, so that nothing of it is left behind.
+/// A URL: its beginning, and the fields as its query. The string has its whole size from the start: one that grows leaves
+/// copies in memory.
 fn with_query(before: &[&str], fields: &[(&str, &str)]) -> String {
     let length = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
     let fields_length = fields.iter().map(|(name, value)| length(name) + length(value) + 2).sum::<usize>();
@@ -248,7 +260,7 @@ fn with_query(before: &[&str], fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::for_suffix(text, start).extend_pairs(fields).finish()
 }
 
-/// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. An API key always fits.
+/// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. It never fails for an API key.
 pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Error> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     let mut value = HeaderValue::from_str(&text)
@@ -262,6 +274,7 @@ pub(crate) fn random_verifier(random: &dyn Random) -> Result<CodeVerifier, Error
     random_text(random).map(CodeVerifier::new)
 }
 
+/// A random state (RFC 6749 §10.12), also used as the handle of a stored login.
 pub(crate) fn random_state(random: &dyn Random) -> Result<State, Error> {
     random_text(random).map(State::new)
 }
@@ -270,7 +283,7 @@ pub(crate) fn random_handle(random: &dyn Random) -> Result<SessionHandle, Error>
     random_text(random).map(SessionHandle::new)
 }
 
-/// 16 random bytes, to tell one holder of a lock from another, or one login.
+/// 16 random bytes, to identify the owner of a lock, or a login.
 pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
     let mut bytes = [0; 16];
     random.fill(&mut bytes)?;
@@ -279,9 +292,14 @@ pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
 
 /// What a store sees of a handle.
 pub(crate) fn sha256_hex(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+/// Bytes in hexadecimal, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
-    Sha256::digest(text).iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn random_text(random: &dyn Random) -> Result<String, Error> {
@@ -295,15 +313,15 @@ fn code_challenge(verifier: &CodeVerifier) -> String {
     BASE64URL.encode(Sha256::digest(verifier.expose_secret()))
 }
 
-/// The parameters of an authorization URL that were set; the others are absent from the URL.
+/// The parameters of an authorization URL that are set. The others are absent from the URL.
 #[derive(Default)]
 pub(crate) struct Parameters {
     pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
     pub(crate) invitation_token: Option<InvitationToken>,
     pub(crate) return_path: Option<ReturnPath>,
-    /// The door is `/sso/authorize`.
+    /// Whether the endpoint is `/sso/authorize`.
     pub(crate) sso: bool,
-    /// The first value that was refused.
+    /// The error of the first refused value.
     problem: Option<Error>,
 }
 
@@ -327,7 +345,7 @@ impl Parameters {
         for scope in scopes {
             let scope = scope.as_ref();
             if scope.is_empty() || scope.contains([',', ' ']) {
-                self.refuse("provider_scopes", "must be scopes without commas and spaces, none empty");
+                self.refuse("provider_scopes", "must be scopes without commas and spaces, and none may be empty");
             }
             if !joined.is_empty() {
                 joined.push(',');
@@ -344,7 +362,7 @@ impl Parameters {
         self.set("provider_query_params", format!("provider_query_params[{key}]"), value);
     }
 
-    /// The parameters, if none was refused.
+    /// The parameters, unless one was refused.
     pub(crate) fn checked(mut self) -> Result<Self, Error> {
         match self.problem.take() {
             Some(problem) => Err(problem),
@@ -379,12 +397,12 @@ pub(crate) fn authorization_url(
     AuthorizationUrl::new(with_query(&[base_url.as_str(), path, "?"], &pairs))
 }
 
-/// Where the keys of access tokens are (`GET /sso/jwks/{client_id}`, RFC 7517 §5).
+/// The URL of the keys of access tokens (`GET /sso/jwks/{client_id}`, RFC 7517 §5).
 pub(crate) fn jwks_url(base_url: &BaseUrl, client_id: &ClientId) -> Url {
     base_url.join(&format!("{JWKS}/{}", client_id.as_str()))
 }
 
-/// Where a browser ends its session (`GET /user_management/sessions/logout`).
+/// The URL where a browser ends its session (`GET /user_management/sessions/logout`).
 pub(crate) fn logout_url(base_url: &BaseUrl, session_id: &SessionId, return_to: Option<&RedirectUri>) -> Url {
     let mut url = base_url.join(LOGOUT);
     let mut query = url.query_pairs_mut();

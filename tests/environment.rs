@@ -1,12 +1,12 @@
 //! What the environment changes and what it must not: each case is a child process with variables of its own.
 
-#[path = "support/raw.rs"]
+#[path = "it/support/raw.rs"]
 mod raw;
 
 use std::error::Error as StdError;
 use std::process::{Command, ExitCode};
 
-use raw::{Answer, RawServer, free_address};
+use raw::{Answer, RawServer, SIGNED_IN, free_address};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use workos_auth::{
@@ -177,10 +177,6 @@ fn assert_invalid(result: Result<(), Error>, expected: &str) {
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
 }
 
-const SIGNED_IN: &str = r#"{"user":{"id":"user_01","email":"ada@example.com","email_verified":true,
-    "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"},
-    "access_token":"access","refresh_token":"refresh"}"#;
-
 /// A login and a refresh by a public client; returns the requests as they arrived.
 async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
     let server = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
@@ -197,9 +193,9 @@ async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
         .1
         .into_owned();
     let callback = Callback::from_url(&format!("/callback?code=the-code&state={state}"))?;
-    let response = session.exchange(callback)?.send().await?.complete()?;
-    client.authenticate_with_refresh_token(response.refresh_token).send().await?.complete()?;
-    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?.complete()?;
+    let response = session.exchange(callback)?.send().await?;
+    client.authenticate_with_refresh_token(response.refresh_token).send().await?;
+    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?;
     Ok(server.requests())
 }
 

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use workos_auth::error::ParkedError;
+use workos_auth::parking::{DirectoryStore, LoginHandle, Parking};
+use workos_auth::secret::StoredToken;
+use workos_auth::session::{FileTokenStore, TokenStore};
 use workos_auth::testing::{AuthKit, Browser};
-use workos_auth::{
-    Callback, Client, ConfidentialClient, CookiePassword, DirectoryStore, Error, ErrorKind, ExposeSecret,
-    FileTokenStore, LoginHandle, ParkedError, Parking, RedirectUri, StoredToken, TokenStore,
-};
+use workos_auth::{Callback, Client, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, RedirectUri};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
 
@@ -48,12 +49,12 @@ async fn child(base_url: &str, directory: &str) -> Outcome {
             }
             ["finish-sealed", sealed, callback] => {
                 let session = parking().resume_login(&client, &redirect(), sealed)?;
-                session.exchange(Callback::from_url(callback)?)?.send().await?.complete()?.user.email
+                session.exchange(Callback::from_url(callback)?)?.send().await?.user.email
             }
             ["finish-stored", handle, callback] => {
                 let callback = Callback::from_url(callback)?;
                 match client.resume_login(&store, &LoginHandle::new(*handle), &redirect(), &callback).await {
-                    Ok(session) => session.exchange(callback)?.send().await?.complete()?.user.email,
+                    Ok(session) => session.exchange(callback)?.send().await?.user.email,
                     Err(error) if matches!(error.kind(), ErrorKind::Parked(ParkedError::NotFound)) => {
                         "not found".to_owned()
                     }

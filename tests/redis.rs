@@ -2,9 +2,9 @@
 //!
 //! It needs Debian's `redis-server`, so it runs where `WORKOS_REDIS` is set, and there it must run.
 
-#[path = "support/authority.rs"]
+#[path = "it/support/authority.rs"]
 mod authority;
-#[path = "support/sign_out.rs"]
+#[path = "it/support/sign_out.rs"]
 mod sign_out;
 
 use std::collections::BTreeSet;
@@ -24,13 +24,15 @@ use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+use workos_auth::secret::SessionHandle;
+use workos_auth::session::{RedisSessionStore, SessionStore};
 use workos_auth::testing::{AuthKit, Fault, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
-    RedisSessionStore, SessionHandle, SessionManager, SessionState, SessionStore,
+    SessionManager, SessionState,
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
+type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 const AUTHENTICATE: &str = "/user_management/authenticate";
 const PROCESSES: usize = 4;
@@ -106,7 +108,7 @@ fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
 
 async fn login(door: &ConfidentialClient) -> Result<AuthenticationResponse, Error> {
     let grant = door.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
-    grant.send().await?.complete()
+    Ok(grant.send().await?)
 }
 
 /// A login whose access token is from another time.

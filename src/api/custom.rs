@@ -1,4 +1,4 @@
-//! The way out to endpoints that aren't modelled.
+//! Calls of endpoints that aren't modelled.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::transport::{self, Body, Route};
 
 /// # Endpoints that are not modelled
 impl<K> Client<K> {
-    /// Calls any endpoint with the API key, JSON in and out, within the limits and with the errors of all others.
+    /// Calls any endpoint with the API key, with JSON in both directions. Limits and errors are those of all other calls.
     ///
     /// ```no_run
     /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -30,9 +30,8 @@ impl<K> Client<K> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `path`: it must be an absolute path of at most 2,048
-    /// bytes, in plain ASCII that decodes to UTF-8, without a query or a fragment. No segment may be empty, `.` or `..`, be it
-    /// encoded or followed by a `;`. Backslashes and control characters are refused, encoded or not, and so
-    /// are encoded slashes.
+    /// bytes, in ASCII that decodes to UTF-8, without a query or a fragment. No segment may be empty, `.` or `..`, whether
+    /// encoded or followed by a `;`. Backslashes and control characters are refused, encoded or not, and so are encoded slashes.
     pub fn request(&self, method: Method, path: impl Into<String>) -> Result<CustomRequest<'_>, Error>
     where
         K: HasApiKey,
@@ -43,12 +42,12 @@ impl<K> Client<K> {
     }
 }
 
-/// No endpoint has a longer path; and what is encoded over and over takes the square of its length to decode.
-const LONGEST: usize = 2_048;
+/// No endpoint has a longer path, and the time to decode a path that is encoded many times grows with the square of its length.
+const MAX_PATH_BYTES: usize = 2_048;
 
-/// What could lead to another endpoint than the one that stands there.
+/// Refuses every path that could lead to a different endpoint than it shows.
 fn check(path: &str) -> Result<(), &'static str> {
-    if path.len() > LONGEST {
+    if path.len() > MAX_PATH_BYTES {
         return Err("must have at most 2,048 bytes");
     }
     if !path.starts_with('/') {
@@ -61,9 +60,9 @@ fn check(path: &str) -> Result<(), &'static str> {
     if !path.split('%').skip(1).all(encoded) {
         return Err("must have two hexadecimal digits after each `%`");
     }
-    // Decoded to the end: a URL library, a proxy and the server may each do so once.
+    // Decoded until nothing is encoded: a URL library, a proxy and the server may each decode it once.
     let mut plain = path.to_owned();
-    // Of what is no UTF-8, each has an idea of its own (RFC 3629 §10).
+    // They read bytes that aren't UTF-8 in different ways (RFC 3629 §10).
     while let Cow::Owned(decoded) = percent_decode_str(&plain).decode_utf8().map_err(|_| "must decode to UTF-8")? {
         plain = decoded;
     }
@@ -71,9 +70,9 @@ fn check(path: &str) -> Result<(), &'static str> {
     {
         return Err("must not have encoded slashes, backslashes and control characters");
     }
-    // With the parameters that somebody may cut off (RFC 3986 §3.3).
-    let elsewhere = |segment: &str| matches!(segment.split(';').next(), None | Some("" | "." | ".."));
-    if plain.split('/').skip(1).any(elsewhere) {
+    // A server may cut off the parameters of a segment (RFC 3986 §3.3).
+    let is_relative = |segment: &str| matches!(segment.split(';').next(), None | Some("" | "." | ".."));
+    if plain.split('/').skip(1).any(is_relative) {
         return Err("must not have empty segments, `.` and `..`");
     }
     Ok(())
@@ -96,13 +95,13 @@ impl CustomRequest<'_> {
         self
     }
 
-    /// What is sent, as JSON. It is wiped from memory afterwards; the value itself is the caller's.
+    /// The body, as JSON. The JSON is wiped from memory afterwards; the value itself belongs to the caller.
     pub fn json(mut self, body: &impl Serialize) -> Self {
         self.body = json(body);
         self
     }
 
-    /// Sends the call; an empty answer is read as `null`.
+    /// Sends the call. An empty reply is read as `null`.
     ///
     /// # Errors
     /// As [`ApiRequest::send`].

@@ -10,13 +10,13 @@ use crate::secret::{EmailChangeCode, EmailVerificationCode};
 use crate::wire::{self, EmptyBody, Fields};
 
 impl EmailVerifications<'_> {
-    /// Gets an e-mail that was sent (`GET /user_management/email_verification/{id}`).
+    /// Gets an e-mail that verifies an address (`GET /user_management/email_verification/{id}`).
     pub fn get(&self, id: &EmailVerificationId) -> ApiRequest<VerificationEmail> {
         self.api.get(("/user_management/email_verification/{id}", id))
     }
 
-    /// Sends a code to the user's address (`POST /user_management/users/{id}/email_verification/send`).
-    pub fn send(&self, id: &UserId) -> ApiRequest<User> {
+    /// Sends an e-mail with a code to the user's address (`POST /user_management/users/{id}/email_verification/send`).
+    pub fn send_email(&self, id: &UserId) -> ApiRequest<User> {
         self.api.post_for_user(("/user_management/users/{id}/email_verification/send", id), &EmptyBody {})
     }
 
@@ -28,8 +28,8 @@ impl EmailVerifications<'_> {
 }
 
 impl EmailChanges<'_> {
-    /// Sends a code to the user's new address (`POST /user_management/users/{id}/email_change/send`).
-    pub fn send(&self, id: &UserId, new_email: &EmailAddress) -> ApiRequest<EmailChange> {
+    /// Sends an e-mail with a code to the user's new address (`POST /user_management/users/{id}/email_change/send`).
+    pub fn send_email(&self, id: &UserId, new_email: &EmailAddress) -> ApiRequest<EmailChange> {
         let body = Fields([("new_email", new_email.as_str())]);
         self.api.post(("/user_management/users/{id}/email_change/send", id), &body)
     }
@@ -50,27 +50,27 @@ pub struct VerificationEmail {
     /// The user.
     pub user_id: UserId,
     /// The address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: EmailVerificationCode,
-    /// Until when the code is good.
+    /// When the code expires.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// A change of address that waits for its code.
+/// A change of an e-mail address that waits for its code.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EmailChange {
     /// The user, with the old address.
     pub user: User,
     /// The new address.
-    pub new_email: EmailAddress,
-    /// Until when the code is good.
+    pub new_email: String,
+    /// When the code expires.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }

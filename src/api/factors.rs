@@ -13,7 +13,7 @@ use crate::wire::{self, EnrollBody, Fields};
 
 impl Mfa<'_> {
     /// Enrols a TOTP factor for a user (RFC 6238, `POST /user_management/users/{id}/auth_factors`). A login of the user then asks for
-    /// its codes; what the authenticator app needs is in the answer, and nowhere else.
+    /// its codes. Only this reply has what the authenticator app needs.
     pub fn enroll_totp(&self, id: &UserId, settings: &TotpSettings) -> ApiRequest<UserFactorEnrollment> {
         self.api.post((wire::ENROLL_FACTOR, id), &settings.body())
     }
@@ -33,13 +33,13 @@ impl Mfa<'_> {
         self.api.delete(("/auth/factors/{id}", id))
     }
 
-    /// Enrols a factor that the application checks by itself, outside of WorkOS's logins (`POST /auth/factors/enroll`).
+    /// Enrols a factor that the application checks itself, outside of WorkOS's logins (`POST /auth/factors/enroll`).
     pub fn enroll(&self, factor: &EnrollFactor) -> ApiRequest<EnrolledFactor> {
         self.api.post("/auth/factors/enroll", &factor.0)
     }
 
-    /// Challenges a factor (`POST /auth/factors/{id}/challenge`). An SMS factor is sent a code, in the words of a template that has
-    /// `{{code}}` in it, if one is given.
+    /// Challenges a factor (`POST /auth/factors/{id}/challenge`). For an SMS factor, WorkOS sends a code, in the text of the
+    /// template if one is given; a template contains `{{code}}`.
     pub fn challenge(
         &self,
         id: &AuthenticationFactorId,
@@ -64,7 +64,7 @@ impl Mfa<'_> {
     }
 }
 
-/// What an authenticator app shows of a TOTP factor.
+/// What an authenticator app shows for a TOTP factor.
 ///
 /// ```
 /// use workos_auth::api::TotpSettings;
@@ -80,27 +80,27 @@ pub struct TotpSettings {
 }
 
 impl TotpSettings {
-    /// WorkOS's own choice of everything.
+    /// The defaults of WorkOS.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The application.
+    /// The name of the application.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// The account.
+    /// The name of the account.
     #[must_use]
     pub fn user(mut self, user: impl Into<String>) -> Self {
         self.user = Some(user.into());
         self
     }
 
-    /// The secret of a factor that the user has elsewhere already, in base32.
+    /// The secret of a factor that the user has already, in base32.
     #[must_use]
     pub fn secret(mut self, secret: TotpSecret) -> Self {
         self.secret = Some(secret);
@@ -117,7 +117,7 @@ impl TotpSettings {
     }
 }
 
-/// A factor to be enrolled that the application checks by itself.
+/// A factor to be enrolled that the application checks itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrollFactor(EnrollFactorBody);
 
@@ -139,7 +139,7 @@ impl EnrollFactor {
         Self(EnrollFactorBody { r#type, phone_number: None, totp_issuer: None, totp_user: None, user_id: None })
     }
 
-    /// An authenticator app; issuer and user are what it shows.
+    /// An authenticator app, which shows the issuer and the user.
     #[must_use]
     pub fn totp(issuer: impl Into<String>, user: impl Into<String>) -> Self {
         let mut factor = Self::of("totp");
@@ -156,7 +156,7 @@ impl EnrollFactor {
         factor
     }
 
-    /// One-time codes that the application brings to the user by itself: each challenge has its code in
+    /// One-time codes that the application sends to the user itself: each challenge has its code in
     /// [`AuthenticationChallenge::code`].
     #[must_use]
     pub fn generic_otp() -> Self {
@@ -180,11 +180,11 @@ pub struct AuthenticationFactor {
     /// The kind.
     #[serde(rename = "type")]
     pub kind: AuthenticationFactorType,
-    /// The user, unless the application checks the factor by itself.
+    /// The user, unless the application checks the factor itself.
     pub user_id: Option<UserId>,
-    /// Of a factor that is an authenticator app.
+    /// The details, if the factor is an authenticator app.
     pub totp: Option<TotpFactor>,
-    /// Of a factor that is a telephone number.
+    /// The details, if the factor is a telephone number.
     pub sms: Option<SmsFactor>,
     /// When it was enrolled.
     pub created_at: Timestamp,
@@ -207,7 +207,7 @@ pub struct TotpFactor {
 #[non_exhaustive]
 pub struct SmsFactor {
     /// The telephone number.
-    pub phone_number: PhoneNumber,
+    pub phone_number: String,
 }
 
 /// A factor that was enrolled just now.
@@ -219,11 +219,11 @@ pub struct EnrolledFactor {
     /// The kind.
     #[serde(rename = "type")]
     pub kind: AuthenticationFactorType,
-    /// The user, unless the application checks the factor by itself.
+    /// The user, unless the application checks the factor itself.
     pub user_id: Option<UserId>,
-    /// What the authenticator app needs, this once.
+    /// What the authenticator app needs; no later reply has it.
     pub totp: Option<EnrolledTotp>,
-    /// Of a factor that is a telephone number.
+    /// The details, if the factor is a telephone number.
     pub sms: Option<SmsFactor>,
     /// When it was enrolled.
     pub created_at: Timestamp,
@@ -231,7 +231,7 @@ pub struct EnrolledFactor {
     pub updated_at: Timestamp,
 }
 
-/// What an authenticator app needs to make codes: shown once.
+/// What an authenticator app needs to generate codes. Show it to the user once.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct EnrolledTotp {
@@ -247,7 +247,7 @@ pub struct EnrolledTotp {
     pub uri: TotpUri,
 }
 
-/// A factor that was enrolled for a user, and a first challenge of it.
+/// A factor that was enrolled for a user, and its first challenge.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct UserFactorEnrollment {
@@ -267,11 +267,11 @@ pub struct AuthenticationChallenge {
     pub id: AuthenticationChallengeId,
     /// The factor.
     pub authentication_factor_id: AuthenticationFactorId,
-    /// The code, where the API tells.
+    /// The code, if the API returns it.
     pub code: Option<TotpCode>,
-    /// Until when it can be answered; TOTP factors have no such time.
+    /// When it expires; the challenge of a TOTP factor doesn't.
     pub expires_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

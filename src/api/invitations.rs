@@ -1,9 +1,9 @@
 //! `/user_management/invitations`
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{ApiRequest, Invitations, List, Written, request};
+use super::{ApiRequest, Invitations, List};
 use crate::id::{EmailAddress, FreeForm, InvitationId, OrganizationId, UserId};
 use crate::open_enum::open_enum;
 use crate::secret::{InvitationToken, InvitationUrl};
@@ -15,7 +15,7 @@ impl Invitations<'_> {
         self.api.get(("/user_management/invitations/{id}", id))
     }
 
-    /// Gets the invitation of a token (`GET /user_management/invitations/by_token/{token}`).
+    /// Gets an invitation by its token (`GET /user_management/invitations/by_token/{token}`).
     pub fn get_by_token(&self, token: &InvitationToken) -> ApiRequest<Invitation> {
         let token = FreeForm { field: "invitation_token", text: wire::text(token) };
         self.api.get(("/user_management/invitations/by_token/{token}", token))
@@ -26,12 +26,12 @@ impl Invitations<'_> {
         self.api.list("/user_management/invitations")
     }
 
-    /// Sends an invitation (`POST /user_management/invitations`).
-    pub fn send(&self, invitation: &SendInvitation) -> ApiRequest<Invitation> {
-        self.api.post("/user_management/invitations", &Written(invitation))
+    /// Creates an invitation, which WorkOS sends by e-mail (`POST /user_management/invitations`).
+    pub fn create(&self, invitation: &CreateInvitation) -> ApiRequest<Invitation> {
+        self.api.post("/user_management/invitations", &invitation.0)
     }
 
-    /// Accepts an invitation for its user (`POST /user_management/invitations/{id}/accept`).
+    /// Accepts an invitation on behalf of its user (`POST /user_management/invitations/{id}/accept`).
     pub fn accept(&self, id: &InvitationId) -> ApiRequest<Invitation> {
         self.api.post(("/user_management/invitations/{id}/accept", id), &EmptyBody {})
     }
@@ -41,7 +41,7 @@ impl Invitations<'_> {
         self.api.post(("/user_management/invitations/{id}/revoke", id), &EmptyBody {})
     }
 
-    /// Sends an invitation once more (`POST /user_management/invitations/{id}/resend`), in another locale if one is given.
+    /// Sends the e-mail of an invitation again (`POST /user_management/invitations/{id}/resend`), in another locale if one is given.
     pub fn resend(&self, id: &InvitationId, locale: Option<&str>) -> ApiRequest<Invitation> {
         let path = ("/user_management/invitations/{id}/resend", id);
         match locale {
@@ -63,19 +63,68 @@ impl List<Invitation> {
     }
 }
 
-request! {
-    /// An invitation to be sent.
-    SendInvitation(email: EmailAddress) {
-        /// The organization that the user is invited to.
-        value organization_id: OrganizationId,
-        /// The role that the user gets there.
-        into role_slug: String,
-        /// After how many days it expires, 1 to 30; 7 unless set.
-        value expires_in_days: u8,
-        /// The user who invites.
-        value inviter_user_id: UserId,
-        /// The locale of the e-mail, such as `en-US`.
-        into locale: String,
+/// An invitation to be created.
+#[derive(Debug)]
+#[must_use = "nothing was sent yet: give it to `client.invitations().create(…)`"]
+pub struct CreateInvitation(CreateInvitationBody);
+
+/// The body of `POST /user_management/invitations`; key order is field order.
+#[derive(Debug, Serialize)]
+struct CreateInvitationBody {
+    email: EmailAddress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<OrganizationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_slug: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_days: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inviter_user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+}
+
+impl CreateInvitation {
+    /// An invitation to this address, which is the only field that the API requires.
+    pub fn new(email: EmailAddress) -> Self {
+        Self(CreateInvitationBody {
+            email,
+            organization_id: None,
+            role_slug: None,
+            expires_in_days: None,
+            inviter_user_id: None,
+            locale: None,
+        })
+    }
+
+    /// The organization that the user is invited to.
+    pub fn organization_id(mut self, id: OrganizationId) -> Self {
+        self.0.organization_id = Some(id);
+        self
+    }
+
+    /// The role that the user gets there.
+    pub fn role_slug(mut self, slug: impl Into<String>) -> Self {
+        self.0.role_slug = Some(slug.into());
+        self
+    }
+
+    /// After how many days it expires, 1 to 30; 7 unless set.
+    pub fn expires_in_days(mut self, days: u8) -> Self {
+        self.0.expires_in_days = Some(days);
+        self
+    }
+
+    /// The user who invites.
+    pub fn inviter_user_id(mut self, id: UserId) -> Self {
+        self.0.inviter_user_id = Some(id);
+        self
+    }
+
+    /// The locale of the e-mail, such as `en-US`.
+    pub fn locale(mut self, locale: impl Into<String>) -> Self {
+        self.0.locale = Some(locale.into());
+        self
     }
 }
 
@@ -86,12 +135,12 @@ pub struct Invitation {
     /// The ID.
     pub id: InvitationId,
     /// Who is invited.
-    pub email: EmailAddress,
-    /// What has become of it.
+    pub email: String,
+    /// Its state.
     pub state: InvitationState,
     /// The token, for [`invitation_token`](crate::login::AuthorizationBuilder::invitation_token) of a login.
     pub token: InvitationToken,
-    /// The address that the e-mail's link leads to.
+    /// The URL of the link in the e-mail.
     #[serde(rename = "accept_invitation_url")]
     pub url: InvitationUrl,
     /// The organization that the user is invited to.
@@ -115,7 +164,7 @@ pub struct Invitation {
 }
 
 open_enum! {
-    /// What has become of an invitation.
+    /// The state of an invitation.
     InvitationState {
         Pending = "pending",
         Accepted = "accepted",

@@ -50,7 +50,7 @@ impl OrganizationMemberships<'_> {
         self.api.delete(("/user_management/organization_memberships/{id}", id))
     }
 
-    /// Takes a member's access away (`PUT /user_management/organization_memberships/{id}/deactivate`).
+    /// Takes away a member's access (`PUT /user_management/organization_memberships/{id}/deactivate`).
     pub fn deactivate(&self, id: &OrganizationMembershipId) -> ApiRequest<OrganizationMembership> {
         self.api.put(("/user_management/organization_memberships/{id}/deactivate", id), &EmptyBody {})
     }
@@ -84,7 +84,7 @@ impl List<OrganizationMembership> {
     }
 }
 
-/// The roles of a member: one, several where the environment has that on, or the default.
+/// The roles of a member: one role, several if the environment allows that, or the default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum Roles {
@@ -118,15 +118,15 @@ pub struct OrganizationMembership {
     /// All roles.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub roles: Vec<Role>,
-    /// Whether a directory decides on it (SCIM).
+    /// Whether a directory manages it (SCIM).
     #[serde(default)]
     pub directory_managed: bool,
     /// What the directory says about the member.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub custom_attributes: BTreeMap<String, Value>,
-    /// The user in full, where the API tells.
+    /// The whole user, if the API returns it.
     pub user: Option<User>,
-    /// When it began.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
@@ -153,7 +153,7 @@ pub struct Group {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

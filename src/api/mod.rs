@@ -1,4 +1,35 @@
-//! The endpoints that need an API key: a file per resource, and one way through for all of them.
+//! The endpoints that need an API key.
+//!
+//! A [`Client`] has an accessor for each resource. A method of it gives an [`ApiRequest`] or a [`List`], which is sent with `.send().await`.
+//!
+//! | accessor | resource |
+//! | --- | --- |
+//! | [`users`](Client::users) | users |
+//! | [`email_verification`](Client::email_verification), [`email_change`](Client::email_change) | the address of a user |
+//! | [`password_reset`](Client::password_reset), [`magic_auth`](Client::magic_auth) | e-mails with a link or a code |
+//! | [`sessions`](Client::sessions) | sessions at WorkOS |
+//! | [`mfa`](Client::mfa) | second factors: [`AuthenticationFactor`], [`AuthenticationChallenge`] |
+//! | [`invitations`](Client::invitations) | [`Invitation`] |
+//! | [`organization_memberships`](Client::organization_memberships) | [`OrganizationMembership`] |
+//! | [`radar`](Client::radar) | challenges of Radar, the fraud detection |
+//! | [`request`](Client::request) | any other endpoint: [`CustomRequest`] |
+//!
+//! A list comes by the [`Page`], or as a stream of [`Items`].
+//!
+//! In replies, e-mail addresses and telephone numbers are plain strings: one that is written in an unusual way must not fail the
+//! whole reply. In requests they are an [`EmailAddress`](crate::EmailAddress) and a [`PhoneNumber`](crate::id::PhoneNumber).
+//!
+//! ```no_run
+//! # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
+//! use workos_auth::EmailAddress;
+//! use workos_auth::api::CreateUser;
+//!
+//! let new = CreateUser::new(EmailAddress::new("ada@example.com")?).first_name("Ada");
+//! let created = client.users().create(&new).send().await?;
+//! let sessions = client.sessions().list(&created.user.id).limit(10).send().await?;
+//! println!("{} sessions", sessions.data.len());
+//! # Ok(()) }
+//! ```
 
 mod custom;
 mod email;
@@ -25,7 +56,7 @@ pub use factors::{
     AuthenticationChallenge, AuthenticationFactor, EnrollFactor, EnrolledFactor, EnrolledTotp, SmsFactor, TotpFactor,
     TotpSettings, UserFactorEnrollment,
 };
-pub use invitations::{Invitation, InvitationState, SendInvitation};
+pub use invitations::{CreateInvitation, Invitation, InvitationState};
 pub use magic_auth::{CreateMagicAuth, MagicAuth};
 pub use memberships::{Group, MembershipStatus, OrganizationMembership, Roles};
 pub use page::{Items, List, Order, Page};
@@ -59,17 +90,17 @@ impl<T> ApiRequest<T> {
         Self { core: Arc::clone(core), call, read }
     }
 
-    /// The same call, whose reply is read in another way.
+    /// The same call, with another reader of its reply.
     pub(crate) fn reading<U>(self, read: fn(Reply) -> Result<U, Failure>) -> ApiRequest<U> {
         ApiRequest { core: self.core, call: self.call, read }
     }
 
-    /// Sends the call. What only reads is repeated while the API is out of reach; what changes something is repeated only
-    /// when it can't have arrived.
+    /// Sends the call. A call that only reads is retried while the API can't be reached; a call that changes something is
+    /// retried only when it can't have arrived.
     ///
     /// # Errors
     /// [`ErrorKind::Api`](crate::ErrorKind::Api) when the API refuses, [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue)
-    /// for a value that can't be sent, or how the connection or the reply failed.
+    /// for a value that can't be sent, or the failure of the connection or of the reply.
     pub async fn send(self) -> Result<T, Error> {
         let reply = self.core.send(self.call?).await;
         reply.and_then(self.read).map_err(|failure| failure.error)
@@ -83,7 +114,7 @@ impl<T> fmt::Debug for ApiRequest<T> {
     }
 }
 
-/// A path, with the value that fills its place where it has one.
+/// A path, or a template of one with the value that goes into it.
 trait Path {
     fn route(self) -> Result<Route, Error>;
 }
@@ -124,7 +155,7 @@ impl<'a> Api<'a> {
         self.request(self.call(Method::POST, path, json(body)), transport::read)
     }
 
-    /// A call that is answered with `{"user": …}`.
+    /// A call whose reply is `{"user": …}`.
     fn post_for_user(self, path: impl Path, body: &impl Serialize) -> ApiRequest<User> {
         #[derive(serde::Deserialize)]
         struct Wrapped {
@@ -135,8 +166,8 @@ impl<'a> Api<'a> {
         })
     }
 
-    /// A call whose answer is of no interest.
-    fn post_to(self, path: impl Path, body: &impl Serialize) -> ApiRequest<()> {
+    /// A call whose reply is ignored.
+    fn post_only(self, path: impl Path, body: &impl Serialize) -> ApiRequest<()> {
         self.request(self.call(Method::POST, path, json(body)), transport::accept)
     }
 
@@ -162,98 +193,11 @@ fn json(body: &impl Serialize) -> Result<Body, Error> {
     wire::body(body).map(Body::Json)
 }
 
-/// What writes a request: the public type has no `Serialize`, since that would be a second door to its secrets.
-struct Written<'a, T>(&'a T);
-
-/// Request types: what the API insists on is an argument of `new`, everything else has a setter.
-macro_rules! request {
-    (
-        $(#[$attribute:meta])*
-        $name:ident($($required:ident: $required_type:ty),*) {
-            $($(#[$doc:meta])* $kind:ident $field:ident: $type:ty,)*
-        }
-    ) => {
-        $(#[$attribute])*
-        #[derive(Debug)]
-        #[must_use = "nothing was sent yet: hand it to its endpoint"]
-        #[non_exhaustive]
-        pub struct $name {
-            $($required: $required_type,)*
-            $($field: Option<$type>,)*
-        }
-
-        impl $name {
-            /// With what the API insists on, and nothing else.
-            #[allow(clippy::new_without_default, reason = "a default request is nothing to send")]
-            pub fn new($($required: $required_type),*) -> Self {
-                Self { $($required,)* $($field: None,)* }
-            }
-
-            $(request!(@setter $kind $(#[$doc])* $field: $type);)*
-        }
-
-        impl serde::Serialize for $crate::api::Written<'_, $name> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
-                let mut map = serializer.serialize_map(None)?;
-                $(map.serialize_entry(stringify!($required), &self.0.$required)?;)*
-                $(if let Some(value) = &self.0.$field {
-                    request!(@entry $kind map, value, $field);
-                })*
-                map.end()
-            }
-        }
-    };
-    (@setter into $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: impl Into<$type>) -> Self {
-            self.$field = Some($field.into());
-            self
-        }
-    };
-    (@setter map $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
-            self.$field = Some($field.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
-            self
-        }
-    };
-    (@setter own $($rest:tt)*) => {};
-    (@setter own_secret $($rest:tt)*) => {};
-    (@setter $kind:ident $(#[$doc:meta])* $field:ident: $type:ty) => {
-        $(#[$doc])*
-        pub fn $field(mut self, $field: $type) -> Self {
-            self.$field = Some($field);
-            self
-        }
-    };
-    (@entry secret $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
-    };
-    (@entry own_secret $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), crate::wire::text($value))?;
-    };
-    (@entry radar $map:ident, $value:ident, $field:ident) => {
-        let radar = $value.body();
-        if let Some(id) = &radar.radar_auth_attempt_id {
-            $map.serialize_entry("radar_auth_attempt_id", id)?;
-        }
-        if let Some(id) = &radar.signals_id {
-            $map.serialize_entry("signals_id", id)?;
-        }
-    };
-    (@entry $kind:ident $map:ident, $value:ident, $field:ident) => {
-        $map.serialize_entry(stringify!($field), $value)?;
-    };
-}
-
-use request;
-
 macro_rules! accessors {
     ($($(#[$attribute:meta])* $name:ident;)*) => {$(
         $(#[$attribute])*
         ///
-        /// Each method gives a call that is sent with `.send().await`.
+        /// Each method returns a call that is sent with `.send().await`.
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
             api: Api<'a>,
@@ -271,16 +215,16 @@ accessors! {
     /// The users of the application.
     Users;
 
-    /// E-mails that verify a user's address.
+    /// The e-mails that verify a user's address.
     EmailVerifications;
 
-    /// Changes of a user's address.
+    /// Changes of a user's e-mail address.
     EmailChanges;
 
-    /// E-mails that let a user choose a new password.
+    /// Password resets, which let a user choose a new password.
     PasswordResets;
 
-    /// E-mails with a code to sign in with.
+    /// Magic Auth codes, with which a user signs in.
     MagicAuths;
 
     /// The sessions of users.
@@ -292,14 +236,14 @@ accessors! {
     /// Invitations to the application.
     Invitations;
 
-    /// Who belongs to which organization.
+    /// The memberships of users in organizations.
     OrganizationMemberships;
 
-    /// The challenges of Radar, the fraud detection.
+    /// The challenges of WorkOS Radar, the fraud detection.
     Radar;
 }
 
-// Written out, not made by the macro: the compiler would name it in each message.
+// Written out, not generated by the macro, which the compiler would name in each error message.
 /// # Endpoints that need an API key
 impl<K> Client<K> {
     /// The users of the application.
@@ -311,7 +255,7 @@ impl<K> Client<K> {
         Users { api: Api::new(self) }
     }
 
-    /// E-mails that verify a user's address.
+    /// The e-mails that verify a user's address.
     #[must_use]
     pub fn email_verification(&self) -> EmailVerifications<'_>
     where
@@ -320,7 +264,7 @@ impl<K> Client<K> {
         EmailVerifications { api: Api::new(self) }
     }
 
-    /// Changes of a user's address.
+    /// Changes of a user's e-mail address.
     #[must_use]
     pub fn email_change(&self) -> EmailChanges<'_>
     where
@@ -329,7 +273,7 @@ impl<K> Client<K> {
         EmailChanges { api: Api::new(self) }
     }
 
-    /// E-mails that let a user choose a new password.
+    /// Password resets, which let a user choose a new password.
     #[must_use]
     pub fn password_reset(&self) -> PasswordResets<'_>
     where
@@ -338,7 +282,7 @@ impl<K> Client<K> {
         PasswordResets { api: Api::new(self) }
     }
 
-    /// E-mails with a code to sign in with.
+    /// Magic Auth codes, with which a user signs in.
     #[must_use]
     pub fn magic_auth(&self) -> MagicAuths<'_>
     where
@@ -374,7 +318,7 @@ impl<K> Client<K> {
         Invitations { api: Api::new(self) }
     }
 
-    /// Who belongs to which organization.
+    /// The memberships of users in organizations.
     #[must_use]
     pub fn organization_memberships(&self) -> OrganizationMemberships<'_>
     where
@@ -383,7 +327,7 @@ impl<K> Client<K> {
         OrganizationMemberships { api: Api::new(self) }
     }
 
-    /// The challenges of Radar, the fraud detection.
+    /// The challenges of WorkOS Radar, the fraud detection.
     #[must_use]
     pub fn radar(&self) -> Radar<'_>
     where

@@ -1,4 +1,4 @@
-//! Lists, a page at a time or item by item.
+//! Lists, by the page or item by item.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,19 +16,19 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::transport::{self, Call, Core};
 
-/// In which order a list comes.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {
     /// The oldest first.
     Ascending,
-    /// The newest first, as it is unless said otherwise.
+    /// The newest first, which is the default.
     Descending,
-    /// The newest first, with `before` and `after` the other way round.
+    /// The newest first, with `before` and `after` reversed.
     Normal,
 }
 
-/// A list that is ready to be fetched: a page with [`send`](Self::send), everything with [`stream`](Self::stream).
+/// A list that is ready to be fetched: one page with [`send`](Self::send), all items with [`stream`](Self::stream).
 #[must_use = "nothing was sent yet: call `.send().await` or `.stream()`"]
 pub struct List<T> {
     core: Arc<Core>,
@@ -42,12 +42,12 @@ impl<T> List<T> {
         Self { core: Arc::clone(core), call, query: Vec::new(), items: PhantomData }
     }
 
-    /// How many items a page has at most, 1 to 100.
+    /// The maximum number of items of a page, 1 to 100.
     pub fn limit(self, limit: u8) -> Self {
         self.with("limit", limit.to_string())
     }
 
-    /// In which order they come.
+    /// The order of the items.
     pub fn order(self, order: Order) -> Self {
         self.with(
             "order",
@@ -59,12 +59,12 @@ impl<T> List<T> {
         )
     }
 
-    /// Only what comes before this cursor, [`Page::before`].
+    /// Only items before this cursor, [`Page::before`].
     pub fn before(self, cursor: impl Into<String>) -> Self {
         self.with("before", cursor)
     }
 
-    /// Only what comes after this cursor, [`Page::after`].
+    /// Only items after this cursor, [`Page::after`].
     pub fn after(self, cursor: impl Into<String>) -> Self {
         self.with("after", cursor)
     }
@@ -84,7 +84,7 @@ impl<T> List<T> {
             query: self.query.clone(),
             items: PhantomData,
         };
-        // Of the two cursors a request has one. What came before decides the direction, and it is forward.
+        // A request has one cursor only, and this one goes forward.
         let mut list = list.after(cursor);
         list.query.retain(|(name, _)| *name != "before");
         list
@@ -122,7 +122,7 @@ impl<T> List<T> {
         Ok(Page { data, before, after, list: self })
     }
 
-    /// All items from here on, page by page as they are wanted. The first error is the last item.
+    /// All items from here on; each page is fetched when it is needed. An error ends the stream.
     ///
     /// ```no_run
     /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -138,7 +138,7 @@ impl<T> List<T> {
     where
         T: DeserializeOwned + Send + 'static,
     {
-        Items { fetched: VecDeque::new(), next: Next::Wanted(self) }
+        Items { fetched: VecDeque::new(), rest: Rest::Unfetched(self) }
     }
 }
 
@@ -155,15 +155,15 @@ impl<T> fmt::Debug for List<T> {
 pub struct Page<T> {
     /// The items.
     pub data: Vec<T>,
-    /// The cursor of the page before, for [`List::before`].
+    /// The cursor of the previous page, for [`List::before`].
     pub before: Option<String>,
-    /// The cursor of the page after, for [`List::after`].
+    /// The cursor of the next page, for [`List::after`].
     pub after: Option<String>,
     list: List<T>,
 }
 
 impl<T> Page<T> {
-    /// Fetches the next page with the same filters, unless this is the last one.
+    /// Fetches the next page with the same filters; `None` if this is the last one.
     ///
     /// # Errors
     /// As [`ApiRequest::send`](crate::api::ApiRequest::send).
@@ -180,20 +180,20 @@ impl<T> Page<T> {
 
 type Fetching<T> = Pin<Box<dyn Future<Output = Result<Page<T>, Error>> + Send>>;
 
-/// The items of a list as a [`Stream`], fetched as they are wanted.
+/// The items of a list as a [`Stream`]; each page is fetched when it is needed.
 #[must_use = "a stream fetches nothing until it is polled"]
 pub struct Items<T> {
     fetched: VecDeque<T>,
-    next: Next<T>,
+    rest: Rest<T>,
 }
 
-enum Next<T> {
-    Wanted(List<T>),
+enum Rest<T> {
+    Unfetched(List<T>),
     Fetching(Fetching<T>),
     Done,
 }
 
-// Items are handed out, never pinned.
+// Items are moved out, never pinned.
 impl<T> Unpin for Items<T> {}
 
 impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
@@ -204,21 +204,21 @@ impl<T: DeserializeOwned + Send + 'static> Stream for Items<T> {
             if let Some(item) = self.fetched.pop_front() {
                 return Poll::Ready(Some(Ok(item)));
             }
-            self.next = match std::mem::replace(&mut self.next, Next::Done) {
-                Next::Wanted(list) => Next::Fetching(Box::pin(list.send())),
-                Next::Fetching(mut page) => match page.as_mut().poll(context) {
+            self.rest = match std::mem::replace(&mut self.rest, Rest::Done) {
+                Rest::Unfetched(list) => Rest::Fetching(Box::pin(list.send())),
+                Rest::Fetching(mut page) => match page.as_mut().poll(context) {
                     Poll::Pending => {
-                        self.next = Next::Fetching(page);
+                        self.rest = Rest::Fetching(page);
                         return Poll::Pending;
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
                     Poll::Ready(Ok(page)) => {
                         let next = page.after.as_deref().map(|cursor| page.list.starting_after(cursor));
                         self.fetched = page.data.into();
-                        next.map_or(Next::Done, Next::Wanted)
+                        next.map_or(Rest::Done, Rest::Unfetched)
                     }
                 },
-                Next::Done => return Poll::Ready(None),
+                Rest::Done => return Poll::Ready(None),
             };
         }
     }

@@ -10,7 +10,7 @@ use crate::secret::{Password, PasswordResetToken, PasswordResetUrl};
 use crate::wire::{self, Fields};
 
 impl PasswordResets<'_> {
-    /// Makes a token for the user with this address (`POST /user_management/password_reset`).
+    /// Creates a token for the user with this address (`POST /user_management/password_reset`).
     pub fn create(&self, email: &EmailAddress) -> ApiRequest<PasswordReset> {
         self.api.post("/user_management/password_reset", &Fields([("email", email.as_str())]))
     }
@@ -36,15 +36,15 @@ pub struct PasswordReset {
     /// The user.
     pub user_id: UserId,
     /// The user's address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The token, for applications that send the e-mail themselves.
     #[serde(rename = "password_reset_token")]
     pub token: PasswordResetToken,
-    /// The address that the e-mail's link leads to.
+    /// The URL of the link in the e-mail.
     #[serde(rename = "password_reset_url")]
     pub url: PasswordResetUrl,
-    /// Until when the token is good.
+    /// When the token expires.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }

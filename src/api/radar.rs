@@ -6,20 +6,20 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{ApiRequest, Radar};
-use crate::id::{EmailAddress, PhoneNumber, RadarChallengeId, UserId};
+use crate::id::{PhoneNumber, RadarChallengeId, UserId};
 use crate::model::RadarSms;
 use crate::open_enum::open_enum;
 use crate::secret::{PendingAuthenticationToken, RadarCode};
 use crate::wire::{self, RadarSmsSendBody};
 
 impl Radar<'_> {
-    /// Sends a code to a telephone (`POST /user_management/radar_challenges`), for applications that kept the pending token
-    /// themselves; a login in progress has [`RadarSmsSignUp::send`](crate::step::RadarSmsSignUp::send).
+    /// Sends a code to a telephone (`POST /user_management/radar_challenges`), for applications that have kept the pending token
+    /// themselves. A login in progress uses [`RadarSmsSignUp::send_sms`](crate::step::RadarSmsSignUp::send_sms).
     pub fn send_sms(&self, sms: &SendRadarSms) -> ApiRequest<RadarSms> {
         self.api.post(wire::RADAR_CHALLENGES, &sms.body())
     }
 
-    /// Gets a challenge by e-mail (`GET /user_management/radar_challenges/{id}`).
+    /// Gets an e-mail challenge (`GET /user_management/radar_challenges/{id}`).
     pub fn get(&self, id: &RadarChallengeId) -> ApiRequest<RadarChallenge> {
         self.api.get(("/user_management/radar_challenges/{id}", id))
     }
@@ -27,7 +27,7 @@ impl Radar<'_> {
 
 /// A code to be sent to a telephone.
 #[derive(Debug)]
-#[must_use = "nothing was sent yet: hand it to its endpoint"]
+#[must_use = "nothing was sent yet: give it to `client.radar().send_sms(…)`"]
 #[non_exhaustive]
 pub struct SendRadarSms {
     user_id: UserId,
@@ -38,12 +38,12 @@ pub struct SendRadarSms {
 }
 
 impl SendRadarSms {
-    /// With only what the API requires.
+    /// With the fields that the API requires.
     pub fn new(user_id: UserId, token: PendingAuthenticationToken, phone_number: PhoneNumber) -> Self {
         Self { user_id, token, phone_number, ip_address: None, user_agent: None }
     }
 
-    /// The address of the user's device.
+    /// The IP address of the user's device.
     pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.ip_address = Some(address.into());
         self
@@ -78,12 +78,12 @@ pub struct RadarChallenge {
     /// The user.
     pub user_id: UserId,
     /// The user's address.
-    pub email: EmailAddress,
+    pub email: String,
     /// The code, for applications that send the e-mail themselves.
     pub code: RadarCode,
-    /// Until when the code is good.
+    /// When the code expires.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

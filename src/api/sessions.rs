@@ -15,11 +15,11 @@ impl Sessions<'_> {
         self.api.list(("/user_management/users/{id}/sessions", id))
     }
 
-    /// Ends a session (`POST /user_management/sessions/revoke`). Its access token is good until it expires.
+    /// Ends a session (`POST /user_management/sessions/revoke`). Its access token stays valid until it expires.
     ///
-    /// An application that holds the [`Session`](crate::Session) calls [`Session::revoke`](crate::Session::revoke).
+    /// An application that holds the session calls [`ActiveSession::revoke`](crate::ActiveSession::revoke).
     pub fn revoke(&self, id: &SessionId) -> ApiRequest<()> {
-        self.api.post_to("/user_management/sessions/revoke", &Fields([("session_id", id.as_str())]))
+        self.api.post_only("/user_management/sessions/revoke", &Fields([("session_id", id.as_str())]))
     }
 }
 
@@ -37,11 +37,11 @@ pub struct UserSession {
     pub status: SessionStatus,
     /// How the user signed in.
     pub auth_method: SessionAuthMethod,
-    /// The administrator who acts as the user.
+    /// The administrator who impersonates the user.
     pub impersonator: Option<Impersonator>,
-    /// The address that the user signed in from.
+    /// The IP address that the user signed in from.
     pub ip_address: Option<String>,
-    /// The browser that the user signed in with.
+    /// The `User-Agent` of the browser that the user signed in with.
     pub user_agent: Option<String>,
     /// When it expires.
     pub expires_at: Timestamp,

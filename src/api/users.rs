@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ApiRequest, List, Users, Written, request};
+use super::{ApiRequest, List, Users};
 use crate::id::{EmailAddress, FreeForm, OrganizationId, UserId};
 use crate::model::User;
 use crate::open_enum::open_enum;
 use crate::secret::{Password, PasswordHash};
+use crate::wire;
 
 impl Users<'_> {
     /// Gets a user (`GET /user_management/users/{id}`).
@@ -30,12 +31,12 @@ impl Users<'_> {
 
     /// Creates a user (`POST /user_management/users`).
     pub fn create(&self, user: &CreateUser) -> ApiRequest<CreatedUser> {
-        self.api.post("/user_management/users", &Written(user))
+        self.api.post("/user_management/users", &user.0)
     }
 
     /// Changes a user (`PUT /user_management/users/{id}`).
     pub fn update(&self, id: &UserId, changes: &UpdateUser) -> ApiRequest<User> {
-        self.api.put(("/user_management/users/{id}", id), &Written(changes))
+        self.api.put(("/user_management/users/{id}", id), &changes.0)
     }
 
     /// Deletes a user (`DELETE /user_management/users/{id}`).
@@ -43,7 +44,7 @@ impl Users<'_> {
         self.api.delete(("/user_management/users/{id}", id))
     }
 
-    /// The accounts elsewhere that a user signs in with (`GET /user_management/users/{id}/identities`).
+    /// Gets the accounts at identity providers that a user signs in with (`GET /user_management/users/{id}/identities`).
     pub fn identities(&self, id: &UserId) -> ApiRequest<Vec<UserIdentity>> {
         self.api.get(("/user_management/users/{id}/identities", id))
     }
@@ -61,95 +62,262 @@ impl List<User> {
     }
 }
 
-request! {
-    /// A user to be created.
-    ///
-    /// ```
-    /// use workos_auth::api::CreateUser;
-    /// use workos_auth::{EmailAddress, Password};
-    ///
-    /// let user = CreateUser::new(EmailAddress::new("ada@example.com")?)
-    ///     .first_name("Ada")
-    ///     .password(Password::new("from the form"))
-    ///     .metadata([("plan", "pro")]);
-    /// # Ok::<_, workos_auth::Error>(())
-    /// ```
-    CreateUser(email: EmailAddress) {
-        /// The first name.
-        into first_name: String,
-        /// The last name.
-        into last_name: String,
-        /// The full name.
-        into name: String,
-        /// Whether the address is known to be the user's.
-        value email_verified: bool,
-        /// The application's own data on the user; the API says how much it takes.
-        map metadata: BTreeMap<String, String>,
-        /// The application's own ID for the user.
-        into external_id: String,
-        own_secret password: Password,
-        own_secret password_hash: PasswordHash,
-        own password_hash_type: PasswordHashType,
-        /// Where the salt goes, for hashes that don't say it themselves.
-        value password_salt_position: PasswordSaltPosition,
-        /// The address of the user's device.
-        into ip_address: IpAddr,
-        /// The `User-Agent` of the user's browser.
-        into user_agent: String,
-        /// The ID that Radar's browser script gave to this visit.
-        into signals_id: String,
+/// A user to be created.
+///
+/// ```
+/// use workos_auth::api::CreateUser;
+/// use workos_auth::{EmailAddress, Password};
+///
+/// let user = CreateUser::new(EmailAddress::new("ada@example.com")?)
+///     .first_name("Ada")
+///     .password(Password::new("from the form"))
+///     .metadata([("plan", "pro")]);
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "nothing was sent yet: give it to `client.users().create(…)`"]
+pub struct CreateUser(CreateUserBody);
+
+/// The body of `POST /user_management/users`; key order is field order. The public type has no `Serialize`, which would be a
+/// second way to its secrets.
+#[derive(Debug, Serialize)]
+struct CreateUserBody {
+    email: EmailAddress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(flatten)]
+    password: Option<NewPassword>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_salt_position: Option<PasswordSaltPosition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_address: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signals_id: Option<String>,
+}
+
+/// A password or the hash of one, never both.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum NewPassword {
+    Plain {
+        #[serde(serialize_with = "wire::secret")]
+        password: Password,
+    },
+    Hashed {
+        #[serde(serialize_with = "wire::secret")]
+        password_hash: PasswordHash,
+        password_hash_type: PasswordHashType,
+    },
+}
+
+impl CreateUser {
+    /// A user with this e-mail address, which is the only field that the API requires.
+    pub fn new(email: EmailAddress) -> Self {
+        Self(CreateUserBody {
+            email,
+            first_name: None,
+            last_name: None,
+            name: None,
+            email_verified: None,
+            metadata: None,
+            external_id: None,
+            password: None,
+            password_salt_position: None,
+            ip_address: None,
+            user_agent: None,
+            signals_id: None,
+        })
+    }
+
+    /// The first name.
+    pub fn first_name(mut self, first_name: impl Into<String>) -> Self {
+        self.0.first_name = Some(first_name.into());
+        self
+    }
+
+    /// The last name.
+    pub fn last_name(mut self, last_name: impl Into<String>) -> Self {
+        self.0.last_name = Some(last_name.into());
+        self
+    }
+
+    /// The full name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.name = Some(name.into());
+        self
+    }
+
+    /// Whether the address is known to belong to the user.
+    pub fn email_verified(mut self, email_verified: bool) -> Self {
+        self.0.email_verified = Some(email_verified);
+        self
+    }
+
+    /// The application's own data on the user; the API limits its size.
+    pub fn metadata(mut self, metadata: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Self {
+        self.0.metadata = Some(metadata.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+        self
+    }
+
+    /// The application's own ID for the user.
+    pub fn external_id(mut self, external_id: impl Into<String>) -> Self {
+        self.0.external_id = Some(external_id.into());
+        self
+    }
+
+    /// The password, in place of a hash.
+    pub fn password(mut self, password: Password) -> Self {
+        self.0.password = Some(NewPassword::Plain { password });
+        self
+    }
+
+    /// The password as another system hashed it, in place of the password itself.
+    pub fn password_hash(mut self, hash: PasswordHash, kind: PasswordHashType) -> Self {
+        self.0.password = Some(NewPassword::Hashed { password_hash: hash, password_hash_type: kind });
+        self
+    }
+
+    /// Where the salt is added, for hashes that don't say it themselves.
+    pub fn password_salt_position(mut self, position: PasswordSaltPosition) -> Self {
+        self.0.password_salt_position = Some(position);
+        self
+    }
+
+    /// The IP address of the user's device.
+    pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
+        self.0.ip_address = Some(address.into());
+        self
+    }
+
+    /// The `User-Agent` of the user's browser.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.0.user_agent = Some(user_agent.into());
+        self
+    }
+
+    /// The ID that Radar's browser script gave to this visit.
+    pub fn signals_id(mut self, id: impl Into<String>) -> Self {
+        self.0.signals_id = Some(id.into());
+        self
     }
 }
 
-request! {
-    /// Changes of a user. What isn't set stays as it is.
-    UpdateUser() {
-        /// The e-mail address.
-        value email: EmailAddress,
-        /// The first name.
-        into first_name: String,
-        /// The last name.
-        into last_name: String,
-        /// The full name.
-        into name: String,
-        /// Whether the address is known to be the user's.
-        value email_verified: bool,
-        /// The application's own data on the user, or `None` to remove all of it; the API says how much it takes. A key whose
-        /// value is `None` is removed, and one that isn't named stays.
-        value metadata: Option<BTreeMap<String, Option<String>>>,
-        /// The application's own ID for the user, or `None` to remove it.
-        value external_id: Option<String>,
-        /// The preferred locale, such as `en-US`, or `None` to remove it.
-        value locale: Option<String>,
-        own_secret password: Password,
-        own_secret password_hash: PasswordHash,
-        own password_hash_type: PasswordHashType,
-        /// Where the salt goes, for hashes that don't say it themselves.
-        value password_salt_position: PasswordSaltPosition,
+/// Changes of a user. A field that isn't set stays as it is.
+#[derive(Debug)]
+#[must_use = "nothing was sent yet: give it to `client.users().update(…)`"]
+pub struct UpdateUser(UpdateUserBody);
+
+/// The body of `PUT /user_management/users/{id}`; key order is field order, and `null` removes a value.
+#[derive(Debug, Default, Serialize)]
+struct UpdateUserBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<EmailAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Option<BTreeMap<String, Option<String>>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<Option<String>>,
+    #[serde(flatten)]
+    password: Option<NewPassword>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_salt_position: Option<PasswordSaltPosition>,
+}
+
+impl UpdateUser {
+    /// No changes yet.
+    #[allow(clippy::new_without_default, reason = "without a change there is nothing to send")]
+    pub fn new() -> Self {
+        Self(UpdateUserBody::default())
+    }
+
+    /// The e-mail address.
+    pub fn email(mut self, email: EmailAddress) -> Self {
+        self.0.email = Some(email);
+        self
+    }
+
+    /// The first name.
+    pub fn first_name(mut self, first_name: impl Into<String>) -> Self {
+        self.0.first_name = Some(first_name.into());
+        self
+    }
+
+    /// The last name.
+    pub fn last_name(mut self, last_name: impl Into<String>) -> Self {
+        self.0.last_name = Some(last_name.into());
+        self
+    }
+
+    /// The full name.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.0.name = Some(name.into());
+        self
+    }
+
+    /// Whether the address is known to belong to the user.
+    pub fn email_verified(mut self, email_verified: bool) -> Self {
+        self.0.email_verified = Some(email_verified);
+        self
+    }
+
+    /// The application's own data on the user, or `None` to remove all of it; the API limits its size. A key whose value is
+    /// `None` is removed, and a key that isn't named stays.
+    pub fn metadata(mut self, metadata: Option<BTreeMap<String, Option<String>>>) -> Self {
+        self.0.metadata = Some(metadata);
+        self
+    }
+
+    /// The application's own ID for the user, or `None` to remove it.
+    pub fn external_id(mut self, external_id: Option<String>) -> Self {
+        self.0.external_id = Some(external_id);
+        self
+    }
+
+    /// The preferred locale, such as `en-US`, or `None` to remove it.
+    pub fn locale(mut self, locale: Option<String>) -> Self {
+        self.0.locale = Some(locale);
+        self
+    }
+
+    /// The password, in place of a hash.
+    pub fn password(mut self, password: Password) -> Self {
+        self.0.password = Some(NewPassword::Plain { password });
+        self
+    }
+
+    /// The password as another system hashed it, in place of the password itself.
+    pub fn password_hash(mut self, hash: PasswordHash, kind: PasswordHashType) -> Self {
+        self.0.password = Some(NewPassword::Hashed { password_hash: hash, password_hash_type: kind });
+        self
+    }
+
+    /// Where the salt is added, for hashes that don't say it themselves.
+    pub fn password_salt_position(mut self, position: PasswordSaltPosition) -> Self {
+        self.0.password_salt_position = Some(position);
+        self
     }
 }
-
-macro_rules! with_password {
-    ($($name:ident),*) => {$(
-        impl $name {
-            /// The password, in place of a hash.
-            pub fn password(mut self, password: Password) -> Self {
-                self.password = Some(password);
-                (self.password_hash, self.password_hash_type) = (None, None);
-                self
-            }
-
-            /// The password as another system hashed it, in place of the password itself.
-            pub fn password_hash(mut self, hash: PasswordHash, kind: PasswordHashType) -> Self {
-                (self.password_hash, self.password_hash_type) = (Some(hash), Some(kind));
-                self.password = None;
-                self
-            }
-        }
-    )*};
-}
-
-with_password!(CreateUser, UpdateUser);
 
 open_enum! {
     /// How a password was hashed.
@@ -165,7 +333,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// Where the salt of a password's hash goes.
+    /// Where the salt of a password's hash is added.
     PasswordSaltPosition {
         Prefix = "prefix",
         Suffix = "suffix",
@@ -179,11 +347,11 @@ pub struct CreatedUser {
     /// The user.
     #[serde(flatten)]
     pub user: User,
-    /// What Radar calls this attempt, for [`RadarContext`](crate::login::RadarContext) at the login that follows.
+    /// Radar's ID of this attempt, for the [`RadarContext`](crate::login::RadarContext) of the login that follows.
     pub radar_auth_attempt_id: Option<String>,
 }
 
-/// An account elsewhere that a user signs in with.
+/// An account at an identity provider that a user signs in with.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UserIdentity {

@@ -1,4 +1,29 @@
-//! What can go wrong, told so that the caller can act on it and nothing secret leaks.
+//! What can go wrong. Errors say what to do, and hold no secret.
+//!
+//! | type | what it says |
+//! | --- | --- |
+//! | [`Error`] | the one error of this crate |
+//! | [`ErrorKind`] | the cause |
+//! | [`ErrorCode`] | the API's code, such as `invalid_grant` |
+//! | [`ApiError`] | what the API refused: its code and message |
+//! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
+//! | [`AuthorizationErrorCode`] | the code of an `error` callback |
+//!
+//! ```
+//! use workos_auth::{Error, ErrorCode, ErrorKind};
+//!
+//! fn advise(error: &Error) -> &'static str {
+//!     match error.kind() {
+//!         _ if error.is_transient() => "try again later",
+//!         ErrorKind::Unfinished(_) => "the login needs a further step",
+//!         ErrorKind::Api(_) if error.code() == Some(&ErrorCode::InvalidCredentials) => "the password is wrong",
+//!         _ => "it failed for good",
+//!     }
+//! }
+//! ```
+
+mod codes;
+mod reasons;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,12 +34,13 @@ use std::time::Duration;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use crate::open_enum::open_enum;
-use crate::secret::ServerMessage;
+pub(crate) use codes::plain_code;
+pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
+pub use reasons::{CallbackError, ParkedError, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
-/// The one error of this crate: cheap to clone, and free of secrets, URLs with a query and response bodies.
+/// The error of this crate. It is cheap to clone, and holds no secret, no URL with a query and no response body.
 ///
 /// Match on [`kind`](Self::kind) for the cause; [`is_transient`](Self::is_transient),
 /// [`retry_after`](Self::retry_after) and [`replay_before`](Self::replay_before) say whether and when to try again.
@@ -42,7 +68,7 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An environment variable is not set, or empty; nothing was sent.
+    /// An environment variable is not set or is empty; nothing was sent.
     #[error("the environment variable {name} is not set")]
     MissingVariable {
         /// The name of the variable.
@@ -54,25 +80,25 @@ pub enum ErrorKind {
     /// A parked login could not be resumed; nothing was sent.
     #[error("{0}")]
     Parked(ParkedError),
-    /// The access token is not to be trusted.
+    /// The access token was refused.
     #[error("the access token was refused: {0}")]
     InvalidToken(TokenError),
-    /// The signing keys are unavailable: nobody can tell at the moment whether the token is good.
+    /// The signing keys are unavailable, so the token can't be checked at the moment.
     #[error("the signing keys are unavailable")]
     KeysUnavailable,
     /// A session could not be sealed or opened.
     #[error("{0}")]
     Sealed(SealError),
-    /// A refresh brought the session of another user; it was discarded.
-    #[error("the refresh brought the session of another user")]
+    /// The refresh returned the session of another user; it was discarded.
+    #[error("the refresh returned the session of another user")]
     AnotherUser,
-    /// A switch brought tokens of another organization than the wanted one. The session goes on with them.
-    #[error("the API answered with the tokens of another organization")]
+    /// A switch returned tokens of a different organization than the requested one. The session continues with them.
+    #[error("the API returned the tokens of a different organization")]
     AnotherOrganization,
-    /// The session was signed out before its refresh ended.
+    /// The session was signed out before its refresh was complete.
     #[error("the session was signed out")]
     SignedOut,
-    /// A store of sessions or tokens failed: nobody can tell what it holds.
+    /// A store of sessions or tokens failed, so what it holds is unknown.
     #[error("the store failed")]
     Store,
     /// The operating system gave no random bytes; nothing was sent.
@@ -81,35 +107,35 @@ pub enum ErrorKind {
     /// The HTTP client could not be built from its configuration.
     #[error("the HTTP client could not be built")]
     HttpClient,
-    /// This machine has no certificate authorities, or they can't be read, so no server could be trusted; nothing was sent.
-    /// On Linux and the BSDs they come with the package `ca-certificates`, or from where `SSL_CERT_FILE` or `SSL_CERT_DIR`
-    /// says.
+    /// This machine has no certificate authorities, or they can't be read, so no server can be trusted; nothing was sent.
+    /// On Linux and the BSDs they come with the package `ca-certificates`, or from the places that `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` name.
     #[error("no certificate authorities could be read: install the package ca-certificates, or set SSL_CERT_FILE")]
     NoAuthorities,
-    /// The user did not finish the device login in time; nothing more was sent.
+    /// The user did not finish the device login in time; nothing more is sent.
     #[error("the device login has expired")]
     DeviceLoginExpired,
     /// The redirect listener could not be opened.
     #[error("the redirect listener could not be opened")]
     Listener,
-    /// The browser did not come back in time.
+    /// The browser did not return in time.
     #[error("no callback came in time")]
     NoCallback,
     /// No connection could be made: the request was not sent.
     #[error("no connection could be made; nothing was sent")]
     NotSent,
-    /// The server's certificate was refused, so the request was not sent, and it isn't sent again: the certificate is for
-    /// another name, is not valid at this time, or comes from an authority that isn't trusted. The source says which.
+    /// The server's certificate was refused, so the request was not sent, and isn't retried: the certificate is for another
+    /// name, isn't valid at this time, or comes from an authority that isn't trusted. The source says which.
     #[error(
         "the server's certificate was refused; nothing was sent: check this machine's clock, the trusted certificate \
          authorities, and whether a proxy intercepts the connection"
     )]
     Certificate,
-    /// No TLS connection could be agreed on, so the request was not sent, and it isn't sent again: the server has neither
-    /// TLS 1.2 nor 1.3, refused the handshake, or is no TLS server. The source says which.
+    /// The TLS handshake failed, so the request was not sent, and isn't retried: the server supports neither TLS 1.2 nor 1.3,
+    /// refused the handshake, or isn't a TLS server. The source says which.
     #[error(
         "no TLS connection could be agreed on; nothing was sent: check the address, whether a proxy intercepts the \
-         connection, and that the server has TLS 1.2 or later"
+         connection, and that the server supports TLS 1.2 or later"
     )]
     Tls,
     /// There was no complete reply in time.
@@ -124,305 +150,24 @@ pub enum ErrorKind {
     /// The reply was not JSON.
     #[error("the reply was not JSON")]
     NotJson,
-    /// The reply was JSON of another shape than the API describes.
-    #[error("the reply was JSON of another shape than the API describes")]
+    /// The reply was JSON in a different shape than the API describes.
+    #[error("the reply was JSON in a different shape than the API describes")]
     UnexpectedShape,
-    /// The reply had a status that this API does not use, such as a redirect; it was not followed.
+    /// The reply had a status that this API does not use, such as a redirect, which isn't followed.
     #[error("the reply had an unexpected status")]
     UnexpectedStatus,
     /// The API refused the request.
     #[error("the API refused the request{0}")]
     Api(ApiError),
-    /// The login needs a further step, and the application asked for a finished one.
+    /// The login needs a further step before the user is signed in.
     #[error("the login is not finished: {0}")]
     Unfinished(ErrorCode),
-    /// A code that was accepted as an impersonation was not one; the result was discarded.
-    #[error("the code was accepted as an impersonation, but was none")]
+    /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
+    #[error("the login isn't an impersonation")]
     NotImpersonated,
     /// The code that answered a challenge is wrong.
     #[error("the code is wrong")]
     WrongCode,
-}
-
-/// Why an access token was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// It is over 16 KiB.
-    #[error("it is too large")]
-    TooLarge,
-    /// It is no JWT in compact form, or its base64 is not canonical.
-    #[error("it is malformed")]
-    Malformed,
-    /// Its algorithm is another than RS256.
-    #[error("its algorithm is not RS256")]
-    WrongAlgorithm,
-    /// It has a `crit` header (RFC 7515 §4.1.11), and none is understood here.
-    #[error("it has a critical header")]
-    CriticalHeader,
-    /// It names no key.
-    #[error("it names no key")]
-    MissingKeyId,
-    /// The key that it names is not published.
-    #[error("its key is unknown")]
-    UnknownKey,
-    /// The key that it names is published more than once.
-    #[error("its key is published twice")]
-    DuplicateKey,
-    /// The key that it names is not for RS256 signatures, or has less than 2048 bits.
-    #[error("its key is not one for RS256")]
-    UnsuitableKey,
-    /// Its signature is wrong.
-    #[error("its signature is wrong")]
-    WrongSignature,
-    /// Its claims have another shape than WorkOS gives them.
-    #[error("its claims are malformed")]
-    MalformedClaims,
-    /// It lacks `exp`, `sub` or `sid`.
-    #[error("it lacks a claim")]
-    MissingClaim,
-    /// It doesn't say which application it was issued to: it has no `client_id`, and its issuer is the API as a whole. Where
-    /// this is what the environment issues, name the issuer with [`TokenVerifier::issuer`](crate::TokenVerifier::issuer).
-    #[error("it does not say which client it was issued to")]
-    MissingClientId,
-    /// It comes from another issuer.
-    #[error("its issuer is another")]
-    WrongIssuer,
-    /// It was issued to another application.
-    #[error("it was issued to another client")]
-    WrongClient,
-    /// It is for another audience.
-    #[error("its audience is another")]
-    WrongAudience,
-    /// It begins in the future.
-    #[error("it is not valid yet")]
-    NotYetValid,
-    /// It is the token of another user than the session's.
-    #[error("it belongs to another user")]
-    WrongUser,
-    /// It is for another organization than the one that was asked for, or for none.
-    #[error("it is for another organization")]
-    WrongOrganization,
-    /// Its time is over.
-    #[error("it has expired")]
-    Expired,
-}
-
-/// Why a session could not be sealed or opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SealError {
-    /// It is no sealed session, or a part of it can't be read.
-    #[error("the sealed session is malformed")]
-    Malformed,
-    /// It was sealed in another version of the format.
-    #[error("the sealed session has an unknown version")]
-    UnknownVersion,
-    /// It names a password that is not among those given.
-    #[error("the session was sealed with another password")]
-    WrongPassword,
-    /// Its signature is wrong: it was changed, or sealed with another password of the same name. Nobody can tell which.
-    #[error("the sealed session was changed, or sealed with another password")]
-    BadMac,
-    /// Its time is over.
-    #[error("the sealed session has expired")]
-    Expired,
-    /// What was sealed is not a session.
-    #[error("what was sealed is not a session")]
-    NotASession,
-    /// A browser drops a cookie with more than 4096 bytes of name and value.
-    #[error("the session cookie has {bytes} bytes, and browsers keep 4096")]
-    TooLarge {
-        /// The bytes of name and value.
-        bytes: usize,
-    },
-}
-
-/// Why a login could not be parked or resumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParkedError {
-    /// It is no parked login.
-    #[error("this is no parked login")]
-    Malformed,
-    /// It was parked by a release with another format.
-    #[error("the login was parked in a format that is not known here")]
-    UnknownVersion,
-    /// It was sealed with another password.
-    #[error("the login was sealed with another password")]
-    WrongPassword,
-    /// It was changed since it was sealed.
-    #[error("the parked login was changed")]
-    Tampered,
-    /// It was parked for too long.
-    #[error("the parked login has expired")]
-    Expired,
-    /// It is another kind of login or step.
-    #[error("the parked value is of another kind")]
-    WrongKind,
-    /// It belongs to another client ID.
-    #[error("the parked login belongs to another client ID")]
-    WrongClient,
-    /// It belongs to another API.
-    #[error("the parked login belongs to another base URL")]
-    WrongBaseUrl,
-    /// It waits for its callback at another redirect URI.
-    #[error("the parked login waits at another redirect URI")]
-    WrongRedirectUri,
-    /// Its cookie has more bytes than browsers take.
-    #[error("the login takes {bytes} bytes of the 4096 that browsers keep in a cookie")]
-    TooLarge {
-        /// The bytes of its name and value.
-        bytes: usize,
-    },
-    /// No such login is under way: the browser has no cookie of it, or the store holds none with this state. A callback that
-    /// comes twice ends so, too.
-    #[error("no such login is under way")]
-    NotFound,
-    /// The store failed.
-    #[error("the store failed")]
-    Store,
-}
-
-/// Why a callback was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallbackError {
-    /// It is no URL or query string.
-    #[error("the callback is neither a URL nor a query string")]
-    Malformed,
-    /// A parameter came more than once (RFC 6749 §3.1).
-    #[error("the callback carries the parameter {0} more than once")]
-    DuplicateParameter(&'static str),
-    /// It carries neither a code nor an error, or an empty one.
-    #[error("the callback carries no code")]
-    MissingCode,
-    /// It carries both a code and an error.
-    #[error("the callback carries both a code and an error")]
-    CodeAndError,
-    /// It carries no `state`, so it can't be tied to a login: restart the login.
-    #[error("the callback carries no state: restart the login")]
-    MissingState,
-    /// It belongs to another login.
-    #[error("the callback belongs to another login")]
-    StateMismatch,
-    /// It carries a `state`, so it belongs to a login that was started and is no impersonation.
-    #[error("the callback carries a state, so it is no impersonation")]
-    UnexpectedState,
-    /// The user or the server ended the authorization (RFC 6749 §4.1.2.1).
-    #[error("the authorization was refused: {0}")]
-    Authorization(AuthorizationErrorCode),
-}
-
-open_enum! {
-    /// The error codes of an authorization response (RFC 6749 §4.1.2.1).
-    AuthorizationErrorCode {
-        AccessDenied = "access_denied",
-        InvalidRequest = "invalid_request",
-        InvalidScope = "invalid_scope",
-        ServerError = "server_error",
-        TemporarilyUnavailable = "temporarily_unavailable",
-        UnauthorizedClient = "unauthorized_client",
-        UnsupportedResponseType = "unsupported_response_type",
-    }
-}
-
-open_enum! {
-    /// The error codes of the API, the ones of unfinished logins included.
-    ErrorCode {
-        AccessDenied = "access_denied",
-        ApplicationConsentRequired = "application_consent_required",
-        AuthenticationMethodNotAllowed = "authentication_method_not_allowed",
-        AuthorizationPending = "authorization_pending",
-        CodeChallengeNotFound = "code_challenge_not_found",
-        DailyQuotaExceeded = "daily_quota_exceeded",
-        EmailPasswordAuthDisabled = "email_password_auth_disabled",
-        EmailVerificationCodeIncorrect = "email_verification_code_incorrect",
-        EmailVerificationRequired = "email_verification_required",
-        ExpiredToken = "expired_token",
-        ExtraAttributesRequired = "extra_attributes_required",
-        InvalidClient = "invalid_client",
-        InvalidConnection = "invalid_connection",
-        InvalidCredentials = "invalid_credentials",
-        InvalidGrant = "invalid_grant",
-        InvalidLinkAuthorizationCode = "invalid_link_authorization_code",
-        InvalidOneTimeCode = "invalid_one_time_code",
-        InvalidOrganizationId = "invalid_organization_id",
-        InvalidPendingAuthenticationToken = "invalid_pending_authentication_token",
-        InvalidProfile = "invalid_profile",
-        InvalidRequest = "invalid_request",
-        InvalidRequestParameters = "invalid_request_parameters",
-        InvitationCannotBeUsedForEmail = "invitation_cannot_be_used_for_email",
-        InvitationInvalid = "invitation_invalid",
-        MfaChallenge = "mfa_challenge",
-        MfaEnrollment = "mfa_enrollment",
-        MfaVerification = "mfa_verification",
-        OneTimeCodeExpired = "one_time_code_expired",
-        OneTimeCodePreviouslyUsed = "one_time_code_previously_used",
-        OneTimeCodeTooManyAttempts = "one_time_code_too_many_attempts",
-        OrganizationAuthenticationMethodsRequired = "organization_authentication_methods_required",
-        OrganizationMembershipNotFound = "organization_membership_not_found",
-        OrganizationNotFound = "organization_not_found",
-        OrganizationSelectionRequired = "organization_selection_required",
-        PasskeyProgressiveEnrollment = "passkey_progressive_enrollment",
-        PhoneNumberRequired = "phone_number_required",
-        PkceNotSupported = "pkce_not_supported",
-        RadarChallenge = "radar_challenge",
-        RadarEmailChallenge = "radar_email_challenge",
-        RadarSignUpChallenge = "radar_sign_up_challenge",
-        RadarSmsChallenge = "radar_sms_challenge",
-        RadarSmsSignInChallenge = "radar_sms_sign_in_challenge",
-        SignUpNotAllowed = "sign_up_not_allowed",
-        SlowDown = "slow_down",
-        SsoRequired = "sso_required",
-        TokenTooBig = "token_too_big",
-        TooManyRequests = "too_many_requests",
-        UnauthorizedClient = "unauthorized_client",
-        UnsupportedGrantType = "unsupported_grant_type",
-        UserMismatch = "user_mismatch",
-        VerificationIdRequired = "verification_id_required",
-    }
-}
-
-/// A code from outside, unless it is something else that must not get into logs.
-pub(crate) fn plain_code(text: &str) -> Option<&str> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    (!text.is_empty() && text.len() <= 64 && text.bytes().all(plain)).then_some(text)
-}
-
-/// A refusal by the API: its code, and its message for those who know where to show it.
-#[derive(Clone)]
-pub struct ApiError {
-    pub(crate) code: Option<ErrorCode>,
-    pub(crate) message: Option<Arc<ServerMessage>>,
-}
-
-impl ApiError {
-    /// The code, where the reply carried one.
-    #[must_use]
-    pub fn code(&self) -> Option<&ErrorCode> {
-        self.code.as_ref()
-    }
-
-    /// The API's own words. They may echo what was submitted, a code or a token, so they are a secret:
-    /// fit for a developer's eyes, not for a log.
-    #[must_use]
-    pub fn message(&self) -> Option<&ServerMessage> {
-        self.message.as_deref()
-    }
-}
-
-/// What follows "the API refused the request".
-impl fmt::Display for ApiError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.code.as_ref().map_or(Ok(()), |code| write!(formatter, ": {code}"))
-    }
-}
-
-impl fmt::Debug for ApiError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ApiError").field("code", &self.code).finish_non_exhaustive()
-    }
 }
 
 impl Error {
@@ -454,7 +199,7 @@ impl Error {
         Self::with_source(ErrorKind::Store, Some(Box::new(source)))
     }
 
-    /// Whoever else holds a lock doesn't let go of it.
+    /// Another process holds the lock for too long.
     pub(crate) fn still_locked() -> Self {
         Self::session_store(io::Error::from(io::ErrorKind::WouldBlock))
     }
@@ -483,17 +228,17 @@ impl Error {
         Self::local(ErrorKind::SignedOut)
     }
 
-    /// Whoever sent a request for others is gone.
+    /// The task that sent the request for all callers was dropped.
     pub(crate) fn abandoned() -> Self {
         Self::local(ErrorKind::Interrupted)
     }
 
-    /// There is no answer in the time that the caller has.
+    /// There was no answer in the time that the caller allows.
     pub(crate) fn too_late() -> Self {
         Self::local(ErrorKind::Timeout)
     }
 
-    /// A switch brought another organization.
+    /// A switch returned the tokens of a different organization.
     pub(crate) fn another_organization() -> Self {
         Self::local(ErrorKind::AnotherOrganization)
     }
@@ -506,7 +251,7 @@ impl Error {
         Self::local(ErrorKind::DeviceLoginExpired)
     }
 
-    /// The application could not keep a new pair of tokens.
+    /// The application failed to keep a new pair of tokens.
     pub(crate) fn not_kept(source: Source) -> Self {
         Self::with_source(ErrorKind::Store, Some(source))
     }
@@ -543,7 +288,7 @@ impl Error {
         Self::with_source(ErrorKind::NoAuthorities, Some(Box::new(source)))
     }
 
-    /// An error that a reply tells of.
+    /// The error of a reply.
     pub(crate) fn reply(kind: ErrorKind, status: StatusCode, request_id: Option<String>) -> Self {
         Self(Arc::new(Inner {
             kind,
@@ -555,7 +300,7 @@ impl Error {
         }))
     }
 
-    /// Adds what the retry logic knows. The error was made a moment ago and isn't shared yet.
+    /// Adds what the retry logic knows. The error is new, so it isn't shared yet.
     pub(crate) fn advise(mut self, retry_after: Option<Duration>, replay_before: Option<Timestamp>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.retry_after = retry_after;
@@ -570,7 +315,7 @@ impl Error {
         &self.0.kind
     }
 
-    /// The code of the API, where it gave one.
+    /// The code of the API, if there is one.
     #[must_use]
     pub fn code(&self) -> Option<&ErrorCode> {
         match &self.0.kind {
@@ -580,7 +325,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status, where there was a reply.
+    /// The HTTP status, if there was a reply.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
@@ -592,22 +337,22 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply; a hundred years at most.
+    /// How long the API asks to wait (`Retry-After`, RFC 9110 §10.2.3), counted from the reply; at most 100 years.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Until when the same refresh token may be sent again: the API may have rotated it without its reply
-    /// arriving, and answers a replay with the same pair for a short while.
+    /// Until when the same refresh token may be sent again. The API may have rotated it although no reply arrived, and answers a
+    /// replay with the same pair for a short time.
     #[must_use]
     pub fn replay_before(&self) -> Option<Timestamp> {
         self.0.replay_before
     }
 
-    /// Whether the failure says nothing about the credential, so that a later try may succeed:
-    /// no connection, no complete reply, or a status of 408, 429 or 5xx; keys or a store that failed, unless the store says that
-    /// something must be mended first, such as the mode of a file or the certificate of a server.
+    /// Whether a later try may succeed, because the failure says nothing about the credential: there was no connection or no
+    /// complete reply, the status was 408, 429 or 5xx, or the keys or a store were unavailable. A store that reports a problem
+    /// which must be fixed first, such as the mode of a file or the certificate of a server, isn't transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.status {
@@ -624,17 +369,17 @@ impl Error {
                         | ErrorKind::Interrupted
                         | ErrorKind::KeysUnavailable
                         | ErrorKind::Randomness
-                ) || self.is_of_a_store() && !self.must_be_mended()
+                ) || self.is_store_failure() && !self.must_be_fixed()
             }
         }
     }
 
-    fn is_of_a_store(&self) -> bool {
+    fn is_store_failure(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Store | ErrorKind::Parked(ParkedError::Store))
     }
 
-    /// Whether a store fails until somebody mends what it is given.
-    fn must_be_mended(&self) -> bool {
+    /// Whether the store fails until somebody fixes the cause.
+    fn must_be_fixed(&self) -> bool {
         let source = self.0.source.as_deref().and_then(|source| source.downcast_ref::<io::Error>());
         source.is_some_and(|source| {
             matches!(
@@ -695,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_somebody_must_mend_is_not_transient() {
+    fn a_store_that_somebody_must_fix_is_not_transient() {
         let refused = || io::Error::new(io::ErrorKind::PermissionDenied, "others can read the file");
         assert!(!Error::session_store(refused()).is_transient());
         assert!(!Error::store(refused()).is_transient());

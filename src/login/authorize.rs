@@ -1,4 +1,4 @@
-//! The authorization URL: where the browser goes to sign in.
+//! The authorization URL, to which the browser is sent to sign in.
 
 use std::fmt;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl<K> Client<K> {
     }
 }
 
-/// Which of AuthKit's screens comes first.
+/// The screen of AuthKit that is shown first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScreenHint {
@@ -65,7 +65,7 @@ mod sealed {
     impl Sealed for super::SsoTarget {}
 }
 
-/// A place to sign in was chosen. Sealed.
+/// The login has a target. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this login has no target yet, so it can't begin",
     label = "choose where the user signs in first",
@@ -97,7 +97,7 @@ pub trait IsOAuth: sealed::Sealed {}
 
 impl IsOAuth for OAuthTarget {}
 
-/// The target is a provider, AuthKit or an OAuth provider, which signs users in to any organization. Sealed.
+/// The target is AuthKit or an OAuth provider, which can sign users in to any organization. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this target names the organization already",
     label = "the target of this login is an SSO connection, and it belongs to an organization",
@@ -110,8 +110,8 @@ impl IsProvider for OAuthTarget {}
 
 /// Builds the authorization URL of one login; made by [`Client::authorize`](crate::Client::authorize).
 ///
-/// First a target, then its settings, then [`begin`](Self::begin). The parameters of the URL are sorted by name, so
-/// that equal logins have equal URLs but for their random parts.
+/// Choose a target first, then its settings, then call [`begin`](Self::begin). The parameters of the URL are sorted by name, so
+/// that the URLs of equal logins differ only in their random parts.
 #[must_use = "a login starts with `begin()`"]
 pub struct AuthorizationBuilder<K, T> {
     caller: Caller<K>,
@@ -130,7 +130,7 @@ impl<K> AuthorizationBuilder<K, NoTarget> {
         self.toward("provider", "authkit")
     }
 
-    /// An OAuth provider, without a page in between.
+    /// An OAuth provider, without a page of WorkOS before it.
     pub fn oauth(self, provider: Provider) -> AuthorizationBuilder<K, OAuthTarget> {
         self.toward("provider", provider.as_str())
     }
@@ -163,7 +163,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         self.with("domain_hint", domain)
     }
 
-    /// The e-mail address the user is likely to sign in with.
+    /// The e-mail address that the user will probably sign in with.
     pub fn login_hint(self, email: impl Into<String>) -> Self {
         self.with("login_hint", email)
     }
@@ -174,18 +174,18 @@ impl<K, T> AuthorizationBuilder<K, T> {
         self
     }
 
-    /// Where the application goes on after the login. It stays with the session and is not sent.
+    /// Where the user goes after the login. It is kept in the session, and isn't sent.
     pub fn return_path(mut self, path: ReturnPath) -> Self {
         self.parameters.return_path = Some(path);
         self
     }
 
-    /// How the identity provider prompts the user: `login`, `consent`, `select_account`.
+    /// How the identity provider prompts the user: `login`, `consent` or `select_account`.
     pub fn prompt(self, prompt: impl Into<String>) -> Self {
         self.with("prompt", prompt)
     }
 
-    /// A nonce that comes back as a claim of the tokens.
+    /// A nonce that the tokens then have as a claim.
     pub fn claim_nonce(self, nonce: impl Into<String>) -> Self {
         self.with("claim_nonce", nonce)
     }
@@ -198,7 +198,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
 
 /// # Settings of `AuthKit`
 impl<K, T> AuthorizationBuilder<K, T> {
-    /// The screen that comes first.
+    /// The screen that is shown first.
     pub fn screen_hint(self, hint: ScreenHint) -> Self
     where
         T: IsAuthKit,
@@ -212,7 +212,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         )
     }
 
-    /// How long ago, in whole seconds, the user may have signed in; zero asks for a fresh sign-in always.
+    /// The maximum time since the user last signed in, in whole seconds. With zero, the user always signs in again.
     pub fn max_age(self, age: Duration) -> Self
     where
         T: IsAuthKit,
@@ -234,7 +234,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
 
 /// # Settings of OAuth providers
 impl<K, T> AuthorizationBuilder<K, T> {
-    /// More scopes to ask the provider for (RFC 6749 §3.3).
+    /// Additional scopes to request from the provider (RFC 6749 §3.3).
     pub fn provider_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self
     where
         T: IsOAuth,
@@ -243,7 +243,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
         self
     }
 
-    /// A query parameter that is handed on to the provider, such as `hd`.
+    /// A query parameter that is passed on to the provider, such as `hd`.
     pub fn provider_query_param(mut self, key: &str, value: impl Into<String>) -> Self
     where
         T: IsOAuth,
@@ -255,7 +255,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
 
 /// # Beginning
 impl<K, T> AuthorizationBuilder<K, T> {
-    /// Makes the verifier and the state, and with them the URL. Nothing is sent.
+    /// Generates the verifier and the state, and makes the URL of them. Nothing is sent.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming a refused setting, or
@@ -267,8 +267,8 @@ impl<K, T> AuthorizationBuilder<K, T> {
         PkceSession::begin(self.caller, self.redirect_uri, self.parameters.checked()?)
     }
 
-    /// Begins a login without PKCE, for a confidential client whose redirect can't carry it. The API key and the
-    /// state protect it; prefer [`begin`](Self::begin) (RFC 9700 §2.1.1).
+    /// Begins a login without PKCE, for a confidential client that can't keep a verifier. Only the API key and the state protect
+    /// it: use [`begin`](Self::begin) where possible (RFC 9700 §2.1.1).
     ///
     /// # Errors
     /// As [`begin`](Self::begin).

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use super::{Callback, authenticate};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
@@ -16,11 +16,10 @@ use crate::wire::{self, AuthorizationCodeBody};
 
 /// # Signing users in with a code: needs a client ID and an API key
 impl<K> Client<K> {
-    /// Exchanges a code that a callback brought to a login of the application's own (RFC 6749 §4.1.3).
+    /// Exchanges an authorization code (RFC 6749 §4.1.3), for an application that builds its own authorization URL. It keeps the
+    /// `state`, and gets the code from [`Callback::code_for`](crate::Callback::code_for).
     ///
-    /// Where the login began with [`authorize`](Self::authorize), use
-    /// [`PkceSession::exchange`](crate::PkceSession::exchange). An application that builds its own authorization URL keeps the
-    /// `state`, and gets the code with [`Callback::code_for`](crate::Callback::code_for).
+    /// A login that began with [`authorize`](Self::authorize) uses [`PkceSession::exchange`](crate::PkceSession::exchange) instead.
     pub fn authenticate_with_code(&self, code: AuthorizationCode) -> CodeExchange<K>
     where
         K: IsConfidential,
@@ -28,11 +27,11 @@ impl<K> Client<K> {
         CodeExchange::new(Caller::new(self), code)
     }
 
-    /// Accepts a login that an administrator began in the WorkOS dashboard to act as a user: its callback
-    /// carries no `state`. Other logins are discarded.
+    /// Accepts a login that an administrator started in the WorkOS dashboard to impersonate a user: its callback has no `state`.
+    /// The result of any other login is discarded.
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback carries a `state` or an error.
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has a `state` or an error.
     pub fn accept_impersonation(&self, callback: Callback) -> Result<ImpersonationExchange<K>, Error>
     where
         K: IsConfidential,
@@ -41,7 +40,7 @@ impl<K> Client<K> {
     }
 }
 
-/// A code that is ready to be exchanged for tokens, once.
+/// An authorization code that is ready to be exchanged for tokens, once.
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct CodeExchange<K> {
     caller: Caller<K>,
@@ -67,13 +66,13 @@ impl<K> CodeExchange<K> {
         self
     }
 
-    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    /// Removes the invitation, so that the user can sign in although the API refused it.
     pub fn without_invitation(mut self) -> Self {
         self.invitation_token = None;
         self
     }
 
-    /// Where the user's own request came from.
+    /// Where the user's request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
@@ -85,18 +84,18 @@ impl<K> CodeExchange<K> {
         self
     }
 
-    /// Exchanges the code, which signs the user in.
+    /// Exchanges the code and so signs the user in.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. The exchange comes back in it when nothing was sent, when the API turned
-    /// the request away unread (429), and when it refused something else than the code, such as the invitation. It doesn't after
-    /// a code that ends the login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), nor when the outcome is unknown: a
-    /// code must not arrive twice (RFC 6749 §4.1.2).
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection returns the exchange when nothing was sent, when the API
+    /// didn't process the request (429), and when it refused something other than the code, such as the invitation. It doesn't
+    /// return it after an error code that ends the login, such as [`InvalidGrant`](crate::ErrorCode::InvalidGrant), or when the
+    /// outcome is unknown: an authorization code must not be used twice (RFC 6749 §4.1.2).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = AuthorizationCodeBody {
             code: wire::text(&self.code),
             code_verifier: self.verifier.as_ref().map(wire::text),
@@ -122,7 +121,7 @@ impl<K> fmt::Debug for CodeExchange<K> {
     }
 }
 
-/// A code of the WorkOS dashboard's impersonation, ready to be exchanged.
+/// The code of an impersonation from the WorkOS dashboard, ready to be exchanged.
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct ImpersonationExchange<K> {
     exchange: CodeExchange<K>,
@@ -134,10 +133,10 @@ impl<K> ImpersonationExchange<K> {
         Ok(Self { exchange: CodeExchange::new(caller, code) })
     }
 
-    /// Exchanges the code, and discards the result unless it carries an impersonator.
+    /// Exchanges the code, and discards the result unless it has an impersonator.
     ///
     /// # Errors
-    /// [`ErrorKind::NotImpersonated`](crate::ErrorKind::NotImpersonated) for a login of any other kind; else as
+    /// [`ErrorKind::NotImpersonated`](crate::ErrorKind::NotImpersonated) for any other login; otherwise as
     /// [`CodeExchange::send`].
     pub async fn send(self) -> Result<AuthenticationResponse, Rejected<Self>> {
         match self.exchange.send().await {

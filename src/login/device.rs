@@ -1,4 +1,4 @@
-//! Device login (RFC 8628): for command lines without a browser beside them.
+//! Device login (RFC 8628), for command-line applications on a machine without a browser.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use super::submit;
 use crate::client::{Caller, Client};
 use crate::credentials::{HasClientId, Identity};
@@ -40,13 +40,12 @@ impl<K> Client<K> {
     }
 }
 
-/// RFC 8628 §3.2: where the reply names none.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// RFC 8628 §3.5: what `slow_down` adds.
-const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// The interval if the reply has none (RFC 8628 §3.2).
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
+/// The time that `slow_down` adds to the interval (RFC 8628 §3.5).
+const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
-/// A device login that is ready to be asked for; made by
-/// [`Client::device_authorization`](crate::Client::device_authorization).
+/// The request for a device login; made by [`Client::device_authorization`](crate::Client::device_authorization).
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct DeviceAuthorizationRequest<K> {
     caller: Caller<K>,
@@ -68,16 +67,16 @@ impl<K> DeviceAuthorizationRequest<K> {
         Self { caller, context: RequestContext::new() }
     }
 
-    /// Where the user's own request comes from; goes along with every poll.
+    /// Where the user's request comes from. Every poll sends it.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// Asks for a device code and a user code (RFC 8628 §3.1).
+    /// Requests a device code and a user code (RFC 8628 §3.1).
     ///
     /// # Errors
-    /// [`Error`]; [`ErrorKind::InvalidValue`] naming `verification_uri` when the reply would send the user to an address
+    /// The failure of the request; [`ErrorKind::InvalidValue`] naming `verification_uri` when the reply would send the user to a URL
     /// that isn't https.
     pub async fn send(self) -> Result<DeviceLogin<K>, Error> {
         let core = &self.caller.client.core;
@@ -94,21 +93,21 @@ impl<K> DeviceAuthorizationRequest<K> {
         let verification_uri = trusted(&reply.verification_uri)?;
         let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
         let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
-        Ok(DeviceLogin {
+        Ok(DeviceLogin(Box::new(Waiting {
             device_code: reply.device_code,
             user_code: reply.user_code,
             verification_uri,
             verification_uri_complete,
             expires_in: seconds(reply.expires_in),
             deadline,
-            interval: reply.interval.map_or(INTERVAL, seconds).max(Duration::from_secs(1)),
+            interval: reply.interval.map_or(DEFAULT_INTERVAL, seconds).max(Duration::from_secs(1)),
             context: self.context,
             caller: self.caller,
-        })
+        })))
     }
 }
 
-/// The user types a code and a password at this address, so it must be the right one.
+/// The user enters a code and a password at this URL, so it must be safe.
 fn trusted(uri: &str) -> Result<Url, Error> {
     let refuse = || Error::invalid_value("verification_uri", "must be https unless its host is loopback");
     let url = Url::parse(uri).map_err(|_| refuse())?;
@@ -119,34 +118,37 @@ fn trusted(uri: &str) -> Result<Url, Error> {
     }
 }
 
-/// A login that waits for the user to type its code on another device (RFC 8628 §3.3).
+/// A login that waits until the user has entered its code on another device (RFC 8628 §3.3).
 ///
 /// Show [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), then [`wait`](Self::wait).
 #[must_use = "the login ends when it is dropped: show its code, then call `wait().await`"]
-pub struct DeviceLogin<K> {
+pub struct DeviceLogin<K>(Box<Waiting<K>>);
+
+/// What a device login keeps. It is boxed, so that a `Result` with [`NotFinished`] is small.
+struct Waiting<K> {
     caller: Caller<K>,
     device_code: DeviceCode,
     user_code: String,
     verification_uri: Url,
     verification_uri_complete: Option<Url>,
     expires_in: Duration,
-    /// On the clock's own scale.
+    /// In the time of `Clock::elapsed`.
     deadline: Duration,
     interval: Duration,
     context: RequestContext,
 }
 
-/// Why a poll of a [`DeviceLogin`] signed nobody in.
+/// Why the user of a [`DeviceLogin`] isn't signed in after a poll.
 #[must_use = "the login goes on only if `Pending` is polled again"]
 pub enum NotFinished<K> {
-    /// The user has not finished: poll again after its [`interval`](DeviceLogin::interval).
+    /// The user hasn't finished: poll again after the [`interval`](DeviceLogin::interval).
     Pending(DeviceLogin<K>),
     /// The login needs a further step, or the poll failed.
     NotSignedIn(NotSignedIn<DeviceLogin<K>>),
 }
 
 impl<K> NotFinished<K> {
-    /// Why nobody is signed in yet.
+    /// Why the user isn't signed in.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -187,45 +189,46 @@ impl<K> fmt::Debug for NotFinished<K> {
 }
 
 impl<K> DeviceLogin<K> {
-    /// The code that the user types.
+    /// The code that the user enters.
     #[must_use]
     pub fn user_code(&self) -> &str {
-        &self.user_code
+        &self.0.user_code
     }
 
-    /// Where the user types it.
+    /// The URL where the user enters the code.
     #[must_use]
     pub fn verification_uri(&self) -> &Url {
-        &self.verification_uri
+        &self.0.verification_uri
     }
 
-    /// The same with the code in it, for a QR code or a browser (RFC 8628 §3.3.1).
+    /// The URL that includes the code, for a QR code or a browser (RFC 8628 §3.3.1).
     #[must_use]
     pub fn verification_uri_complete(&self) -> Option<&Url> {
-        self.verification_uri_complete.as_ref()
+        self.0.verification_uri_complete.as_ref()
     }
 
-    /// How long the code was good for when it was made.
+    /// The lifetime of the code, from when it was created.
     #[must_use]
     pub fn expires_in(&self) -> Duration {
-        self.expires_in
+        self.0.expires_in
     }
 
     /// How long to wait before the next poll.
     #[must_use]
     pub fn interval(&self) -> Duration {
-        self.interval
+        self.0.interval
     }
 
-    /// Polls until the user has finished, the code has expired or the login was denied.
+    /// Polls until the user has finished, the code has expired, or the login was denied.
     ///
-    /// The interval grows by 5 s on `slow_down`, and doubles when a reply was lost (RFC 8628 §3.5). Nothing is sent after
-    /// the deadline, and nothing more once the future is dropped.
+    /// The interval grows by 5 s after `slow_down`, and doubles after a lost reply (RFC 8628 §3.5). Nothing is sent after the code has
+    /// expired, or after the future was dropped.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. It has no login after [`AccessDenied`](ErrorCode::AccessDenied),
-    /// [`ExpiredToken`](ErrorCode::ExpiredToken), [`ErrorKind::DeviceLoginExpired`], or another refusal for good. It has the login
-    /// where no secure connection could be made: [`ErrorKind::Certificate`] or [`ErrorKind::Tls`].
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection doesn't return the login after
+    /// [`AccessDenied`](ErrorCode::AccessDenied), [`ExpiredToken`](ErrorCode::ExpiredToken), [`ErrorKind::DeviceLoginExpired`], or
+    /// another final refusal. It returns the login when no secure connection could be made: [`ErrorKind::Certificate`] or
+    /// [`ErrorKind::Tls`].
     pub async fn wait(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
         let mut login = self;
         loop {
@@ -243,22 +246,22 @@ impl<K> DeviceLogin<K> {
                 }
                 Err(NotFinished::NotSignedIn(step)) => return Err(step),
             };
-            let clock = &login.caller.client.core.runtime.clock;
-            let pause = pause.max(login.interval);
-            if clock.elapsed().saturating_add(pause) >= login.deadline {
+            let clock = &login.0.caller.client.core.runtime.clock;
+            let pause = pause.max(login.0.interval);
+            if clock.elapsed().saturating_add(pause) >= login.0.deadline {
                 return Err(NotSignedIn::Rejected(Rejected::spent(Error::device_login_expired())));
             }
             clock.sleep(pause).await;
         }
     }
 
-    /// Asks once whether the user has finished (RFC 8628 §3.4), for those who drive the polling themselves.
+    /// Asks once whether the user has finished (RFC 8628 §3.4), for applications that poll themselves.
     ///
     /// # Errors
-    /// [`NotFinished::Pending`] while the user hasn't finished. In [`NotSignedIn`] the login comes back when it can be polled again;
-    /// not once it was denied or has expired.
+    /// [`NotFinished::Pending`] while the user hasn't finished. [`NotSignedIn`] returns the login if it can be polled again, which it
+    /// can't after it was denied or has expired.
     pub async fn poll(mut self) -> Result<AuthenticationResponse, NotFinished<K>> {
-        if self.caller.client.core.runtime.clock.elapsed() >= self.deadline {
+        if self.0.caller.client.core.runtime.clock.elapsed() >= self.0.deadline {
             let expired = Rejected::spent(Error::device_login_expired());
             return Err(NotFinished::NotSignedIn(NotSignedIn::Rejected(expired)));
         }
@@ -267,25 +270,25 @@ impl<K> DeviceLogin<K> {
             match error.code() {
                 Some(ErrorCode::AuthorizationPending) => return Err(NotFinished::Pending(self)),
                 Some(ErrorCode::SlowDown) => {
-                    self.interval = self.interval.saturating_add(SLOW_DOWN);
+                    self.0.interval = self.0.interval.saturating_add(SLOW_DOWN_STEP);
                     return Err(NotFinished::Pending(self));
                 }
                 _ => {}
             }
             if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Interrupted) {
-                self.interval = self.interval.saturating_mul(2);
+                self.0.interval = self.0.interval.saturating_mul(2);
             }
         }
         settle(answer, self).map_err(NotFinished::NotSignedIn)
     }
 
-    async fn ask(&self) -> Result<Answer, Failure> {
-        let body = DeviceCodeBody { device_code: wire::text(&self.device_code) };
-        let body = WithContext { body, context: self.context.body() };
-        // The device code is the proof; the client secret isn't sent.
-        let identity = Identity { api_key: None, ..self.caller.identity() };
+    async fn ask(&self) -> Result<LoginReply, Failure> {
+        let body = DeviceCodeBody { device_code: wire::text(&self.0.device_code) };
+        let body = WithContext { body, context: self.0.context.body() };
+        // The device code is the credential, so the client secret isn't sent.
+        let identity = Identity { api_key: None, ..self.0.caller.identity() };
         let request = TokenRequest::new("urn:ietf:params:oauth:grant-type:device_code", identity, body);
-        submit(&self.caller, &request, RequestKind::DevicePoll).await
+        submit(&self.0.caller, &request, RequestKind::DevicePoll).await
     }
 }
 
@@ -293,7 +296,7 @@ impl<K> sealed::Flow for DeviceLogin<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {
-        &self.caller
+        &self.0.caller
     }
 }
 
@@ -305,6 +308,6 @@ impl<K> fmt::Debug for DeviceAuthorizationRequest<K> {
 
 impl<K> fmt::Debug for DeviceLogin<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("DeviceLogin").field("interval", &self.interval).finish_non_exhaustive()
+        formatter.debug_struct("DeviceLogin").field("interval", &self.0.interval).finish_non_exhaustive()
     }
 }

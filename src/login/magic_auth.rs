@@ -1,9 +1,9 @@
-//! The Magic Auth grant of WorkOS: a code that was sent by e-mail, by a confidential client.
+//! The Magic Auth grant of WorkOS: a confidential client signs a user in with a code that was sent by e-mail.
 
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -55,25 +55,25 @@ impl<K> MagicAuthGrant<K> {
         self
     }
 
-    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    /// Removes the invitation, so that the user can sign in although the API refused it.
     pub fn without_invitation(mut self) -> Self {
         self.invitation_token = None;
         self
     }
 
-    /// The code of an OAuth login whose identity is linked to this user.
+    /// The code of an OAuth login, whose identity is linked to this user.
     pub fn link_authorization_code(mut self, code: AuthorizationCode) -> Self {
         self.link_authorization_code = Some(code);
         self
     }
 
-    /// Where the user's own request came from.
+    /// Where the user's request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// What WorkOS Radar knows of this visit.
+    /// What WorkOS Radar knows about this visit.
     pub fn radar(mut self, radar: RadarContext) -> Self {
         self.radar = radar;
         self
@@ -88,15 +88,15 @@ impl<K> MagicAuthGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. The grant comes back in it unless the API refused it for good. After
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection returns the grant unless the refusal is final. After
     /// [`InvalidOneTimeCode`](crate::ErrorCode::InvalidOneTimeCode) or
-    /// [`OneTimeCodeExpired`](crate::ErrorCode::OneTimeCodeExpired) it takes another [`code`](Self::code), after
-    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
+    /// [`OneTimeCodeExpired`](crate::ErrorCode::OneTimeCodeExpired) set another [`code`](Self::code); after
+    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid), call [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = MagicAuthBody {
             code: wire::text(&self.code),
             email: self.email.as_str(),

@@ -1,7 +1,26 @@
-//! Signing users in: the browser, the grants, the steps between them.
+//! Signing users in: the browser, the grants, the device login.
 //!
-//! A login in the browser begins in `authorize.rs`, waits in `pkce.rs` and is exchanged in `code.rs`; `outcome.rs` reads the reply.
-//! Every other grant has a file of its own with its entry method of [`Client`](crate::Client).
+//! | type | what it is |
+//! | --- | --- |
+//! | [`AuthorizationBuilder`] | the settings of a login in the browser; made by [`Client::authorize`](crate::Client::authorize) |
+//! | [`PkceSession`], [`PlainSession`] | a login whose user is at the sign-in page |
+//! | [`Callback`] | what the browser brings back |
+//! | [`CodeExchange`], [`ImpersonationExchange`] | a code, ready to be exchanged |
+//! | [`PasswordGrant`], [`MagicAuthGrant`], [`RefreshGrant`] | the other grants |
+//! | [`DeviceLogin`] | a login that waits for another device (RFC 8628) |
+//! | [`AuthenticationResponse`] | a signed-in user, with tokens |
+//! | [`NotSignedIn`], [`NotFinished`] | a further step, a failure, or a device that isn't ready |
+//!
+//! Each `send` gives `Result<AuthenticationResponse, NotSignedIn<_>>`:
+//!
+//! ```no_run
+//! # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
+//! let login = client.device_authorization().send().await?;
+//! println!("Open {} and type {}", login.verification_uri(), login.user_code());
+//! let response = login.wait().await?;
+//! println!("Hello, {}", response.user.email);
+//! # Ok(()) }
+//! ```
 
 pub(crate) mod authorize;
 mod code;
@@ -35,7 +54,7 @@ pub use crate::model::{
 };
 use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route};
 use crate::wire::{self, TokenRequest};
-use outcome::Answer;
+use outcome::LoginReply;
 
 /// Sends one grant, with the client secret of a confidential client, and reads the reply.
 async fn authenticate<K>(
@@ -43,7 +62,7 @@ async fn authenticate<K>(
     grant_type: &'static str,
     grant: impl Serialize,
     kind: RequestKind,
-) -> Result<Answer, Failure> {
+) -> Result<LoginReply, Failure> {
     submit(caller, &TokenRequest::new(grant_type, caller.identity(), grant), kind).await
 }
 
@@ -51,11 +70,11 @@ async fn submit<K>(
     caller: &Caller<K>,
     request: &TokenRequest<'_, impl Serialize>,
     kind: RequestKind,
-) -> Result<Answer, Failure> {
-    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(Answer::read)
+) -> Result<LoginReply, Failure> {
+    post(caller, wire::AUTHENTICATE.into(), request, kind).await.and_then(LoginReply::read)
 }
 
-/// Sends a call that a login needs between its steps, and reads the reply.
+/// Sends a call between the steps of a login, and reads the reply.
 async fn call<T: DeserializeOwned, K>(
     caller: &Caller<K>,
     route: Result<Route, Error>,

@@ -14,7 +14,7 @@ use crate::sealed::INTERNAL;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
 use crate::transport::{Failure, Reply, success_or_refusal};
 
-/// What signs a user in when it is sent: a grant, a device login, or a step that was answered. Sealed.
+/// A value that signs a user in when it is sent: a grant, a device login, or an answered step. Sealed.
 pub trait Flow: sealed::Flow {}
 
 pub(crate) mod sealed {
@@ -23,12 +23,12 @@ pub(crate) mod sealed {
     use crate::secret::RefreshToken;
 
     pub trait Flow: Sized {
-        /// What the client of this login holds.
+        /// The credentials of the client of this login.
         type Credentials;
 
         fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
 
-        /// The refresh token that stays when the reply has no new one.
+        /// The refresh token to keep when the reply has no new one.
         fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
             Err(self)
         }
@@ -37,9 +37,9 @@ pub(crate) mod sealed {
     impl<F: Flow> super::Flow for F {}
 }
 
-/// Why nobody is signed in yet: the login needs a further step, or the call failed.
+/// Why the user isn't signed in: the login needs a further step, or the call failed.
 ///
-/// `?` turns it into an [`Error`] that names the step or the failure. [`step`](Self::step) is for applications that take steps:
+/// `?` turns it into an [`Error`] that names the step or the failure. Applications that support steps call [`step`](Self::step):
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -59,7 +59,7 @@ pub(crate) mod sealed {
 pub enum NotSignedIn<F: Flow> {
     /// The login goes on with this step.
     Step(Step<F::Credentials>),
-    /// The call failed. It has the value that was sent when that can be used again.
+    /// The call failed. It holds the value that was sent if that can be used again.
     Rejected(Rejected<F>),
 }
 
@@ -67,7 +67,7 @@ impl<F: Flow> NotSignedIn<F> {
     /// The step that the login needs.
     ///
     /// # Errors
-    /// The rejection, when the call failed; `?` turns it into an [`Error`].
+    /// The rejection, if the call failed; `?` turns it into an [`Error`].
     pub fn step(self) -> Result<Step<F::Credentials>, Rejected<F>> {
         match self {
             Self::Step(step) => Ok(step),
@@ -78,7 +78,7 @@ impl<F: Flow> NotSignedIn<F> {
     /// The value that was sent, for another try.
     ///
     /// # Errors
-    /// The error, when the value was used up; [`ErrorKind::Unfinished`] when the login needs a step instead.
+    /// The error, if the value was used up; [`ErrorKind::Unfinished`] if the login needs a step instead.
     pub fn recover(self) -> Result<F, Error> {
         match self {
             Self::Step(step) => Err(step.into()),
@@ -86,7 +86,7 @@ impl<F: Flow> NotSignedIn<F> {
         }
     }
 
-    /// Why nobody is signed in: the failure, or [`ErrorKind::Unfinished`] naming the step.
+    /// Why the user isn't signed in: the failure, or [`ErrorKind::Unfinished`] naming the step.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -127,14 +127,14 @@ impl<F: Flow> StdError for NotSignedIn<F> {
 }
 
 /// A reply of `/user_management/authenticate`.
-pub(crate) enum Answer {
-    SignedIn(Box<SignedIn>, Reply),
+pub(crate) enum LoginReply {
+    Success(Box<Success>, Reply),
     Step(Box<UnreadStep>),
 }
 
 /// A present `null` and an absent field mean the same.
 #[derive(Deserialize)]
-pub(crate) struct SignedIn {
+pub(crate) struct Success {
     user: User,
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
@@ -145,10 +145,10 @@ pub(crate) struct SignedIn {
     authkit_authorization_code: Option<AuthKitAuthorizationCode>,
 }
 
-impl Answer {
+impl LoginReply {
     pub(super) fn read(reply: Reply) -> Result<Self, Failure> {
-        match success_or_refusal::<SignedIn>(&reply) {
-            Ok(Ok(signed_in)) => Ok(Self::SignedIn(Box::new(signed_in), reply)),
+        match success_or_refusal::<Success>(&reply) {
+            Ok(Ok(success)) => Ok(Self::Success(Box::new(success), reply)),
             Ok(Err(mut refusal)) => match refusal.code() {
                 Some(code) if refusal.pending_authentication_token.is_some() || is_step(&code) => {
                     let token = refusal.pending_authentication_token.take();
@@ -160,9 +160,9 @@ impl Answer {
         }
     }
 
-    /// The reply to the answer of a step. Where the API refuses the answer and begins no other step, the one that was answered is
-    /// alive: an organization may not allow the way in which the user signed in, and another one may.
-    pub(super) fn of_a_step(self) -> Result<Self, Failure> {
+    /// The reply to the answer of a step. If the API refuses the answer and begins no other step, the answered step can be answered
+    /// again: an organization may not allow the user's way to sign in, and another organization may.
+    pub(super) fn answering_step(self) -> Result<Self, Failure> {
         match self {
             Self::Step(step) if step.refuses_an_answer() => Err(step.into_failure()),
             answer => Ok(answer),
@@ -170,30 +170,30 @@ impl Answer {
     }
 }
 
-/// Ends a login: every grant and every step comes through here.
+/// Ends a login; every grant and every step calls it.
 pub(super) fn settle<F: Flow>(
-    answer: Result<Answer, Failure>,
+    reply: Result<LoginReply, Failure>,
     flow: F,
 ) -> Result<AuthenticationResponse, NotSignedIn<F>> {
-    let (signed_in, reply) = match answer {
-        Ok(Answer::SignedIn(signed_in, reply)) => (*signed_in, reply),
-        Ok(Answer::Step(step)) => return Err(NotSignedIn::Step(step.read(flow.caller(INTERNAL).clone()))),
+    let (success, reply) = match reply {
+        Ok(LoginReply::Success(success, reply)) => (*success, reply),
+        Ok(LoginReply::Step(step)) => return Err(NotSignedIn::Step(step.read(flow.caller(INTERNAL).clone()))),
         Err(failure) => return Err(NotSignedIn::Rejected(failure.rejecting(flow))),
     };
-    let kept = match signed_in.refresh_token {
+    let kept = match success.refresh_token {
         Some(token) => Ok(token),
         None => flow.into_refresh_token(INTERNAL),
     };
     match kept {
         Ok(refresh_token) => Ok(AuthenticationResponse {
-            user: signed_in.user,
-            access_token: signed_in.access_token,
+            user: success.user,
+            access_token: success.access_token,
             refresh_token,
-            organization_id: signed_in.organization_id,
-            authentication_method: signed_in.authentication_method,
-            impersonator: signed_in.impersonator,
-            oauth_tokens: signed_in.oauth_tokens,
-            authkit_authorization_code: signed_in.authkit_authorization_code,
+            organization_id: success.organization_id,
+            authentication_method: success.authentication_method,
+            impersonator: success.impersonator,
+            oauth_tokens: success.oauth_tokens,
+            authkit_authorization_code: success.authkit_authorization_code,
         }),
         Err(flow) => Err(NotSignedIn::Rejected(reply.failure(ErrorKind::UnexpectedShape).rejecting(flow))),
     }

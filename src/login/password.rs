@@ -1,9 +1,9 @@
-//! The password grant of WorkOS: e-mail address and password, by a confidential client.
+//! The password grant of WorkOS: a confidential client signs a user in with an e-mail address and a password.
 
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -63,19 +63,19 @@ impl<K> PasswordGrant<K> {
         self
     }
 
-    /// Leaves an invitation out that the API refused, so that the user signs in without it.
+    /// Removes the invitation, so that the user can sign in although the API refused it.
     pub fn without_invitation(mut self) -> Self {
         self.invitation_token = None;
         self
     }
 
-    /// Where the user's own request came from.
+    /// Where the user's request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// What WorkOS Radar knows of this visit.
+    /// What WorkOS Radar knows about this visit.
     pub fn radar(mut self, radar: RadarContext) -> Self {
         self.radar = radar;
         self
@@ -90,14 +90,14 @@ impl<K> PasswordGrant<K> {
     /// Signs in.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. The grant comes back in it unless the API refused it for good. After
-    /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) it takes another [`password`](Self::password), after
-    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid) it goes on [`without_invitation`](Self::without_invitation).
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection returns the grant unless the refusal is final. After
+    /// [`InvalidCredentials`](crate::ErrorCode::InvalidCredentials) set another [`password`](Self::password); after
+    /// [`InvitationInvalid`](crate::ErrorCode::InvitationInvalid), call [`without_invitation`](Self::without_invitation).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = PasswordBody {
             email: self.email.as_str(),
             password: wire::text(&self.password),

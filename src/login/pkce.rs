@@ -1,4 +1,4 @@
-//! A login in the browser: begun, called back, exchanged.
+//! A login in the browser, from its beginning to the exchange of its code.
 
 use std::fmt;
 
@@ -20,15 +20,15 @@ use crate::wire::{self, Parameters};
 
 /// A login that waits for its callback, with PKCE (RFC 7636) and a state (RFC 6749 §10.12).
 ///
-/// Send the browser to [`url`](Self::url) and hand what comes back to [`exchange`](Self::exchange), which consumes
-/// the session: it can be exchanged once, by the login that began it.
+/// Send the browser to [`url`](Self::url), and give the callback to [`exchange`](Self::exchange). It consumes the session, so that a
+/// login is exchanged once only.
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct PkceSession<K> {
     pub(crate) login: Login<K>,
     pub(crate) verifier: CodeVerifier,
 }
 
-/// A login that waits for its callback, without PKCE: only for confidential clients.
+/// A login that waits for its callback, without PKCE; for confidential clients only.
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct PlainSession<K> {
     login: Login<K>,
@@ -63,23 +63,23 @@ impl<K> PkceSession<K> {
         Ok(Self { login: Login::begin(caller, redirect_uri, Some(&verifier), parameters)?, verifier })
     }
 
-    /// Where to send the browser.
+    /// The URL to which the browser is sent.
     #[must_use]
     pub fn url(&self) -> &AuthorizationUrl {
         &self.login.url
     }
 
-    /// Where the application goes on after the login, as it was set when the login began.
+    /// Where the user goes after the login, as set when the login began.
     #[must_use]
     pub fn return_path(&self) -> Option<&ReturnPath> {
         self.login.return_path.as_ref()
     }
 
-    /// Checks the callback's state, in constant time, and turns code and verifier into an exchange. Nothing is sent.
+    /// Checks the callback's state in constant time, and makes an exchange of the code and the verifier. Nothing is sent.
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The session comes back in every case, so that a forged
-    /// callback doesn't end the login: [`Rejected::recover`] it and wait for the true one.
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The session is always returned, so that a forged callback doesn't end the
+    /// login: [`Rejected::recover`] it and wait for the real callback.
     pub fn exchange(self, callback: Callback) -> Result<CodeExchange<K>, Rejected<Self>> {
         match callback.code_for(&self.login.state) {
             Ok(code) => Ok(CodeExchange::with_verifier(self.login.caller, code, self.verifier)),
@@ -93,19 +93,19 @@ impl<K> PlainSession<K> {
         Ok(Self { login: Login::begin(caller, redirect_uri, None, parameters)? })
     }
 
-    /// Where to send the browser.
+    /// The URL to which the browser is sent.
     #[must_use]
     pub fn url(&self) -> &AuthorizationUrl {
         &self.login.url
     }
 
-    /// Where the application goes on after the login, as it was set when the login began.
+    /// Where the user goes after the login, as set when the login began.
     #[must_use]
     pub fn return_path(&self) -> Option<&ReturnPath> {
         self.login.return_path.as_ref()
     }
 
-    /// Checks the callback's state, in constant time, and turns the code into an exchange. Nothing is sent.
+    /// Checks the callback's state in constant time, and makes an exchange of the code. Nothing is sent.
     ///
     /// # Errors
     /// As [`PkceSession::exchange`].
@@ -129,16 +129,16 @@ impl<K> fmt::Debug for PlainSession<K> {
     }
 }
 
-/// What the browser brought back: a code or an error, and the state that ties it to a login (RFC 6749 §4.1.2).
+/// The callback of a login: a code or an error, and the state that ties it to the login (RFC 6749 §4.1.2).
 ///
-/// It is data until a session has checked its state: anybody can send a callback.
+/// Anybody can send a callback, so it is untrusted until a session has checked its state.
 pub struct Callback {
     result: Result<AuthorizationCode, AuthorizationErrorCode>,
     state: Option<State>,
 }
 
 impl Callback {
-    /// Parses the URL that the browser was sent to; a path with a query will do.
+    /// Parses the URL of the callback, or its path and query.
     ///
     /// ```
     /// use workos_auth::Callback;
@@ -150,8 +150,8 @@ impl Callback {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback): malformed, a parameter given twice, no code and no error,
-    /// or both. A missing state or an `error` are no errors here: a session judges them.
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback): it is malformed, a parameter is given twice, or it has no code and no
+    /// error, or both. A missing state or an `error` is accepted here; a session checks them.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let url = url.split_once('#').map_or(url, |(url, _fragment)| url);
         match url.split_once('?') {
@@ -186,21 +186,21 @@ impl Callback {
         Ok(Self { result, state: state.filter(|state| !state.is_empty()).map(|state| State::new(state.as_str())) })
     }
 
-    /// Puts a callback together from what a web framework has already parsed.
+    /// Makes a callback of values that a web framework has already parsed.
     #[must_use]
     pub fn from_parts(code: impl Into<String>, state: Option<State>) -> Self {
         Self { result: Ok(AuthorizationCode::new(code)), state }
     }
 
-    /// The code, if the callback belongs to the login with this state; compared in constant time.
+    /// The code, if the callback belongs to the login with this state. The states are compared in constant time.
     ///
-    /// For applications that build their own authorization URL. A [`PkceSession`] does it in
+    /// This is for applications that build their own authorization URL. A [`PkceSession`] checks the state in
     /// [`exchange`](PkceSession::exchange).
     ///
     /// # Errors
-    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The callback comes back in every case: it may belong to another login.
+    /// [`ErrorKind::Callback`](crate::ErrorKind::Callback). The callback is always returned: it may belong to another login.
     pub fn code_for(self, state: &State) -> Result<AuthorizationCode, Rejected<Self>> {
-        // The state comes first: an error that somebody else sent says nothing about this login.
+        // The state is checked first: an error that somebody else sent says nothing about this login.
         let problem = match &self.state {
             None => CallbackError::MissingState,
             Some(given) if !given.matches(state) => CallbackError::StateMismatch,
@@ -212,7 +212,7 @@ impl Callback {
         Err(Rejected::returning(Error::callback(problem), self))
     }
 
-    /// The code of a callback that belongs to no login of this application: it must have no state.
+    /// The code of a callback that no login of this application started: it must have no state.
     pub(crate) fn code_without_state(self) -> Result<AuthorizationCode, Error> {
         match (self.state, self.result) {
             (Some(_), _) => Err(Error::callback(CallbackError::UnexpectedState)),
@@ -248,7 +248,7 @@ impl<K> Park for PkceSession<K> {
 
     fn pack(&self, _: Internal) -> Packed<'_> {
         Packed {
-            // The URL holds the state, and an invitation token perhaps.
+            // The URL contains the state, and perhaps an invitation token.
             secrets: vec![wire::text(&self.verifier), wire::text(&self.login.state), self.login.url.as_str()],
             details: json!({"redirect_uri": self.login.redirect_uri.as_str(), "return_path": self.login.return_path}),
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::authenticate;
-use super::outcome::{Answer, NotSignedIn, sealed, settle};
+use super::outcome::{LoginReply, NotSignedIn, sealed, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::id::OrganizationId;
@@ -15,7 +15,7 @@ use crate::wire::{self, RefreshTokenBody};
 
 /// # Refreshing: needs a client ID
 impl<K> Client<K> {
-    /// Exchanges a refresh token for a new pair of tokens (RFC 6749 §6).
+    /// Exchanges a refresh token for the next token pair (RFC 6749 §6).
     ///
     /// ```no_run
     /// # async fn run(client: workos_auth::PublicClient) -> Result<(), workos_auth::Error> {
@@ -33,7 +33,7 @@ impl<K> Client<K> {
     }
 }
 
-/// A refresh token that is ready to be exchanged for a new pair.
+/// A refresh token that is ready to be exchanged for the next token pair.
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct RefreshGrant<K> {
     caller: Caller<K>,
@@ -53,32 +53,32 @@ impl<K> RefreshGrant<K> {
         self
     }
 
-    /// Where the user's own request came from.
+    /// Where the user's request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// Takes the token back out, to keep it for later.
+    /// Takes the token out again, to keep it for later.
     #[must_use]
     pub fn into_token(self) -> RefreshToken {
         self.token
     }
 
-    /// Exchanges the token. Where the reply carries no new refresh token, the old one stays in the response.
+    /// Exchanges the token. If the reply has no new refresh token, the response has the old one.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a step, which ends the session since WorkOS wants a new login, or a rejection. The grant comes back in it
-    /// unless the API said that the token is dead (`invalid_grant`). Once an attempt's outcome is unknown, the same token is sent
-    /// again for 25 s, since the API answers that with the same pair.
-    /// [`Error::replay_before`](crate::Error::replay_before) then says how long another attempt could help.
+    /// [`NotSignedIn`]: a step, which ends the session because WorkOS requires a new login, or a rejection. A rejection returns the
+    /// grant unless the API said that the token is no longer valid (`invalid_grant`). When the outcome of an attempt is unknown, the
+    /// same token is sent again for up to 25 s, because the API answers that with the same pair.
+    /// [`Error::replay_before`](crate::Error::replay_before) then says how long another attempt can succeed.
     ///
-    /// Dropping the future drops the token; where callers may be cancelled, spawn the refresh as a task of its own.
+    /// Dropping the future drops the token. If callers may be cancelled, spawn the refresh as its own task.
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<Self>> {
-        settle(self.answer().await, self)
+        settle(self.request().await, self)
     }
 
-    async fn answer(&self) -> Result<Answer, Failure> {
+    async fn request(&self) -> Result<LoginReply, Failure> {
         let body = RefreshTokenBody {
             refresh_token: wire::text(&self.token),
             organization_id: self.organization_id.as_ref().map(OrganizationId::as_str),

@@ -1,11 +1,11 @@
-//! What an application tells WorkOS about the request that a login came with.
+//! What an application tells WorkOS about the user's request.
 
 use std::net::IpAddr;
 
 use crate::wire::{ContextBody, RadarBody};
 
-/// Where the user's own request came from, for WorkOS's fraud detection and audit log. It goes along with a login; calls of the API
-/// that take an address and a browser, but no device, have setters of their own.
+/// Where the user's request came from, for WorkOS's fraud detection and audit log. It is sent with a login. API calls that take
+/// an address and a browser, but no device, have their own setters.
 ///
 /// ```
 /// use workos_auth::login::RequestContext;
@@ -20,13 +20,13 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// Nothing known yet.
+    /// Without any value yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The address of the user's device.
+    /// The IP address of the user's device.
     #[must_use]
     pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.ip_address = Some(address.into());
@@ -40,7 +40,7 @@ impl RequestContext {
         self
     }
 
-    /// The application's own name for the user's device.
+    /// The application's own ID of the user's device.
     #[must_use]
     pub fn device_id(mut self, id: impl Into<String>) -> Self {
         self.device_id = Some(id.into());
@@ -56,7 +56,7 @@ impl RequestContext {
     }
 }
 
-/// What WorkOS Radar, the fraud detection, knows of this visit.
+/// What WorkOS Radar, the fraud detection, knows about this visit.
 #[derive(Clone, Debug, Default)]
 pub struct RadarContext {
     auth_attempt_id: Option<String>,
@@ -64,7 +64,7 @@ pub struct RadarContext {
 }
 
 impl RadarContext {
-    /// Nothing known yet.
+    /// Without any value yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -1,4 +1,8 @@
 //! What the API answers with.
+//!
+//! Identifiers are parsed, since they go into paths. E-mail addresses and telephone numbers are plain strings here: one that is
+//! written in an unusual way must not fail a whole reply. In requests they are an [`EmailAddress`](crate::EmailAddress) and a
+//! [`PhoneNumber`](crate::id::PhoneNumber).
 
 mod context;
 mod profile;
@@ -11,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use context::{RadarContext, RequestContext};
 pub use profile::{ConnectionType, Profile, UnverifiedEmail};
 
-use crate::id::{OrganizationId, PhoneNumber, UserId, VerificationId};
+use crate::id::{OrganizationId, UserId, VerificationId};
 use crate::open_enum::open_enum;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
 
@@ -20,21 +24,21 @@ use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, 
 #[must_use = "the tokens of the session exist only here: hand it to what keeps the session"]
 #[non_exhaustive]
 pub struct AuthenticationResponse {
-    /// Who signed in.
+    /// The user who signed in.
     pub user: User,
-    /// The access token, a JWT signed by WorkOS. Its claims are worth nothing until it was verified.
+    /// The access token, a JWT signed by WorkOS. Verify it before its claims are used.
     pub access_token: AccessToken,
-    /// The single-use token that gets the next pair.
+    /// The single-use token that is exchanged for the next token pair.
     pub refresh_token: RefreshToken,
     /// The organization that the user signed in to.
     pub organization_id: Option<OrganizationId>,
     /// How the user signed in.
     pub authentication_method: Option<AuthenticationMethod>,
-    /// The administrator who acts as the user.
+    /// The administrator who impersonates the user.
     pub impersonator: Option<Impersonator>,
-    /// The tokens of the OAuth provider, where the environment is set to return them.
+    /// The tokens of the OAuth provider, if the environment is configured to return them.
     pub oauth_tokens: Option<OAuthTokens>,
-    /// A code that another application can exchange for tokens of its own.
+    /// A code that another application can exchange for its own tokens.
     pub authkit_authorization_code: Option<AuthKitAuthorizationCode>,
 }
 
@@ -79,17 +83,17 @@ pub struct Role {
     pub slug: String,
 }
 
-/// An administrator who acts as the user.
+/// An administrator who impersonates the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Impersonator {
     /// The administrator's e-mail address.
     pub email: String,
-    /// Why, in the administrator's own words.
+    /// The reason that the administrator gave.
     pub reason: Option<String>,
 }
 
-/// Tokens of the OAuth provider that the user signed in with; they are not WorkOS tokens.
+/// Tokens of the OAuth provider that the user signed in with. They aren't WorkOS tokens.
 #[derive(Debug, Deserialize)]
 #[non_exhaustive]
 pub struct OAuthTokens {
@@ -97,12 +101,12 @@ pub struct OAuthTokens {
     pub provider: Provider,
     /// Its access token.
     pub access_token: ProviderAccessToken,
-    /// Its refresh token, where it gave one.
+    /// Its refresh token, if it returned one.
     pub refresh_token: Option<ProviderRefreshToken>,
     /// When its access token expires.
     #[serde(default, deserialize_with = "date")]
     pub expires_at: Option<Timestamp>,
-    /// The scopes it granted.
+    /// The granted scopes.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub scopes: Vec<String>,
 }
@@ -166,17 +170,17 @@ open_enum! {
     }
 }
 
-/// An SMS with a code that was sent.
+/// An SMS with a code, which was sent.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RadarSms {
     /// The ID, for [`RadarSmsCode::from_parts`](crate::step::RadarSmsCode::from_parts).
     pub verification_id: VerificationId,
     /// The telephone number.
-    pub phone_number: PhoneNumber,
+    pub phone_number: String,
 }
 
-/// Seconds since 1970. A provider's odd number is the last day or the first, and loses nobody a login.
+/// Seconds since 1970. A number that isn't a time becomes the first or the last one: it must not fail a login.
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
     let edge = if seconds < 0.0 { Timestamp::MIN } else { Timestamp::MAX };

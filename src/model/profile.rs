@@ -1,4 +1,4 @@
-//! Who signed in over SSO, as the identity provider says.
+//! The profile of a user who signed in over SSO.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::{Role, null_is_empty};
 use crate::id::{ConnectionId, OrganizationId, ProfileId};
 use crate::open_enum::open_enum;
 
-/// A user's profile at an identity provider. Only the API of SSO knows it; it isn't a [`User`](crate::User).
+/// A user's profile at an identity provider. It belongs to the SSO API only, and isn't a [`User`](crate::User).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Profile {
@@ -24,7 +24,7 @@ pub struct Profile {
     pub connection_type: ConnectionType,
     /// The user's ID at the identity provider.
     pub idp_id: String,
-    /// The e-mail address, as the identity provider says.
+    /// The e-mail address that the identity provider asserts.
     pub email: UnverifiedEmail,
     /// The first name.
     pub first_name: Option<String>,
@@ -43,21 +43,21 @@ pub struct Profile {
     /// The attributes that the connection maps.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub custom_attributes: BTreeMap<String, Value>,
-    /// Everything that the identity provider said.
+    /// All attributes that the identity provider sent.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub raw_attributes: BTreeMap<String, Value>,
 }
 
 /// An e-mail address that an identity provider asserts and WorkOS has not verified.
 ///
-/// Anybody who administers an identity provider can put any address there. So it is compared with no other address by `==`: find a
+/// The administrator of an identity provider can enter any address. So it can't be compared with other addresses by `==`: find a
 /// user by [`Profile::id`], or by [`Profile::idp_id`] within its connection.
 #[derive(Clone, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct UnverifiedEmail(String);
 
 impl UnverifiedEmail {
-    /// The address, to be shown, or to send a verification code to.
+    /// The address, to show it, or to send a verification code to it.
     #[must_use]
     pub fn as_unverified_str(&self) -> &str {
         &self.0

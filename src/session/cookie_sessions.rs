@@ -1,4 +1,4 @@
-//! Sessions that live in their sealed cookie alone.
+//! Sessions that are kept only in their sealed cookie.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,11 @@ use std::time::Duration;
 use http::HeaderMap;
 use url::Url;
 
+use super::checks::{Checks, Deadline, Need, time_left};
 use super::manager::sign_out_everywhere;
-use super::refresh::{UNTIL_DELIVERED, Want};
-use super::state::{
-    AHEAD, ANSWER_WITHIN, Deadline, Need, SessionState, SignedIn, SignedOut, Stop, SwitchError, active, fresh, left,
-    logout_url, need,
-};
+use super::refresh::Want;
+use super::refresh_table::UNDELIVERED_KEPT_FOR;
+use super::state::{SessionState, SignedIn, SignedOut, Stop, SwitchError};
 use super::{RefreshError, Session, SessionCookie, SessionParts};
 use crate::client::ConfidentialClient;
 use crate::cookies::{Asked, SetCookie};
@@ -27,15 +26,15 @@ use crate::wire;
 
 /// Keeps each session in the sealed [`SessionCookie`] of its user's browser, without a store.
 ///
-/// Copies of a cookie can't be revoked: whoever has one has the session until WorkOS ends it. Signing out clears this browser's
-/// cookie; only the process that signs out refuses copies from then on, for 10 minutes.
+/// Copies of a cookie can't be revoked: each is good until WorkOS ends the session. A sign-out clears this browser's cookie; only the
+/// process that signs out refuses copies after that, for 10 minutes.
 ///
-/// Refreshes are single-flight within a process, which keeps a new pair for 10 minutes for whoever comes with the old cookie.
-/// Other processes get the same pair from WorkOS only within the 30 seconds in which it replays a refresh. So a browser that misses
-/// the answer to a refresh for longer, and comes to another process, must sign in again. Where that matters, take a
-/// [`SessionManager`](super::SessionManager).
+/// However many requests with one cookie a process gets at the same time, it refreshes once. It keeps the new pair for 10 minutes, for
+/// requests that still have the old cookie. Other processes get the same pair from WorkOS only within the 30 seconds in which it
+/// replays a refresh. So a browser that loses the response to a refresh, and later reaches another process, must sign in again. If that
+/// matters, use a [`SessionManager`](super::SessionManager).
 ///
-/// Each call gives a [`ForResponse`], which puts the session's new cookie into the response: the old one's refresh token is used up.
+/// Each call gives a [`ForResponse`], which puts the session's new cookie into the response: the old refresh token is used up.
 ///
 /// ```
 /// use workos_auth::session::CookieSessions;
@@ -56,46 +55,43 @@ use crate::wire;
 #[derive(Clone)]
 pub struct CookieSessions {
     client: ConfidentialClient,
-    verifier: TokenVerifier,
+    checks: Checks,
     cookie: Arc<SessionCookie>,
-    refresh_ahead: Duration,
-    answer_within: Duration,
 }
 
 impl CookieSessions {
     /// Keeps sessions in this cookie.
     #[must_use]
     pub fn new(client: ConfidentialClient, cookie: SessionCookie) -> Self {
-        let verifier = client.verifier();
-        Self { client, verifier, cookie: Arc::new(cookie), refresh_ahead: AHEAD, answer_within: ANSWER_WITHIN }
+        let checks = Checks::new(client.verifier());
+        Self { client, checks, cookie: Arc::new(cookie) }
     }
 
-    /// Another verifier, such as one with an issuer of the application's own, or one that
-    /// [remembers](TokenVerifier::remember) the tokens that come with every request.
+    /// Verifies access tokens with another verifier, such as one with the application's own issuer, or one that
+    /// [remembers](TokenVerifier::remember) tokens it has verified.
     #[must_use]
     pub fn verifier(mut self, verifier: TokenVerifier) -> Self {
-        self.verifier = verifier;
+        self.checks.verifier = verifier;
         self
     }
 
-    /// How long before its expiry an access token is replaced, 30 seconds unless given, but never more than a quarter of its
-    /// lifetime.
+    /// How long before its expiry an access token is replaced: 30 seconds by default, and never more than a quarter of its lifetime.
     #[must_use]
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
-        self.refresh_ahead = ahead;
+        self.checks.refresh_ahead = ahead;
         self
     }
 
     /// How long [`authenticate`](Self::authenticate) and [`switch_organization`](Self::switch_organization) take at most; 10
-    /// seconds unless given. Then the answer is the old session, while its token is good, or
-    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown); what was begun goes on, and the next call has its result.
+    /// seconds by default. After that the answer is the old session while its token is valid, or
+    /// [`TemporarilyUnknown`](SessionState::TemporarilyUnknown). The work goes on, and the next call gets its result.
     #[must_use]
     pub fn answer_within(mut self, time: Duration) -> Self {
-        self.answer_within = time;
+        self.checks.answer_within = time;
         self
     }
 
-    /// The same sessions, in a cookie that suits where the application is served.
+    /// The same sessions, in a cookie that fits where the application is served.
     pub(super) fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
         self.cookie = Arc::new(Arc::unwrap_or_clone(self.cookie).served_at(redirect_uri));
         self
@@ -115,7 +111,7 @@ impl CookieSessions {
 
     /// The cookie of a new session.
     ///
-    /// What has no room in it is left out of it: the user's metadata, and then the address of the picture.
+    /// If the cookie would be too large, it is made without the user's metadata, and then without the URL of the picture.
     ///
     /// # Errors
     /// As [`SessionCookie::set`]; the session comes back.
@@ -124,14 +120,14 @@ impl CookieSessions {
         self.fit(&session).map_err(|error| Rejected::returning(error, session.parts))
     }
 
-    /// Says whether a cookie's user is signed in, and refreshes the session when its access token is at its end.
+    /// Says whether a cookie's user is signed in, and refreshes the session when its access token is about to expire.
     ///
-    /// Whoever begins a refresh waits for it, so that its pair gets into the browser; others whose token is still good don't. A
-    /// pair that comes too late, or whose reply gets lost, is kept for whoever comes with the old cookie, for 10 minutes in this
-    /// process: the newest 4,096 of them.
+    /// The request that begins a refresh waits for it, so that the browser gets the new pair; other requests whose token is still valid
+    /// don't. A pair that comes too late, or whose response is lost, is kept in this process for 10 minutes, for requests with the old
+    /// cookie: the newest 4,096 pairs.
     ///
-    /// The cookie of a session that is over is cleared, unless the answer took longer than 250 ms: a new login's cookie may be in
-    /// its place by then. The next answer clears it.
+    /// The cookie of a session that is over is cleared, unless the answer took longer than 250 ms: the browser may have the cookie of a
+    /// new login by then. The next answer clears it.
     pub async fn authenticate(&self, sealed: &str) -> ForResponse<SessionState> {
         let asked = Asked::now();
         let (state, cookie) = self.state_of(sealed).await;
@@ -139,32 +135,30 @@ impl CookieSessions {
     }
 
     pub(super) async fn state_of(&self, sealed: &str) -> (SessionState, Option<SetCookie>) {
-        let deadline = Deadline::after(self.answer_within);
-        let opened = self.open(sealed).and_then(|session| match session.ended() {
-            // Its access token may be good for minutes more.
-            Some(error) => Err(Stop::SignedOut(SignedOut::ended(error))),
-            None => Ok(session),
-        });
-        let mut session = match opened {
+        let deadline = self.checks.deadline();
+        let mut session = match self.open(sealed) {
             Ok(session) => session,
             Err(stop) => return self.finish(Err(stop), None),
         };
+        let mut known = session.known();
+        if let Some(error) = known.ended {
+            // Its access token may be valid for some minutes more.
+            return self.finish(Err(Stop::SignedOut(SignedOut::ended(error))), None);
+        }
         let mut cookie = None;
         loop {
-            let age = session.age();
-            let need =
-                deadline.limit(need(&session, age, &self.verifier, self.refresh_ahead)).await.and_then(|need| need);
+            let need = deadline.limit(self.checks.need(&session, known.age)).await.and_then(|need| need);
             let (renewed, newer) = match need {
-                Ok(Need::Nothing(token)) => return self.finish(Ok(active(session, token)), cookie),
-                // A new pair came a moment ago, or is about to come: its cookie goes to whoever asked for it.
-                Ok(Need::RefreshSoon(token)) if cookie.is_some() || session.is_being_refreshed() => {
-                    return self.finish(Ok(active(session, token)), cookie);
+                Ok(Need::Nothing(token)) => return self.finish(Ok(SignedIn::new(session, token)), cookie),
+                // A new pair came a moment ago, or is in flight: its cookie goes to the caller that began the refresh.
+                Ok(Need::RefreshSoon(token)) if cookie.is_some() || session.known().is_in_flight => {
+                    return self.finish(Ok(SignedIn::new(session, token)), cookie);
                 }
                 Ok(Need::RefreshSoon(token)) => {
                     let now = self.client.core.runtime.clock.now();
-                    let deadline = deadline.or_after(left(&token, now));
+                    let deadline = deadline.or_after(time_left(&token, now));
                     match self.renew(session.copy(), Want::Newest, deadline).await {
-                        (Err(Stop::Unknown(_)), newer) => return self.finish(Ok(active(session, token)), newer),
+                        (Err(Stop::Unknown(_)), newer) => return self.finish(Ok(SignedIn::new(session, token)), newer),
                         renewed => renewed,
                     }
                 }
@@ -176,6 +170,7 @@ impl CookieSessions {
                 Ok(session) => session,
                 Err(stop) => return self.finish(Err(stop), cookie),
             };
+            known = session.known();
         }
     }
 
@@ -195,26 +190,27 @@ impl CookieSessions {
         sealed: &str,
         id: OrganizationId,
     ) -> (Result<SignedIn, SwitchError>, Option<SetCookie>) {
-        let deadline = Deadline::after(self.answer_within);
-        let (outcome, cookie) = match self.open(sealed) {
+        let deadline = self.checks.deadline();
+        let (switched, cookie) = match self.open(sealed) {
             Ok(session) => match self.renew(session, Want::Switch(id), deadline).await {
                 (Ok(session), cookie) => {
-                    let outcome = deadline.limit(fresh(session, &self.verifier)).await.and_then(|outcome| outcome);
-                    (outcome, cookie)
+                    let user = deadline.limit(self.checks.activate(session)).await.and_then(|user| user);
+                    (user, cookie)
                 }
                 (Err(stop), cookie) => (Err(stop), cookie),
             },
             Err(stop) => (Err(stop), None),
         };
-        let cookie = self.cookie_after(&outcome, cookie);
-        (outcome.map_err(SwitchError::of), cookie)
+        let cookie = self.cookie_after(&switched, cookie);
+        (switched.map_err(SwitchError::of), cookie)
     }
 
-    /// Signs out, and gives the URL that ends the session at WorkOS, from where the browser goes back to `return_to`. The URL is
-    /// absent when there is no session, or its ID at WorkOS is unavailable at the moment.
+    /// Signs out, and gives the URL that ends the session at WorkOS, from where the browser goes back to `return_to`.
+    ///
+    /// The URL is absent when there is no session, or its ID at WorkOS is unavailable at the moment.
     pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<Url>> {
         let (url, cookie) = self.signed_out(sealed, return_to).await;
-        // A sign-out is always in time.
+        // A sign-out always clears the cookie, however long it took.
         ForResponse::new(url, self.headers(sealed, Asked::now(), Some(cookie)))
     }
 
@@ -222,7 +218,7 @@ impl CookieSessions {
         let (url, evidence) = match self.open(sealed) {
             Ok(session) => {
                 let evidence = session.end();
-                (logout_url(&session, &self.verifier, return_to).await, evidence)
+                (self.checks.logout_url(&session, return_to).await, evidence)
             }
             Err(_) => (None, SignedOut::by_the_user()),
         };
@@ -232,12 +228,12 @@ impl CookieSessions {
     /// Ends all sessions of a user at WorkOS, and says how many. Each cookie is good until its access token expires.
     ///
     /// # Errors
-    /// [`Error`]; some may have been ended. Call it again.
+    /// [`Error`]; some sessions may have ended. Call it again.
     pub async fn sign_out_everywhere(&self, user_id: &UserId) -> Result<usize, Error> {
         sign_out_everywhere(&self.client, user_id).await
     }
 
-    /// Whether a newer cookie has taken the place of this one since it was made, or its session is over.
+    /// Tells later whether a newer cookie has replaced this one, or its session is over.
     pub(super) fn outdated(&self, cookie: &SetCookie) -> impl Fn() -> bool + Send + Sync + 'static {
         let session = self.open(wire::text(cookie)).ok();
         move || session.as_ref().is_some_and(Session::is_outdated)
@@ -258,22 +254,22 @@ impl CookieSessions {
         self.cookie.opened(&self.client, sealed).map_err(Stop::SignedOut)
     }
 
-    /// The newest pair, in its cookie: also one that came on the way to something else.
+    /// Renews a session. The cookie has the newest pair, also one that came on the way to another organization.
     async fn renew(
         &self,
         session: Session<Confidential>,
         want: Want,
         deadline: Deadline,
     ) -> (Result<Session<Confidential>, Stop>, Option<SetCookie>) {
-        // Where there is no room for the old pair, there is none for the new one: better to know it before it is spent.
+        // If the old pair doesn't fit into a cookie, the new one won't either. Better to know it before the token is used up.
         if let Err(error) = self.fit(&session) {
             return (Err(Stop::Unknown(error)), None);
         }
-        let old = wire::copy(&session.parts.refresh_token);
+        let old = wire::clone_refresh_token(&session.parts.refresh_token);
         let renewed = async {
             match want {
-                // What was kept is looked at by whoever asks for it.
-                Want::Same | Want::Newest => session.renew(want, UNTIL_DELIVERED).await,
+                // The caller checks a pair from an earlier refresh itself.
+                Want::Same | Want::Newest => session.renew(want, UNDELIVERED_KEPT_FOR).await,
                 Want::Switch(_) => session.renew_now(want).await,
             }
         };
@@ -296,7 +292,7 @@ impl CookieSessions {
         }
     }
 
-    /// A cookie of a size that browsers take: what is needed least is left out.
+    /// A cookie that browsers accept: if it is too large, the least needed fields are left out.
     fn fit(&self, session: &Session<Confidential>) -> Result<SetCookie, Error> {
         let leave_out: [fn(&mut User); 2] = [|user| user.metadata.clear(), |user| user.profile_picture_url = None];
         let mut cookie = self.cookie.holding(session);
@@ -312,14 +308,14 @@ impl CookieSessions {
         cookie
     }
 
-    fn finish(&self, outcome: Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> (SessionState, Option<SetCookie>) {
-        let cookie = self.cookie_after(&outcome, cookie);
-        (SessionState::of(outcome), cookie)
+    fn finish(&self, result: Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> (SessionState, Option<SetCookie>) {
+        let cookie = self.cookie_after(&result, cookie);
+        (SessionState::of(result), cookie)
     }
 
-    /// The cookie to set: the one that clears it when the session is over.
-    fn cookie_after(&self, outcome: &Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> Option<SetCookie> {
-        match outcome {
+    /// The cookie to set: if the session is over, one that clears it.
+    fn cookie_after(&self, result: &Result<SignedIn, Stop>, cookie: Option<SetCookie>) -> Option<SetCookie> {
+        match result {
             Err(Stop::SignedOut(evidence)) => Some(self.cookie.clear(evidence)),
             _ => cookie,
         }

@@ -1,11 +1,11 @@
-//! What keeps sessions, as the handlers of a login see it: they pass a cookie's value, and get a cookie to set.
+//! What keeps sessions for the login handlers: they pass a cookie's value, and get a cookie to set.
 
 use std::borrow::Cow;
 use std::future::Future;
 
 use url::Url;
 
-use super::cookie::MAX_AGE;
+use super::cookie::LONGEST_COOKIE_AGE;
 use super::state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
 use crate::cookies::SetCookie;
@@ -18,8 +18,8 @@ use crate::secret::SessionHandle;
 use crate::wire;
 
 /// The cookie of a [`SessionManager`]'s handle.
-const NAME: &str = "workos-session";
-const HOST_NAME: &str = "__Host-workos-session";
+const HANDLE_COOKIE: &str = "workos-session";
+const HOST_HANDLE_COOKIE: &str = "__Host-workos-session";
 
 /// What keeps sessions for [`LoginHandlers`](crate::LoginHandlers): a [`SessionManager`] or [`CookieSessions`]. Sealed.
 #[diagnostic::on_unimplemented(
@@ -41,12 +41,12 @@ pub(crate) mod sealed {
     };
 
     pub trait Layer: Send + Sync + Sized + 'static {
-        /// Said once, before anything else is asked.
+        /// Fits the cookies to where the application is served; called once, before the others.
         fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self;
 
         fn cookie_name(&self, served_at: &RedirectUri, _: Internal) -> Cow<'_, str>;
 
-        /// Says whether another cookie has taken the place of this one by now, or its session is over.
+        /// Tells later whether a newer cookie has replaced this one, or its session is over.
         fn outdated(&self, cookie: &SetCookie, _: Internal) -> Outdated;
 
         fn sign_in(
@@ -137,7 +137,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         Cow::Borrowed(name(served_at))
     }
 
-    /// It sets cookies only at a login.
+    /// A handle never changes: cookies are set only at a login.
     fn outdated(&self, _: &SetCookie, _: Internal) -> Outdated {
         Box::new(|| false)
     }
@@ -149,7 +149,7 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         _: Internal,
     ) -> Result<SetCookie, Rejected<SessionParts>> {
         let handle = self.sign_in(parts).await?;
-        Ok(SetCookie::new(name(served_at), wire::text(&handle).to_owned(), MAX_AGE, served_at.is_secure()))
+        Ok(SetCookie::new(name(served_at), wire::text(&handle).to_owned(), LONGEST_COOKIE_AGE, served_at.is_secure()))
     }
 
     async fn authenticate(
@@ -159,8 +159,8 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         _: Internal,
     ) -> (SessionState, Option<SetCookie>) {
         let state = self.authenticate(&SessionHandle::new(value)).await;
-        let over = matches!(&state, SessionState::SignedOut(why) if is_cleared_for(why));
-        (state, over.then(|| cleared(served_at)))
+        let is_over = matches!(&state, SessionState::SignedOut(over) if must_clear(over));
+        (state, is_over.then(|| cleared(served_at)))
     }
 
     async fn switch_organization(
@@ -170,9 +170,9 @@ impl<S: SessionStore> Layer for SessionManager<S> {
         served_at: &RedirectUri,
         _: Internal,
     ) -> (Result<SignedIn, SwitchError>, Option<SetCookie>) {
-        let outcome = self.switch_organization(&SessionHandle::new(value), id).await;
-        let over = matches!(&outcome, Err(SwitchError::SignedOut(why)) if is_cleared_for(why));
-        (outcome, over.then(|| cleared(served_at)))
+        let switched = self.switch_organization(&SessionHandle::new(value), id).await;
+        let is_over = matches!(&switched, Err(SwitchError::SignedOut(over)) if must_clear(over));
+        (switched, is_over.then(|| cleared(served_at)))
     }
 
     async fn sign_out(
@@ -187,14 +187,14 @@ impl<S: SessionStore> Layer for SessionManager<S> {
     }
 }
 
-/// A session that was removed a short while ago may have a successor under the same name, whose login came in between.
-fn is_cleared_for(why: &SignedOut) -> bool {
-    why.reason() != SignedOutReason::Removed
+/// If the session was removed a short while ago, the browser may already have the cookie of a new login.
+fn must_clear(over: &SignedOut) -> bool {
+    over.reason() != SignedOutReason::Removed
 }
 
-/// With a prefix that binds the cookie to this host and to https (RFC 6265bis §4.1.3.2), where it is served so.
+/// With https, a prefix binds the cookie to this host (RFC 6265bis §4.1.3.2).
 fn name(served_at: &RedirectUri) -> &'static str {
-    if served_at.is_secure() { HOST_NAME } else { NAME }
+    if served_at.is_secure() { HOST_HANDLE_COOKIE } else { HANDLE_COOKIE }
 }
 
 fn cleared(served_at: &RedirectUri) -> SetCookie {

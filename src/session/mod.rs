@@ -1,6 +1,6 @@
 //! Sessions: opened, checked, refreshed once for all callers, kept.
 //!
-//! An application that keeps sessions itself walks from one type to the next:
+//! An application that keeps sessions itself goes from one type to the next:
 //!
 //! ```text
 //! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
@@ -9,44 +9,57 @@
 //!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
 //! ```
 //!
-//! An opened session says nothing about its user. An active one holds the verified token. A refreshed one must be kept before it
-//! is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that by themselves.
+//! An opened session says nothing about its user. An active session holds the verified token. A refreshed session must be kept before
+//! it is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`SessionCookie`] | seals sessions for a cookie, and opens them |
+//! | [`SessionManager`] | a ready session layer that keeps sessions in a [`SessionStore`] |
+//! | [`CookieSessions`] | the same without a store: the sealed cookie is the session |
+//! | [`TokenSession`] | the session of a command line, whose refresh token is in a [`TokenStore`] |
+//! | [`SessionState`] | what a session layer says: active, signed out, temporarily unknown |
+//! | [`SignedOut`] | the evidence that a session is over |
 
+mod checks;
 mod cookie;
+mod cookie_format;
 mod cookie_sessions;
+mod device_tokens;
 mod layer;
 mod manager;
 mod parts;
 mod refresh;
+mod refresh_table;
 mod seal;
-mod single_flight;
 mod state;
 mod store;
-mod tokens;
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use url::Url;
 
 pub use cookie::SessionCookie;
 pub use cookie_sessions::CookieSessions;
+#[cfg(feature = "token-file")]
+pub use device_tokens::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use device_tokens::KeyringTokenStore;
+pub use device_tokens::{MemoryTokenStore, TokenSession, TokenStore};
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
 use parts::Session;
 pub use parts::SessionParts;
+use refresh::Want;
 pub use refresh::{KeptSession, RefreshError};
-use refresh::{REPLAYED, Want};
+use refresh_table::RESULT_KEPT_FOR;
 pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
 pub use store::{MemorySessionStore, SessionStore, StoredSession};
-#[cfg(feature = "token-file")]
-pub use tokens::FileTokenStore;
-#[cfg(feature = "keyring")]
-pub use tokens::KeyringTokenStore;
-pub use tokens::{MemoryTokenStore, TokenSession, TokenStore};
 
 use crate::api::ApiRequest;
 use crate::client::Client;
@@ -63,11 +76,16 @@ use crate::token::{ExpiredToken, NamesSession, NotVerified, TokenVerifier, Verif
 use crate::transport::accept;
 use crate::wire;
 
+/// How long a new pair of tokens is written again and again to a store that fails. Then it is lost.
+const WRITE_RETRY_FOR: Duration = Duration::from_secs(600);
+/// Between two attempts to write it.
+const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
+
 /// # Sessions
 impl<K> Client<K> {
-    /// Makes a session of a finished login, or of the [`SessionParts`] that an application has kept.
+    /// Makes a session from a finished login, or from the [`SessionParts`] that an application has kept.
     ///
-    /// What a session doesn't hold is gone: take a provider's OAuth tokens out of the response before.
+    /// A session doesn't hold a provider's OAuth tokens: take them out of the response first.
     pub fn session(&self, parts: impl Into<SessionParts>) -> OpenedSession<K>
     where
         K: HasClientId,
@@ -77,8 +95,8 @@ impl<K> Client<K> {
 
     /// Where to send the browser to end a session at WorkOS, and from there back to `return_to`.
     ///
-    /// An application that holds the session calls [`ActiveSession::sign_out`] or [`ExpiredSession::sign_out`], which also keep a
-    /// refresh that is under way from bringing it back.
+    /// An application that holds the session calls [`ActiveSession::sign_out`] or [`ExpiredSession::sign_out`] instead: they also
+    /// discard the result of a refresh in flight, which could bring the session back.
     #[must_use]
     pub fn logout_url(&self, token: &impl NamesSession, return_to: Option<&RedirectUri>) -> Url
     where
@@ -88,7 +106,7 @@ impl<K> Client<K> {
     }
 }
 
-/// A session that was opened: nothing of it is verified, so it says nothing about its user.
+/// A session that was opened. Nothing in it is verified, so it says nothing about its user.
 ///
 /// ```
 /// use workos_auth::session::{NotActive, RefreshError};
@@ -109,28 +127,25 @@ impl<K> Client<K> {
 ///
 /// // With each request:
 /// # let mut response = http::Response::new(());
-/// let mut session = cookie.open(&client, set_cookie.expose_secret())?;
-/// let active = loop {
-///     let expired = match session.check(&verifier).await {
-///         Ok(active) => break active,
-///         Err(NotActive::Expired(expired)) => expired,
-///         // An outage or a wrong token: `?` makes an error of it.
-///         Err(other) => return Err(other.into()),
-///     };
-///     match expired.refresh().await {
+/// let session = cookie.open(&client, set_cookie.expose_secret())?;
+/// let active = match session.check(&verifier).await {
+///     Ok(active) => active,
+///     Err(NotActive::Expired(expired)) => match expired.refresh().await {
 ///         Ok(refreshed) => {
-///             let (set_cookie, opened) = refreshed.into_cookie(&cookie)?;
+///             let (set_cookie, session) = refreshed.into_cookie(&cookie)?;
 ///             response.headers_mut().append(http::header::SET_COOKIE, set_cookie.into());
-///             session = opened;
+///             session.check(&verifier).await?
 ///         }
 ///         // Nothing is known against the session: keep the cookie, and answer 503.
 ///         Err(RefreshError::Kept(kept)) => return Err(kept.error().clone().into()),
 ///         // The user must sign in again.
-///         Err(RefreshError::Ended(over)) => {
-///             response.headers_mut().append(http::header::SET_COOKIE, cookie.clear(&over).into());
-///             return Err(over.into());
+///         Err(RefreshError::Ended(signed_out)) => {
+///             response.headers_mut().append(http::header::SET_COOKIE, cookie.clear(&signed_out).into());
+///             return Err(signed_out.into());
 ///         }
-///     }
+///     },
+///     // The token is invalid, or the signing keys are unavailable.
+///     Err(other) => return Err(other.into()),
 /// };
 /// println!("hello, {}", active.user().email);
 ///
@@ -153,7 +168,9 @@ impl<K> OpenedSession<K> {
         let Self(session) = self;
         match session.verify(verifier).await {
             Ok(token) => Ok(ActiveSession { session, token }),
-            Err(NotVerified::Expired(token)) => Err(NotActive::Expired(ExpiredSession { session, token })),
+            Err(NotVerified::Expired(token)) => {
+                Err(NotActive::Expired(ExpiredSession { session: Box::new(session), token }))
+            }
             Err(NotVerified::Invalid(error)) => Err(NotActive::Invalid(Rejected::returning(error, Self(session)))),
             Err(NotVerified::KeysUnavailable(error)) => {
                 Err(NotActive::KeysUnavailable(Rejected::returning(error, Self(session))))
@@ -161,7 +178,20 @@ impl<K> OpenedSession<K> {
         }
     }
 
-    /// Takes the session apart, to keep it in a place of the application's own.
+    /// Exchanges the refresh token for a new pair of tokens, whatever the access token is; as [`ActiveSession::refresh`].
+    ///
+    /// For a session whose token [`check`](Self::check) refused, such as one whose signing key was retired.
+    ///
+    /// # Errors
+    /// As [`ActiveSession::refresh`].
+    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    where
+        K: HasClientId,
+    {
+        self.0.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
+    }
+
+    /// Takes the session apart, for an application that keeps it in its own store.
     #[must_use]
     pub fn into_parts(self) -> SessionParts {
         self.0.parts
@@ -170,7 +200,7 @@ impl<K> OpenedSession<K> {
 
 /// Why an opened session isn't a signed-in user's.
 ///
-/// There is no fourth way, so this enum is exhaustive.
+/// There is no fourth case, so this enum is exhaustive.
 #[must_use = "it holds the session"]
 pub enum NotActive<K> {
     /// The access token has expired: refresh the session.
@@ -225,7 +255,7 @@ impl<K> StdError for NotActive<K> {
 
 /// A signed-in user's session: the session and its verified token in one value.
 ///
-/// Claims are those of [`token`](Self::token). A refresh or a switch consumes the session, so no claim of an older token is left.
+/// Claims come from [`token`](Self::token). A refresh or a switch consumes the session, so no claim of an older token is left.
 #[must_use = "read its token, or refresh it"]
 pub struct ActiveSession<K> {
     session: Session<K>,
@@ -263,38 +293,37 @@ impl<K> ActiveSession<K> {
         self.session.parts.impersonator.as_ref()
     }
 
-    /// The access token, to be passed on to a service that verifies it, or to a
-    /// [`custom_claims`](TokenVerifier::custom_claims) verifier.
+    /// The access token, for a service that verifies it, or for a [`custom_claims`](TokenVerifier::custom_claims) verifier.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.session.parts.access_token
     }
 
-    /// Exchanges the refresh token for a new pair of tokens, also before the access token expires.
+    /// Exchanges the refresh token for a new pair of tokens, even before the access token expires.
     ///
-    /// However many tasks of this process refresh the same session at once, one request is sent and all get its result; so
-    /// does a caller with the old token within 30 seconds. That holds for all clones of one client. The request
-    /// goes on when the caller is cancelled. The new tokens are handed out as they come, not verified.
+    /// However many tasks of this process refresh the same session at the same time, one request is sent and all get its result. A
+    /// caller who has the old token gets it within 30 seconds, too. That holds for all clones of a client. The request goes on when the
+    /// caller is cancelled. The new tokens are not verified.
     ///
     /// # Errors
-    /// [`RefreshError::Kept`] gives the session back; [`RefreshError::Ended`] says why there is none any more.
+    /// [`RefreshError::Kept`] gives the session back; [`RefreshError::Ended`] says why it is over.
     pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
-    /// Exchanges the refresh token for a pair of tokens in another organization of the user.
+    /// Exchanges the refresh token for tokens of another organization of the user.
     ///
     /// # Errors
-    /// As [`refresh`](Self::refresh). The session is kept when the user isn't a member; an organization that requires SSO or a
+    /// As [`refresh`](Self::refresh). The session is kept when the user isn't a member. An organization that requires SSO or a
     /// second factor ends it ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
     pub async fn switch_organization(self, id: OrganizationId) -> Result<Refreshed<K>, RefreshError<K>>
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Switch(id), REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Switch(id), RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -302,7 +331,7 @@ impl<K> ActiveSession<K> {
         SignOut::of(&self.session, self.token.session_id(), return_to)
     }
 
-    /// Ends the session in this process, and at WorkOS without the browser. Its access token is good until it expires.
+    /// Ends the session in this process, and at WorkOS without the browser. Its access token stays valid until it expires.
     pub fn revoke(self) -> ApiRequest<SignedOut>
     where
         K: IsConfidential,
@@ -314,7 +343,7 @@ impl<K> ActiveSession<K> {
 /// A session whose access token has expired. It can be refreshed or signed out, and says nothing about its user.
 #[must_use = "refresh it, or sign it out"]
 pub struct ExpiredSession<K> {
-    session: Session<K>,
+    session: Box<Session<K>>,
     token: ExpiredToken,
 }
 
@@ -331,7 +360,7 @@ impl<K> ExpiredSession<K> {
         self.token.expired_at()
     }
 
-    /// Exchanges the refresh token for a new pair of tokens; as [`ActiveSession::refresh`].
+    /// Exchanges the refresh token for a new pair of tokens, as [`ActiveSession::refresh`] does.
     ///
     /// # Errors
     /// As [`ActiveSession::refresh`].
@@ -339,7 +368,7 @@ impl<K> ExpiredSession<K> {
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, REPLAYED).await.map(Refreshed)
+        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -377,9 +406,9 @@ impl<K> Refreshed<K> {
         }
     }
 
-    /// Hands the session's parts to the application, which writes them where it keeps them.
+    /// Hands the session's parts to the application, which writes them to its own store.
     ///
-    /// Where the caller may be cancelled, such as in a request handler, spawn the refresh and this as one task: a pair that was not
+    /// If the caller may be cancelled, as in a request handler, spawn the refresh and this call as one task: a pair that was not
     /// written is lost after 30 seconds.
     ///
     /// ```
@@ -414,7 +443,7 @@ impl<K> Refreshed<K> {
 pub struct SignOut {
     /// Where to send the browser, to end the session at WorkOS.
     pub url: Url,
-    /// The evidence that [`SessionCookie::clear`] asks for.
+    /// The evidence that [`SessionCookie::clear`] needs.
     pub signed_out: SignedOut,
 }
 

@@ -2,7 +2,6 @@
 
 use serde::de::DeserializeOwned;
 
-use super::SignedOut;
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, TokenError};
@@ -12,9 +11,9 @@ use crate::secret::{AccessToken, RefreshToken};
 use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
 use crate::wire;
 
-/// What a session is made of, for applications that keep it in a place of their own.
+/// What a session is made of, for applications that keep it in their own store.
 ///
-/// None of it is verified: [`OpenedSession::check`](super::OpenedSession::check) does that.
+/// Nothing in it is verified: [`OpenedSession::check`](super::OpenedSession::check) does that.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SessionParts {
@@ -33,7 +32,7 @@ pub struct SessionParts {
 }
 
 impl SessionParts {
-    /// What every session has; the other fields can be set.
+    /// With the fields that every session has. Set the others as needed.
     #[must_use]
     pub fn new(user: User, access_token: AccessToken, refresh_token: RefreshToken) -> Self {
         Self {
@@ -51,7 +50,7 @@ impl SessionParts {
         Self {
             user: self.user.clone(),
             access_token: self.access_token.clone(),
-            refresh_token: wire::copy(&self.refresh_token),
+            refresh_token: wire::clone_refresh_token(&self.refresh_token),
             organization_id: self.organization_id.clone(),
             authentication_method: self.authentication_method.clone(),
             impersonator: self.impersonator.clone(),
@@ -72,7 +71,7 @@ impl From<AuthenticationResponse> for SessionParts {
     }
 }
 
-/// A session and the client that it belongs to, in no particular state. The public types say in which one it is.
+/// A session and the client it belongs to. The public types say which state it is in.
 pub(super) struct Session<K> {
     pub(super) caller: Caller<K>,
     pub(super) parts: SessionParts,
@@ -91,24 +90,18 @@ impl<K> Session<K> {
         Self { caller: self.caller.clone(), parts: self.parts.copy() }
     }
 
-    /// Verifies the access token, which must be the session's user's.
+    /// Verifies the access token, which must belong to the session's user.
     pub(super) async fn verify<C: DeserializeOwned>(
         &self,
         verifier: &TokenVerifier<C>,
     ) -> Result<VerifiedToken<C>, NotVerified> {
         let user_id = &self.parts.user.id;
-        let verified = verifier.verify(&self.parts.access_token).await;
-        let is_the_users = match &verified {
+        let result = verifier.verify(&self.parts.access_token).await;
+        let is_the_users = match &result {
             Ok(token) => token.user_id() == user_id,
             Err(NotVerified::Expired(token)) => token.belongs_to(user_id),
             Err(_) => true,
         };
-        if is_the_users { verified } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
-    }
-
-    /// Signs out in this process: what a refresh under way brings is discarded.
-    pub(super) fn end(&self) -> SignedOut {
-        self.flights().end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
-        SignedOut::by_the_user()
+        if is_the_users { result } else { Err(NotVerified::Invalid(Error::token(TokenError::WrongUser))) }
     }
 }

@@ -1,57 +1,46 @@
-//! One refresh for everybody who holds the same session.
+//! One refresh for all callers who hold the same session.
 //!
-//! A refresh token is good for one exchange. So each token has at most one request under way, whose result is kept for a
-//! while; whoever wants something else of a token that was exchanged goes on with its successor.
+//! A refresh token can be exchanged once. So each token has at most one request in flight, whose result is kept for a while. A caller
+//! who wants something else of a token that was exchanged goes on with its successor.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::single_flight::{Listener, Teller, channel};
+use super::refresh_table::{
+    Exchange, Found, Key, Known, NewPair, NotExchanged, RESULT_KEPT_FOR, RefreshTable, UNDELIVERED_KEPT_FOR, Wanted,
+    key,
+};
 use super::{Refreshed, Session, SessionParts, SignedOut};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorCode};
 use crate::id::OrganizationId;
 use crate::login::{NotSignedIn, RefreshGrant};
-use crate::model::AuthenticationResponse;
 use crate::runtime::{Clock, Moment};
 use crate::secret::{AccessToken, RefreshToken};
+use crate::single_flight::{Flight, InFlight, Owner};
 use crate::wire;
 
-/// How long a result is kept, from when it came: as long as WorkOS replays it.
-pub(super) const REPLAYED: Duration = Duration::from_secs(30);
-/// The same for a pair whose keeper is a browser or a store: it may have been handed to somebody who hung up, in a reply that
-/// was lost, or to a store that has forgotten it. There is no other copy.
-pub(super) const UNTIL_DELIVERED: Duration = Duration::from_secs(600);
-/// Results kept at once; with more, those go that are kept for the shortest time from now on.
-const MOST_RESULTS: usize = 4096;
-/// How long it is known when a pair came. It is for access tokens that live no longer than this.
-const AGE_KNOWN: Duration = Duration::from_secs(3_600);
-const MOST_AGES: usize = 16_384;
-/// A sweep follows the one before no sooner.
-const SWEEP: Duration = Duration::from_secs(1);
-/// How many others a caller waits for, at most.
-const MOST_TURNS: usize = 10_000;
-/// How often a switch is tried again that brought another organization.
-const DETOURS: usize = 2;
+/// The shortest time between two sweeps of the table.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// How many results one caller waits for or follows, at most.
+const MAX_WAITS: usize = 10_000;
+/// How often a switch that brought another organization is tried again.
+const MAX_SWITCH_RETRIES: usize = 2;
 
-/// Why a refresh or a switch did not give what was asked for.
+/// Why a refresh or a switch failed.
 ///
-/// There is no third way, so this enum is exhaustive.
+/// There is no third case, so this enum is exhaustive.
 #[must_use = "a session that was kept is in here"]
 pub enum RefreshError<K> {
-    /// Nothing is known against the session: no connection, no complete reply, 408, 429, 5xx, or a refusal that is not
+    /// Nothing is known against the session: no connection, no complete reply, 408, 429, 5xx, or a refusal that isn't
     /// about its token. Keep it, and try again.
     Kept(KeptSession<K>),
-    /// There is no session any more, and the user must sign in again. [`SignedOut::error`] says why: `invalid_grant`, a step that
+    /// The session is over, and the user must sign in again. [`SignedOut::error`] says why: `invalid_grant`, a step that
     /// WorkOS requires ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)),
     /// [`ErrorKind::AnotherUser`](crate::ErrorKind::AnotherUser) or [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut).
     Ended(SignedOut),
@@ -68,8 +57,8 @@ impl<K> KeptSession<K> {
         &self.0.1
     }
 
-    /// The session with the newest pair that is known. It may be newer than the one that the caller had, where the session was
-    /// refreshed on the way to another organization: so it must be kept before it is used.
+    /// The session with its newest known tokens. They may be newer than the caller's, when the session was refreshed on the way to
+    /// another organization. So keep it before you use it.
     pub fn into_refreshed(self) -> Refreshed<K> {
         Refreshed(self.into_session())
     }
@@ -144,263 +133,143 @@ impl<K> fmt::Debug for KeptSession<K> {
 /// What a renewal is for.
 #[derive(Clone)]
 pub(super) enum Want {
-    /// A pair of the session's own organization, as far as its holder knows it.
+    /// Tokens of the session's own organization, as far as its holder knows it.
     Same,
-    /// The newest pair, in whatever organization the session is now.
+    /// The newest tokens, whatever organization the session is in now.
     Newest,
-    /// A pair of this organization.
+    /// Tokens of this organization.
     Switch(OrganizationId),
 }
 
 impl<K: HasClientId> Session<K> {
-    /// The result is kept for `keep`.
+    /// The session with a new pair of tokens, which this process keeps for `keep`.
     pub(super) async fn renew(self, want: Want, keep: Duration) -> Result<Self, RefreshError<K>> {
+        let own = self.parts.organization_id.clone();
         let wanted = match want {
-            Want::Same => Wanted { organization: self.parts.organization_id.clone(), switch: false, any: false, keep },
-            Want::Newest => Wanted { organization: self.parts.organization_id.clone(), switch: false, any: true, keep },
+            Want::Same => Wanted { organization: own, switch: false, any: false, keep },
+            Want::Newest => Wanted { organization: own, switch: false, any: true, keep },
             Want::Switch(id) => Wanted { organization: Some(id), switch: true, any: false, keep },
         };
-        let flights = self.flights();
+        let refreshes = refreshes(&self.caller.client);
         let held = Some(&self.parts.access_token);
-        let Attempt { outcome, newest } = flights.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
-        let newest = newest.map(|exchanged| exchanged.parts(self.parts.authentication_method.clone()));
-        if newest.as_ref().is_some_and(|newest| newest.user.id != self.parts.user.id) {
+        let Attempt { result, newest } = refreshes.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
+        if newest.as_ref().is_some_and(|newest| newest.parts.user.id != self.parts.user.id) {
             return Err(RefreshError::Ended(SignedOut::ended(Error::another_user())));
         }
-        // A pair that came on the way to something else is the newest all the same.
+        // A pair that came on the way to another organization is the newest one, also after a failure.
         let session = match newest {
-            Some(parts) => Self { caller: self.caller, parts },
+            Some(newest) => self.with(newest.parts.copy()),
             None => self,
         };
-        match outcome {
+        match result {
             Ok(()) => Ok(session),
-            Err(Failure::Kept(error)) => Err(RefreshError::kept(session, error)),
-            Err(Failure::Ended(error)) => Err(RefreshError::Ended(SignedOut::ended(error))),
+            Err(NotExchanged::Kept(error)) => Err(RefreshError::kept(session, error)),
+            Err(NotExchanged::Ended(error)) => Err(RefreshError::Ended(SignedOut::ended(error))),
         }
     }
 
-    /// A new pair. One that was kept from before is not new enough: its access token may be at its end.
+    /// As [`renew`](Self::renew), but never with a pair from an earlier refresh, whose access token may be about to expire.
     pub(super) async fn renew_now(self, want: Want) -> Result<Self, RefreshError<K>> {
-        let session = self.renew(want.clone(), UNTIL_DELIVERED).await?;
-        if session.is_from_before() { session.renew(want, UNTIL_DELIVERED).await } else { Ok(session) }
+        let session = self.renew(want.clone(), UNDELIVERED_KEPT_FOR).await?;
+        if session.is_from_before() { session.renew(want, UNDELIVERED_KEPT_FOR).await } else { Ok(session) }
     }
 }
 
 impl<K> Session<K> {
-    pub(super) fn is_from_before(&self) -> bool {
-        self.age().is_some_and(|age| age > REPLAYED)
+    /// The next tokens of this session. WorkOS may leave out how the user signed in.
+    fn with(self, parts: SessionParts) -> Self {
+        let authentication_method = parts.authentication_method.clone().or(self.parts.authentication_method);
+        Self { caller: self.caller, parts: SessionParts { authentication_method, ..parts } }
     }
 
-    pub(super) fn flights(&self) -> Arc<Flights> {
-        flights(&self.caller.client)
-    }
-
-    /// What the client's clones know of its refresh token.
-    fn known<T>(&self, look: impl FnOnce(&Table, &Key) -> T) -> T {
+    /// What this process knows of the session's refresh token.
+    pub(super) fn known(&self) -> Known {
         let key = key(self.caller.identity().client_id.as_str(), &self.parts.refresh_token);
-        look(&self.flights().table(), &key)
+        let clock = &*self.caller.client.core.runtime.clock;
+        refreshes(&self.caller.client).table().known(&key, clock)
     }
 
-    /// Whether this process has exchanged its refresh token.
-    pub(super) fn is_spent(&self) -> bool {
-        // A token that was not rotated is its own successor.
-        let is_spent =
-            |key: &Key, entry: &Entry| matches!(entry, Entry::Exchanged { successor, .. } if successor != key);
-        self.known(|table, key| table.entries.get(key).is_some_and(|entry| is_spent(key, entry)))
+    pub(super) fn is_from_before(&self) -> bool {
+        self.known().age.is_some_and(|age| age > RESULT_KEPT_FOR)
     }
 
-    /// Whether somebody in this process is at it.
-    pub(super) fn is_being_refreshed(&self) -> bool {
-        self.known(|table, key| matches!(table.entries.get(key), Some(Entry::Asking { .. })))
-    }
-
-    /// Why the session is over, if this process knows that it is.
-    pub(super) fn ended(&self) -> Option<Error> {
-        let now = self.caller.client.core.runtime.clock.elapsed();
-        self.known(|table, key| match table.entries.get(key) {
-            Some(Entry::Ended { error, until }) if *until > now => Some(error.clone()),
-            _ => None,
-        })
-    }
-
-    /// Whether there is a newer pair, or the session is over, as far as this process knows.
+    /// Whether this process knows newer tokens, or that the session is over.
     pub(super) fn is_outdated(&self) -> bool {
-        self.is_spent() || self.ended().is_some()
+        let known = self.known();
+        known.is_spent || known.ended.is_some()
     }
 
-    /// How long ago this process got the pair, if it is known.
-    pub(super) fn age(&self) -> Option<Duration> {
-        let birth = self.known(|table, key| table.births.get(key).copied())?;
-        Some(birth.age(&*self.caller.client.core.runtime.clock))
+    /// Signs out in this process: the result of a refresh in flight is discarded.
+    pub(super) fn end(&self) -> SignedOut {
+        refreshes(&self.caller.client).end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
+        SignedOut::by_the_user()
     }
 }
 
-/// The table that the clones of a client share.
-fn flights<K>(client: &Client<K>) -> Arc<Flights> {
+/// What the clones of a client share.
+fn refreshes<K>(client: &Client<K>) -> Arc<Refreshes> {
     client.core.shared.get()
 }
 
-/// A session of which only a refresh token is known, and the access token that its holder had before.
-pub(super) struct Bare<'a> {
+/// A session of which only the refresh token is known, and the access token that its holder had before.
+pub(super) struct BareSession<'a> {
     pub(super) token: &'a RefreshToken,
     pub(super) held: Option<&'a AccessToken>,
 }
 
-/// Why there is no session as it was wanted.
+/// Why a bare session was not renewed.
 pub(super) enum BareError<K> {
-    /// Nothing is known against it; with a pair that came on the way to something else.
+    /// Nothing is known against it. If a pair came on the way to another organization, here it is.
     Kept(Error, Option<Box<Session<K>>>),
+    /// The session is over.
     Ended(Error),
 }
 
-impl Bare<'_> {
-    /// The newest pair, or one of the organization that is wanted.
+impl BareSession<'_> {
+    /// The newest tokens, or tokens of the organization to switch to.
     pub(super) async fn renew<K: HasClientId>(
         self,
         client: &Client<K>,
         switch_to: Option<OrganizationId>,
     ) -> Result<Session<K>, BareError<K>> {
         let any = switch_to.is_none();
-        let wanted = Wanted { switch: !any, organization: switch_to, any, keep: UNTIL_DELIVERED };
-        let Attempt { outcome, newest } =
-            flights(client).refresh(&Caller::new(client), self.token, self.held, wanted).await;
-        let session = newest.map(|exchanged| Session::new(client, exchanged.parts(None)));
-        match (outcome, session) {
+        let wanted = Wanted { switch: !any, organization: switch_to, any, keep: UNDELIVERED_KEPT_FOR };
+        let caller = Caller::new(client);
+        let Attempt { result, newest } = refreshes(client).refresh(&caller, self.token, self.held, wanted).await;
+        let session = newest.map(|newest| Session::new(client, newest.parts.copy()));
+        match (result, session) {
             (Ok(()), Some(session)) => Ok(session),
             (Ok(()), None) => Err(BareError::Kept(Error::abandoned(), None)),
-            (Err(Failure::Kept(error)), session) => Err(BareError::Kept(error, session.map(Box::new))),
-            (Err(Failure::Ended(error)), _) => Err(BareError::Ended(error)),
+            (Err(NotExchanged::Kept(error)), session) => Err(BareError::Kept(error, session.map(Box::new))),
+            (Err(NotExchanged::Ended(error)), _) => Err(BareError::Ended(error)),
         }
     }
 }
 
-/// What a caller wants of a token.
-#[derive(Clone)]
-struct Wanted {
-    /// The organization of the new tokens.
-    organization: Option<OrganizationId>,
-    /// The token is of another one, as far as is known.
-    switch: bool,
-    /// Any other one is as good.
-    any: bool,
-    keep: Duration,
-}
-
-impl Wanted {
-    fn fits(&self, exchanged: &Exchanged) -> bool {
-        let organization = if self.switch { &exchanged.response.organization_id } else { &exchanged.organization };
-        self.any || *organization == self.organization
-    }
-}
-
-/// Why there is no new pair.
-#[derive(Clone)]
-enum Failure {
-    /// The token may still be good.
-    Kept(Error),
-    /// It is not.
-    Ended(Error),
-}
-
-/// A token that was exchanged.
-struct Exchanged {
-    /// The organization that was asked for. Of a switch, the one that it brought: where another process has exchanged the
-    /// token, WorkOS answers with what that one wanted.
-    organization: Option<OrganizationId>,
-    response: AuthenticationResponse,
-    /// The pair was spent when it came: another process had exchanged the token, and this one has gone on with its pair since.
-    was_spent: bool,
-}
-
-impl Exchanged {
-    fn parts(&self, authentication_method: Option<crate::model::AuthenticationMethod>) -> SessionParts {
-        let response = &self.response;
-        SessionParts {
-            user: response.user.clone(),
-            access_token: response.access_token.clone(),
-            refresh_token: wire::copy(&response.refresh_token),
-            organization_id: response.organization_id.clone(),
-            authentication_method: response.authentication_method.clone().or(authentication_method),
-            impersonator: response.impersonator.clone(),
-        }
-    }
-}
-
-type Outcome<T = Arc<Exchanged>> = Result<T, Failure>;
-
-/// What became of a refresh, and the newest pair that was seen on the way.
+/// How a refresh ended, and the newest pair that came on the way.
 struct Attempt {
-    outcome: Result<(), Failure>,
-    newest: Option<Arc<Exchanged>>,
+    result: Result<(), NotExchanged>,
+    newest: Option<Arc<NewPair>>,
 }
 
-/// Client ID and token; each client has a table of its own, so the base URL needs no place in it.
-type Key = [u8; 32];
-
-fn key(client_id: &str, token: &RefreshToken) -> Key {
-    Sha256::new().chain_update(client_id).chain_update([0]).chain_update(wire::text(token)).finalize().into()
-}
-
-/// What the clones of a client know of their refresh tokens.
+/// The refreshes of one client and its clones in this process.
 #[derive(Default)]
-pub(crate) struct Flights(Mutex<Table>);
+struct Refreshes(Mutex<RefreshTable>);
 
-#[derive(Default)]
-struct Table {
-    entries: HashMap<Key, Entry>,
-    /// When entries are forgotten, the soonest first.
-    forgotten: BTreeSet<(Duration, Key)>,
-    /// When the pair with this refresh token came.
-    births: HashMap<Key, Moment>,
-    born: VecDeque<(Duration, Key)>,
-    /// Somebody forgets on time.
-    swept: bool,
-}
+impl InFlight for Refreshes {
+    type Key = Key;
+    type Output = Exchange;
 
-enum Entry {
-    /// A request is under way.
-    Asking {
-        organization: Option<OrganizationId>,
-        keep: Duration,
-        teller: Arc<Teller<Outcome>>,
-        listener: Listener<Outcome>,
-    },
-    /// The token was exchanged.
-    Exchanged { exchanged: Arc<Exchanged>, successor: Key, until: Duration },
-    /// The session is over.
-    Ended { error: Error, until: Duration },
-}
-
-impl Entry {
-    fn is_of(&self, other: &Arc<Teller<Outcome>>) -> bool {
-        matches!(self, Self::Asking { teller, .. } if Arc::ptr_eq(teller, other))
+    fn give_up(&self, key: &Key, flight: &Flight<Exchange>) {
+        self.table().give_up(key, flight);
     }
 
-    /// When it is forgotten, if by itself.
-    fn until(&self) -> Option<Duration> {
-        match self {
-            Self::Asking { .. } => None,
-            Self::Exchanged { until, .. } | Self::Ended { until, .. } => Some(*until),
-        }
+    fn abandoned() -> Exchange {
+        Err(NotExchanged::Kept(Error::abandoned()))
     }
 }
 
-/// A request that nobody has sent yet.
-type Request = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// What there is to do for a caller.
-enum Next {
-    Take(Outcome),
-    GoOnWith(Arc<Exchanged>),
-    /// `shared`: it asks for what this caller wants.
-    Wait {
-        teller: Arc<Teller<Outcome>>,
-        listener: Listener<Outcome>,
-        shared: bool,
-    },
-}
-
-impl Flights {
+impl Refreshes {
     async fn refresh<K: HasClientId>(
         self: &Arc<Self>,
         caller: &Caller<K>,
@@ -408,116 +277,78 @@ impl Flights {
         held: Option<&AccessToken>,
         mut wanted: Wanted,
     ) -> Attempt {
-        let mut token = wire::copy(token);
-        let mut newest: Option<Arc<Exchanged>> = None;
-        let mut detours = 0;
-        for _ in 0..MOST_TURNS {
-            let held = newest.as_ref().map(|newest| &newest.response.access_token).or(held);
-            let (next, request) = self.next(caller, &token, held, &wanted);
-            // The table is free again: a runtime that shuts down drops the task at once, and its turn with it.
-            if let Some(request) = request {
-                tokio::spawn(request);
-            }
-            let (exchanged, shared) = match next {
-                Next::Take(Ok(exchanged)) => return Attempt { outcome: Ok(()), newest: Some(exchanged) },
-                Next::Take(Err(failure)) => return Attempt { outcome: Err(failure), newest },
-                Next::GoOnWith(exchanged) => (exchanged, false),
-                Next::Wait { teller, listener, shared } => match listener.wait().await {
-                    Some(Ok(exchanged)) => {
-                        if wanted.fits(&exchanged) && !exchanged.was_spent {
-                            return Attempt { outcome: Ok(()), newest: Some(exchanged) };
-                        }
-                        let detour = shared && !exchanged.was_spent;
-                        (exchanged, detour)
+        let mut token = wire::clone_refresh_token(token);
+        let mut newest: Option<Arc<NewPair>> = None;
+        let mut retries = 0;
+        for _ in 0..MAX_WAITS {
+            let key = key(caller.identity().client_id.as_str(), &token);
+            let held = newest.as_ref().map(|newest| &newest.parts.access_token).or(held);
+            let (pair, is_retry) = match self.find_or_begin(key, caller, &token, held, &wanted) {
+                Found::Result(Ok(pair)) => return Attempt { result: Ok(()), newest: Some(pair) },
+                Found::Result(Err(error)) => return Attempt { result: Err(error), newest },
+                Found::Successor(pair) => (pair, false),
+                Found::InFlight { flight, is_shared } => match flight.wait().await {
+                    Some(Ok(pair)) if wanted.fits(&pair) && !pair.was_spent => {
+                        return Attempt { result: Ok(()), newest: Some(pair) };
                     }
-                    Some(Err(failure)) if shared => return Attempt { outcome: Err(failure), newest },
-                    // It was for another organization; now it is this caller's turn.
+                    Some(Ok(pair)) => {
+                        let is_retry = is_shared && !pair.was_spent;
+                        (pair, is_retry)
+                    }
+                    Some(Err(error)) if is_shared => return Attempt { result: Err(error), newest },
+                    // The request was for another organization. Now this caller sends its own.
                     Some(Err(_)) => continue,
-                    // Nobody runs the task that asks. WorkOS answers the same request with the same pair.
+                    // Nobody drives the task. WorkOS answers the same request with the same pair.
                     None => {
-                        self.table().give_up(&key(caller.identity().client_id.as_str(), &token), &teller);
+                        self.give_up(&key, &flight);
                         continue;
                     }
                 },
             };
-            if shared && detours == DETOURS {
-                return Attempt { outcome: Err(Failure::Kept(Error::another_organization())), newest: Some(exchanged) };
+            if is_retry && retries == MAX_SWITCH_RETRIES {
+                let error = Error::another_organization();
+                return Attempt { result: Err(NotExchanged::Kept(error)), newest: Some(pair) };
             }
-            detours += usize::from(shared);
-            // The successor is of another organization.
+            retries += usize::from(is_retry);
+            // The successor belongs to another organization.
             wanted.switch = wanted.organization.is_some();
-            token = wire::copy(&exchanged.response.refresh_token);
-            newest = Some(exchanged);
+            token = wire::clone_refresh_token(&pair.parts.refresh_token);
+            newest = Some(pair);
         }
-        Attempt { outcome: Err(Failure::Kept(Error::abandoned())), newest }
+        Attempt { result: Err(NotExchanged::Kept(Error::abandoned())), newest }
     }
 
-    fn next<K: HasClientId>(
+    /// What the table has for a caller, who begins a request if there is nothing.
+    fn find_or_begin<K: HasClientId>(
         self: &Arc<Self>,
+        key: Key,
         caller: &Caller<K>,
         token: &RefreshToken,
         held: Option<&AccessToken>,
         wanted: &Wanted,
-    ) -> (Next, Option<Request>) {
-        let key = key(caller.identity().client_id.as_str(), token);
+    ) -> Found {
         let mut table = self.table();
         table.forget(caller.client.core.runtime.clock.elapsed());
-        let known = match table.entries.get_mut(&key) {
-            Some(Entry::Ended { error, .. }) => return (Next::Take(Err(Failure::Ended(error.clone()))), None),
-            Some(Entry::Asking { organization, keep, teller, listener }) => {
-                *keep = wanted.keep.max(*keep);
-                let shared = *organization == wanted.organization;
-                return (Next::Wait { teller: Arc::clone(teller), listener: listener.clone(), shared }, None);
-            }
-            Some(Entry::Exchanged { exchanged, successor, .. }) => Some((Arc::clone(exchanged), *successor)),
-            None => None,
-        };
-        if let Some((exchanged, successor)) = known {
-            // A token that was not rotated is its own successor: it may be exchanged again.
-            let is_rotated = successor != key;
-            // A pair that is spent, or about to be, is of no use, and neither is the one that the caller has.
-            let is_spent = is_rotated && table.entries.contains_key(&successor);
-            let is_held = held.is_some_and(|held| wire::same(&exchanged.response.access_token, held));
-            if wanted.fits(&exchanged) && !is_spent && !is_held {
-                return (Next::Take(Ok(exchanged)), None);
-            }
-            if is_rotated {
-                return (Next::GoOnWith(exchanged), None);
-            }
+        if let Some(found) = table.find(&key, held, wanted) {
+            return found;
         }
-        let (next, request) = self.ask(&mut table, key, caller, token, wanted);
-        (next, Some(request))
-    }
-
-    /// The request, for a task of its own, so that it goes on when the caller is cancelled.
-    fn ask<K: HasClientId>(
-        self: &Arc<Self>,
-        table: &mut Table,
-        key: Key,
-        caller: &Caller<K>,
-        token: &RefreshToken,
-        wanted: &Wanted,
-    ) -> (Next, Request) {
-        let (teller, listener) = channel();
-        let teller = Arc::new(teller);
-        let (caller, token, wanted) = (caller.clone(), wire::copy(token), wanted.clone());
-        let entry = Entry::Asking {
-            organization: wanted.organization.clone(),
-            keep: wanted.keep,
-            teller: Arc::clone(&teller),
-            listener: listener.clone(),
-        };
-        table.put(key, entry);
-        let turn = Turn { flights: Arc::clone(self), key, keep: wanted.keep, teller: Arc::clone(&teller) };
-        let request = Box::pin(async move {
-            let outcome = turn.teller.alive(exchange(&caller, &token, wanted)).await;
-            turn.settle(&caller, outcome);
+        let flight = Flight::new();
+        table.begin(key, wanted, flight.clone());
+        // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
+        drop(table);
+        let owner = Owner::new(Arc::clone(self), key, flight.clone());
+        let (caller, token, wanted) = (caller.clone(), wire::clone_refresh_token(token), wanted.clone());
+        // In a task of its own, so that it goes on when the caller is cancelled.
+        tokio::spawn(async move {
+            let keep = wanted.keep;
+            let result = owner.keep_alive(exchange(&caller, &token, wanted)).await;
+            settle(owner, &caller, result, keep);
         });
-        (Next::Wait { teller, listener, shared: true }, request)
+        Found::InFlight { flight, is_shared: true }
     }
 
-    /// Ends a session: whatever is known of its tokens, and whatever comes of a request that is under way, is thrown away.
-    pub(super) fn end<K>(self: &Arc<Self>, caller: &Caller<K>, token: &RefreshToken, error: &Error) {
+    /// Ends a session: its tokens are forgotten, and the result of a request in flight is discarded.
+    fn end<K>(self: &Arc<Self>, caller: &Caller<K>, token: &RefreshToken, error: &Error) {
         let key = key(caller.identity().client_id.as_str(), token);
         let clock = &caller.client.core.runtime.clock;
         let mut table = self.table();
@@ -527,198 +358,96 @@ impl Flights {
         self.sweep(clock);
     }
 
-    /// Forgets on time when nobody comes. Needs a runtime, and keeps neither it nor the table alive.
+    /// Starts a task that forgets on time when no caller does. It needs a runtime, and keeps neither it nor the table alive.
     fn sweep(self: &Arc<Self>, clock: &Arc<dyn Clock>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let is_swept = std::mem::replace(&mut self.table().swept, true);
-        // The table is free again: a runtime that shuts down drops the task at once, and the sweeper needs the table then.
+        let is_swept = std::mem::replace(&mut self.table().is_swept, true);
+        // The table is unlocked again: a runtime that shuts down drops the task at once, and the sweeper needs the table then.
         if !is_swept {
             let (sweeper, clock) = (Sweeper(Arc::downgrade(self)), Arc::clone(clock));
             runtime.spawn(async move {
                 while let Some(pause) = sweeper.sweep(clock.elapsed()) {
-                    sleep(pause.max(SWEEP)).await;
+                    sleep(pause.max(SWEEP_INTERVAL)).await;
                 }
             });
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, RefreshTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Exchanges a token, for as long as its outcome is not known.
-async fn exchange<K: HasClientId>(caller: &Caller<K>, token: &RefreshToken, wanted: Wanted) -> Outcome<Exchanged> {
-    let plain = || RefreshGrant::new(caller.clone(), wire::copy(token));
-    let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
-        let response = send(plain()).await?;
-        return Ok(Exchanged { organization: wanted.organization, response, was_spent: false });
-    };
-    let response = match send(plain().organization(id)).await {
-        // Another process may have exchanged the token for something else. It is over when that is refused, too.
-        Err(Failure::Ended(error)) if error.code() == Some(&ErrorCode::InvalidGrant) => send(plain()).await?,
-        outcome => outcome?,
-    };
-    Ok(Exchanged { organization: response.organization_id.clone(), response, was_spent: false })
+/// Records how a request ended, and tells its callers.
+fn settle<K>(owner: Owner<Refreshes>, caller: &Caller<K>, result: Result<NewPair, NotExchanged>, keep: Duration) {
+    let clock = &caller.client.core.runtime.clock;
+    let now = Moment::now(&**clock);
+    let result = result.map(|pair| {
+        let successor = key(caller.identity().client_id.as_str(), &pair.parts.refresh_token);
+        (pair, successor)
+    });
+    let refreshes = owner.table();
+    let mut table = refreshes.table();
+    // The session was ended meanwhile: the result is discarded.
+    if owner.flight().has_told() {
+        return;
+    }
+    let outcome = table.settle(*owner.key(), owner.flight(), result, keep, now);
+    drop(table);
+    refreshes.sweep(clock);
+    owner.finish(outcome);
 }
 
-async fn send<K>(grant: RefreshGrant<K>) -> Result<AuthenticationResponse, Failure> {
+/// Exchanges a token.
+async fn exchange<K: HasClientId>(
+    caller: &Caller<K>,
+    token: &RefreshToken,
+    wanted: Wanted,
+) -> Result<NewPair, NotExchanged> {
+    let grant = || RefreshGrant::new(caller.clone(), wire::clone_refresh_token(token));
+    let Some(id) = wanted.organization.clone().filter(|_| wanted.switch) else {
+        let parts = send(grant()).await?;
+        return Ok(NewPair { requested: wanted.organization, parts, was_spent: false });
+    };
+    let parts = match send(grant().organization(id)).await {
+        // Another process may have exchanged the token for another organization. If that is refused too, the session is over.
+        Err(NotExchanged::Ended(error)) if error.code() == Some(&ErrorCode::InvalidGrant) => send(grant()).await?,
+        result => result?,
+    };
+    Ok(NewPair { requested: parts.organization_id.clone(), parts, was_spent: false })
+}
+
+async fn send<K>(grant: RefreshGrant<K>) -> Result<SessionParts, NotExchanged> {
     let rejected = match grant.send().await {
-        Ok(response) => return Ok(response),
-        Err(NotSignedIn::Step(step)) => return Err(Failure::Ended(step.into())),
+        Ok(response) => return Ok(response.into()),
+        Err(NotSignedIn::Step(step)) => return Err(NotExchanged::Ended(step.into())),
         Err(NotSignedIn::Rejected(rejected)) => rejected,
     };
     match rejected.into_parts() {
-        (error, Some(_)) => Err(Failure::Kept(error)),
-        (error, None) => Err(Failure::Ended(error)),
+        (error, Some(_)) => Err(NotExchanged::Kept(error)),
+        (error, None) => Err(NotExchanged::Ended(error)),
     }
 }
 
-impl Table {
-    /// Forgets what is too old, or too much.
-    fn forget(&mut self, now: Duration) {
-        while let Some((until, key)) = self.forgotten.first().copied() {
-            if until > now && self.forgotten.len() <= MOST_RESULTS {
-                break;
-            }
-            self.forgotten.pop_first();
-            self.entries.remove(&key);
-        }
-        while let Some((since, key)) = self.born.front().copied() {
-            if now.saturating_sub(since) < AGE_KNOWN && self.born.len() <= MOST_AGES {
-                break;
-            }
-            self.born.pop_front();
-            if self.births.get(&key).is_some_and(|birth| birth.elapsed == since) {
-                self.births.remove(&key);
-            }
-        }
-    }
-
-    /// How long until there is something to forget.
-    fn pause(&self, now: Duration) -> Option<Duration> {
-        let forgotten = self.forgotten.first().map(|(until, _)| *until);
-        let born = self.born.front().map(|(since, _)| *since + AGE_KNOWN);
-        forgotten.into_iter().chain(born).min().map(|next| next.saturating_sub(now))
-    }
-
-    /// Puts an entry in the place of another.
-    fn put(&mut self, key: Key, entry: Entry) {
-        let until = entry.until();
-        if let Some(old) = self.entries.insert(key, entry).and_then(|old| old.until()) {
-            self.forgotten.remove(&(old, key));
-        }
-        self.forgotten.extend(until.map(|until| (until, key)));
-    }
-
-    fn keep(&mut self, key: Key, successor: Key, exchanged: &Arc<Exchanged>, now: Moment, keep: Duration) {
-        let until = now.elapsed + keep;
-        self.put(key, Entry::Exchanged { exchanged: Arc::clone(exchanged), successor, until });
-        self.births.insert(successor, now);
-        self.born.push_back((now.elapsed, successor));
-    }
-
-    /// Ends a token, those it came from and those that came of it.
-    fn end(&mut self, key: Key, error: &Error, now: Duration) {
-        // Longer than its access tokens live, with which somebody may still come.
-        let until = now + UNTIL_DELIVERED;
-        let mut ending = vec![key];
-        while let Some(key) = ending.pop() {
-            match self.entries.get(&key) {
-                Some(Entry::Exchanged { successor, .. }) if *successor != key => ending.push(*successor),
-                Some(Entry::Asking { teller, .. }) => teller.tell(Err(Failure::Ended(error.clone()))),
-                _ => {}
-            }
-            ending.extend(self.entries.iter().filter_map(|(other, entry)| match entry {
-                Entry::Exchanged { successor, .. } if *successor == key && *other != key => Some(*other),
-                _ => None,
-            }));
-            self.put(key, Entry::Ended { error: error.clone(), until });
-        }
-    }
-
-    /// Makes room for another request, if this one is still thought to be under way.
-    fn give_up(&mut self, key: &Key, teller: &Arc<Teller<Outcome>>) {
-        if self.entries.get(key).is_some_and(|entry| entry.is_of(teller)) {
-            self.entries.remove(key);
-        }
-    }
-}
-
-/// The one who asks. Dropped without a result, it leaves nothing behind.
-struct Turn {
-    flights: Arc<Flights>,
-    key: Key,
-    keep: Duration,
-    teller: Arc<Teller<Outcome>>,
-}
-
-impl Turn {
-    fn settle<K>(self, caller: &Caller<K>, outcome: Outcome<Exchanged>) {
-        let clock = &caller.client.core.runtime.clock;
-        let now = Moment::now(&**clock);
-        let mut table = self.flights.table();
-        // The session ended meanwhile: what came of it is thrown away.
-        if self.teller.has_told() {
-            return;
-        }
-        let entry = table.entries.get(&self.key);
-        let kept = match entry {
-            Some(Entry::Asking { keep, .. }) => self.keep.max(*keep),
-            _ => self.keep,
-        };
-        let is_ours = entry.is_some_and(|entry| entry.is_of(&self.teller));
-        let outcome = match (outcome, entry) {
-            // Somebody gave this request up for dead, and asked again with the same token.
-            (Ok(_) | Err(Failure::Ended(_)), Some(Entry::Exchanged { exchanged, .. })) => Ok(Arc::clone(exchanged)),
-            (Ok(exchanged), _) => {
-                let successor = key(caller.identity().client_id.as_str(), &exchanged.response.refresh_token);
-                let was_spent = successor != self.key && table.entries.contains_key(&successor);
-                let exchanged = Arc::new(Exchanged { was_spent, ..exchanged });
-                table.keep(self.key, successor, &exchanged, now, kept);
-                Ok(exchanged)
-            }
-            (Err(Failure::Ended(error)), _) if is_ours => {
-                table.end(self.key, &error, now.elapsed);
-                Err(Failure::Ended(error))
-            }
-            (Err(Failure::Ended(error) | Failure::Kept(error)), _) => {
-                table.give_up(&self.key, &self.teller);
-                Err(Failure::Kept(error))
-            }
-        };
-        drop(table);
-        self.flights.sweep(clock);
-        self.teller.tell(outcome);
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.flights.table().give_up(&self.key, &self.teller);
-        self.teller.tell(Err(Failure::Kept(Error::abandoned())));
-    }
-}
-
-/// Forgets for a table that nobody asks for anything.
-struct Sweeper(Weak<Flights>);
+/// Sweeps a table that no caller uses.
+struct Sweeper(Weak<Refreshes>);
 
 impl Sweeper {
-    /// How long to wait for the next sweep, if there is to be one.
+    /// How long to wait for the next sweep, if there is one.
     fn sweep(&self, now: Duration) -> Option<Duration> {
-        let flights = self.0.upgrade()?;
-        let mut table = flights.table();
+        let refreshes = self.0.upgrade()?;
+        let mut table = refreshes.table();
         table.forget(now);
         let pause = table.pause(now);
-        table.swept = pause.is_some();
+        table.is_swept = pause.is_some();
         pause
     }
 }
 
 impl Drop for Sweeper {
     fn drop(&mut self) {
-        if let Some(flights) = self.0.upgrade() {
-            flights.table().swept = false;
+        if let Some(refreshes) = self.0.upgrade() {
+            refreshes.table().is_swept = false;
         }
     }
 }
@@ -727,12 +456,13 @@ impl Drop for Sweeper {
 mod tests {
     use bytes::Bytes;
 
+    use super::super::refresh_table::{MAX_RESULTS, Sizes};
     use super::*;
     use crate::testing::ManualClock;
     use crate::transport::TransportError;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_kept_is_forgotten_on_time_when_nobody_comes() {
+    async fn results_are_forgotten_on_time_when_nobody_asks() {
         const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
             "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
         let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
@@ -743,26 +473,27 @@ mod tests {
         };
         let client = builder.build_with(answer).unwrap();
         let user = serde_json::from_str(USER).unwrap();
-        let session = client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new("t0")));
-        drop(session.refresh().await.unwrap());
-        let known = || client.flights.table().entries.len();
+        let session = Session::new(&client, SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new("t0")));
+        drop(session.renew(Want::Same, RESULT_KEPT_FOR).await.unwrap());
+        let refreshes = refreshes(&client);
+        let sizes = || refreshes.table().sizes();
         let later = async |seconds| {
             clock.advance(Duration::from_secs(seconds));
             sleep(Duration::from_secs(seconds)).await;
         };
         later(29).await;
-        assert_eq!(known(), 1);
+        assert_eq!(sizes().tokens, 1);
         later(2).await;
-        assert_eq!(known(), 0);
-        // Nothing but the time of its coming is known of a pair, for as long as it may be asked for.
-        assert_eq!(client.flights.table().births.len(), 1);
+        assert_eq!(sizes().tokens, 0);
+        // Only the time at which a pair came is known, for as long as somebody may ask for it.
+        assert_eq!(sizes().arrivals, 1);
         later(3_600).await;
-        assert_eq!(client.flights.table().births.len(), 0);
-        assert!(!client.flights.table().swept, "the one who forgets has gone, too");
+        assert_eq!(sizes().arrivals, 0);
+        assert!(!refreshes.table().is_swept, "the sweeper has ended, too");
     }
 
     #[tokio::test]
-    async fn a_sign_out_is_known_however_many_pairs_are_kept_and_costs_none_of_them() {
+    async fn a_sign_out_is_known_however_many_pairs_are_kept_and_removes_none_of_them() {
         const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
             "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
         let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
@@ -776,24 +507,25 @@ mod tests {
         let client = builder.build_with(answer).unwrap();
         let session = |token: String| {
             let user = serde_json::from_str(USER).unwrap();
-            client.session(SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
+            Session::new(&client, SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
         };
-        for number in 0..MOST_RESULTS {
+        for number in 0..MAX_RESULTS {
             clock.advance(Duration::from_micros(1));
-            drop(session(format!("t{number}")).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
+            drop(session(format!("t{number}")).renew(Want::Newest, UNDELIVERED_KEPT_FOR).await.unwrap());
         }
-        let newest = session("ended".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap();
+        let newest = session("ended".to_owned()).renew(Want::Newest, UNDELIVERED_KEPT_FOR).await.unwrap();
         newest.end();
-        drop(session("later".to_owned()).renew(Want::Newest, UNTIL_DELIVERED).await.unwrap());
-        assert!(matches!(session("ended".to_owned()).refresh().await, Err(RefreshError::Ended(_))));
+        drop(session("later".to_owned()).renew(Want::Newest, UNDELIVERED_KEPT_FOR).await.unwrap());
+        let ended = session("ended".to_owned()).renew(Want::Same, RESULT_KEPT_FOR).await;
+        assert!(matches!(ended, Err(RefreshError::Ended(_))));
         // However often.
-        for _ in 0..MOST_RESULTS {
+        for _ in 0..MAX_RESULTS {
             clock.advance(Duration::from_micros(1));
             newest.end();
         }
-        let known = format!("t{}", MOST_RESULTS - 1);
-        assert!(session(known).is_spent(), "it is kept");
-        let table = client.flights.table();
-        assert!(table.entries.len() <= MOST_RESULTS + 1 && table.forgotten.len() == table.entries.len());
+        let known = format!("t{}", MAX_RESULTS - 1);
+        assert!(session(known).known().is_spent, "it is kept");
+        let Sizes { tokens, expiries, .. } = refreshes(&client).table().sizes();
+        assert!(tokens <= MAX_RESULTS + 1 && expiries == tokens);
     }
 }

@@ -1,8 +1,8 @@
 //! The format of sealed sessions: `Fe26.2`, as iron-webcrypto, iron-session and the WorkOS SDK for Node write it.
 //!
-//! `Fe26.2*<password ID>*<salt>*<iv>*<ciphertext>*<expiration>*<salt>*<mac>~2`: AES-256-CBC, then HMAC-SHA-256 over all that
-//! is before the MAC, each under a key of its own from PBKDF2-HMAC-SHA-1 with a single iteration. That stretches nothing,
-//! which is why the password must be random.
+//! `Fe26.2*<password ID>*<salt>*<iv>*<ciphertext>*<expiration>*<salt>*<mac>~2`: AES-256-CBC, then HMAC-SHA-256 over everything before
+//! the second salt. Each has its own key from PBKDF2-HMAC-SHA-1 with a single iteration. That doesn't stretch a password, so it must
+//! be random.
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -18,15 +18,15 @@ use crate::base64url::BASE64URL;
 use crate::error::{Error, SealError};
 use crate::runtime::Random;
 use crate::secret::CookiePassword;
-use crate::wire;
+use crate::wire::{self, hex};
 
-const PREFIX: &str = "Fe26.2";
-const VERSION: &str = "~2";
-const BLOCK: usize = 16;
-/// What a cookie of 4096 bytes can hold.
-const ROOM: usize = 3072;
-/// For clocks that differ.
-const SKEW_MILLISECONDS: i64 = 60_000;
+const SEAL_PREFIX: &str = "Fe26.2";
+const SEAL_VERSION: &str = "~2";
+const AES_BLOCK_BYTES: usize = 16;
+/// A cookie of 4096 bytes can't hold more.
+const STACK_BYTES: usize = 3072;
+/// How much clocks may differ.
+const CLOCK_SKEW_MILLISECONDS: i64 = 60_000;
 
 /// A password that is ready to derive keys.
 #[derive(Clone)]
@@ -58,17 +58,17 @@ impl PreparedPassword {
     }
 }
 
-/// Seals a text; `expires` is when it can't be opened any more.
+/// Seals a text, which can be opened until `expires`.
 pub(super) fn seal(
     password: &PreparedPassword,
     text: &[u8],
     expires: Option<Timestamp>,
     random: &dyn Random,
 ) -> Result<String, Error> {
-    let mut bytes = [0; 32 + BLOCK + 32];
+    let mut bytes = [0; 32 + AES_BLOCK_BYTES + 32];
     random.fill(&mut bytes)?;
     let (encryption_salt, rest) = bytes.split_at(32);
-    let (iv, mac_salt) = rest.split_at(BLOCK);
+    let (iv, mac_salt) = rest.split_at(AES_BLOCK_BYTES);
     let expires = expires.map(|time| time.as_millisecond().to_string()).unwrap_or_default();
     seal_with(password, text, &hex(encryption_salt), iv, &expires, &hex(mac_salt)).map_err(Error::seal)
 }
@@ -83,43 +83,43 @@ fn seal_with(
 ) -> Result<String, SealError> {
     let key = password.derive(encryption_salt);
     let cipher = cbc::Encryptor::<Aes256>::new_from_slices(key.as_ref(), iv).map_err(|_| SealError::Malformed)?;
-    let mut buffer = Zeroizing::new(vec![0; text.len() + BLOCK - text.len() % BLOCK]);
+    let mut buffer = Zeroizing::new(vec![0; text.len() + AES_BLOCK_BYTES - text.len() % AES_BLOCK_BYTES]);
     let ciphertext = cipher.encrypt_padded_b2b::<Pkcs7>(text, &mut buffer).map_err(|_| SealError::Malformed)?;
     let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(ciphertext));
-    let signed = format!("{PREFIX}*{}*{encryption_salt}*{iv}*{ciphertext}*{expires}", password.id);
+    let signed = format!("{SEAL_PREFIX}*{}*{encryption_salt}*{iv}*{ciphertext}*{expires}", password.id);
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
-    Ok(format!("{signed}*{mac_salt}*{}{VERSION}", BASE64URL.encode(mac)))
+    Ok(format!("{signed}*{mac_salt}*{}{SEAL_VERSION}", BASE64URL.encode(mac)))
 }
 
-/// Opens what was sealed with one of these passwords, and shows it for a moment. Nothing is decrypted before the MAC was found
-/// right, in constant time.
+/// Opens a text that was sealed with one of these passwords, and lends it to `read`. Before anything is decrypted, the MAC is compared
+/// in constant time.
 pub(super) fn open<R>(
     passwords: &[PreparedPassword],
     sealed: &str,
     now: impl FnOnce() -> Timestamp,
     read: impl FnOnce(&[u8]) -> Result<R, SealError>,
 ) -> Result<R, SealError> {
-    let parts = Parts::split(sealed)?;
-    let Some(password) = passwords.iter().find(|password| parts.is_signed_with(password)) else {
-        // An ID that none of the passwords has is that of another password.
-        let known = passwords.iter().any(|password| password.id == parts.password_id);
+    let seal = SealedText::split(sealed)?;
+    let Some(password) = passwords.iter().find(|password| seal.is_signed_with(password)) else {
+        // An unknown ID belongs to another password.
+        let known = passwords.iter().any(|password| password.id == seal.password_id);
         return Err(if known { SealError::BadMac } else { SealError::WrongPassword });
     };
-    if parts.has_expired(now)? {
+    if seal.has_expired(now)? {
         return Err(SealError::Expired);
     }
-    // On the stack, unless it comes from a place that is no cookie.
-    let (mut stack, mut heap) = ([0; ROOM], Vec::new());
-    let needed = decoded_len_estimate(parts.ciphertext.len());
-    let buffer = if needed > ROOM {
+    // On the stack; a text that was kept outside a cookie may need more room.
+    let (mut stack, mut heap) = ([0; STACK_BYTES], Vec::new());
+    let needed = decoded_len_estimate(seal.ciphertext.len());
+    let buffer = if needed > STACK_BYTES {
         heap.resize(needed, 0);
         Wiped(&mut heap)
     } else {
         Wiped(&mut stack[..needed])
     };
-    let length = BASE64URL.decode_slice(parts.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
-    let key = password.derive(parts.encryption_salt);
-    let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), &parts.iv.into());
+    let length = BASE64URL.decode_slice(seal.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
+    let key = password.derive(seal.encryption_salt);
+    let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), &seal.iv.into());
     read(cipher.decrypt_padded::<Pkcs7>(&mut buffer.0[..length]).map_err(|_| SealError::Malformed)?)
 }
 
@@ -131,30 +131,30 @@ impl Drop for Wiped<'_> {
     }
 }
 
-struct Parts<'a> {
+struct SealedText<'a> {
     signed: &'a str,
     password_id: &'a str,
     encryption_salt: &'a str,
-    iv: [u8; BLOCK],
+    iv: [u8; AES_BLOCK_BYTES],
     ciphertext: &'a str,
     expires: &'a str,
     mac_salt: &'a str,
     mac: [u8; 32],
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SealedText<'a> {
     fn split(sealed: &'a str) -> Result<Self, SealError> {
-        // The version is outside the MAC: what is not known must not be guessed.
-        let body = match sealed.strip_suffix(VERSION) {
+        // The MAC doesn't cover the version: an unknown version must not be guessed.
+        let body = match sealed.strip_suffix(SEAL_VERSION) {
             Some(body) => body,
             None if sealed.contains('~') => return Err(SealError::UnknownVersion),
             None => sealed,
         };
-        // From both ends, so that nothing looks for an asterisk in the long ciphertext. One that is there is no base64.
+        // Split from both ends, so that the long ciphertext isn't searched. An asterisk in it isn't base64 and is refused later.
         let mut fields = body.splitn(5, '*');
         let mut field = || fields.next().ok_or(SealError::Malformed);
         match field()? {
-            PREFIX => {}
+            SEAL_PREFIX => {}
             prefix if prefix.starts_with("Fe26.") => return Err(SealError::UnknownVersion),
             _ => return Err(SealError::Malformed),
         }
@@ -171,7 +171,7 @@ impl<'a> Parts<'a> {
         password.mac(self.mac_salt, self.signed).is_ok_and(|mac| mac.verify_slice(&self.mac).is_ok())
     }
 
-    /// Nothing, or milliseconds since 1970 without a leading zero.
+    /// The field is empty, or it has milliseconds since 1970 without a leading zero.
     fn has_expired(&self, now: impl FnOnce() -> Timestamp) -> Result<bool, SealError> {
         if self.expires.is_empty() {
             return Ok(false);
@@ -180,7 +180,7 @@ impl<'a> Parts<'a> {
             return Err(SealError::Malformed);
         }
         let expires: i64 = self.expires.parse().map_err(|_| SealError::Malformed)?;
-        Ok(expires < now().as_millisecond() - SKEW_MILLISECONDS)
+        Ok(expires < now().as_millisecond() - CLOCK_SKEW_MILLISECONDS)
     }
 }
 
@@ -192,22 +192,17 @@ fn decode_exact<const N: usize>(text: &str) -> Result<[u8; N], SealError> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PASSWORD: &str = "workos-typestate-sdk-test-password-0123456789";
-    /// Sealed by the SDK for Node, version 11.
+    /// Sealed by version 11 of the SDK for Node.
     const NODE: (&str, &str) = (
         "Fe26.2*1*25e32508ce4994769820433fb15cd34faf1748ba9140489fe37fcee72a0bac58*evtFVCNCeoLyaZXwKkWt6Q*RMvESMLaTLeMeEukDDsGhACCnVV5JjeCajCEpewVsE14yT8fgc_VBNxLftr4nVseUhRvMbG2ywR-V92Dcw1oYAptl51TpBXGijZ4fySccf3cdv5bWaY16J0Pgzjm_tGw_23BGSOCK4BTa3VKQCAhZePzxCRk7l-eMrx8GuQdLoC5RX9MntnsuZDVw8pCHfOOHb2wxNNAGPM4PU985DUdUB85-U_N44JUewYAiidyHI_nqN-bB2BHrUiaepGep7bKphaD4HFVuOBUiQF03RoS-G2qL2ODqxDs1sinfnrmL6eOrcmsDOng8Z6lgP6ZEY9wGjA4FhzA7HJf7PvAcCf20w**3290a785fb34ef692b3e3e654fa7a744cf0aa0ef49c0a88ed1f93d93c571e83e*9AbATrP40xnnavvFngsKDRo6nGnm37RS6sCK0RHEd4g~2",
         r#"{"organizationId":"org_1","user":{"object":"user","id":"user_1","email":"a@b.c","emailVerified":true,"name":null,"createdAt":"t","updatedAt":"t","externalId":null,"metadata":{}},"accessToken":"h.eyJvcmdfaWQiOiJvcmdfMSJ9.s","refreshToken":"rt_1"}"#,
     );
-    /// Opened by the SDK for Node, version 11, its salts and IV chosen.
+    /// With chosen salts and IV; version 11 of the SDK for Node opens it.
     const CHOSEN: (&str, &str) = (
         "Fe26.2*1*00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff*AQIDBAUGBwgJCgsMDQ4PEA*Oq_AwrHOmFFZBOUXCmYj8voFOnq9yYyaElML0bQ2GVrliBKlJqAM4hENTgOksXZhoQtkOYIRkQDbvPepsuFCr_swE0aFsC7edcYJv7iyNOWxm7239NMjZeBd6W8PhCKK60ftUilJhGkpUCwx1mLM6w**ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100*vc858xPeaXcZyZbLf9BL0fF6yDaMgeXZx_giAogRr-0~2",
         r#"{"accessToken":"at_1","refreshToken":"rt_1","user":{"object":"user","id":"user_1","email":"a@example.com"}}"#,
@@ -217,8 +212,8 @@ mod tests {
     fn a_seal_of_the_sdk_for_node_is_opened() {
         let password = PreparedPassword::new(&CookiePassword::new(PASSWORD).unwrap()).unwrap();
         let (sealed, text) = NODE;
-        let parts = Parts::split(sealed).unwrap();
-        let keys = [parts.encryption_salt, parts.mac_salt].map(|salt| hex(password.derive(salt).as_ref()));
+        let seal = SealedText::split(sealed).unwrap();
+        let keys = [seal.encryption_salt, seal.mac_salt].map(|salt| hex(password.derive(salt).as_ref()));
         assert_eq!(
             keys,
             [

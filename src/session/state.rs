@@ -1,51 +1,36 @@
-//! What becomes of a session on its way through a manager.
+//! The answers of the types that keep sessions: active, signed out, or temporarily unknown.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
 
 use super::parts::{Session, SessionParts};
-use crate::error::{Error, ErrorKind, TokenError};
-use crate::id::{OrganizationId, RedirectUri};
+use crate::error::Error;
+use crate::id::OrganizationId;
 use crate::model::{AuthenticationMethod, Impersonator, User};
 use crate::secret::AccessToken;
-use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
-use crate::wire;
-
-/// How long before its expiry a token is replaced, unless the application says otherwise.
-pub(super) const AHEAD: Duration = Duration::from_secs(30);
-/// How long an answer may take, unless the application says otherwise.
-pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long a sign-out waits for the session's name at WorkOS.
-pub(super) const NAMING: Duration = Duration::from_secs(1);
-/// How long an access token lives of which nothing else is known: WorkOS's default.
-const LIFETIME: Duration = Duration::from_secs(300);
+use crate::token::VerifiedToken;
 
 /// What is known of a user's session at this moment.
 ///
-/// There is no fourth way, so this enum is exhaustive.
+/// There is no fourth case, so this enum is exhaustive.
 #[derive(Clone, Debug)]
 #[must_use = "match on it: only an active session lets the user in"]
 pub enum SessionState {
     /// The user is signed in.
     Active(SignedIn),
-    /// The user is not, and must sign in: clear the cookie.
+    /// The user isn't signed in: clear the cookie, and send the user to the login.
     SignedOut(SignedOut),
-    /// Nobody can tell: the store, WorkOS or its keys are unavailable, or don't make sense. Keep the cookie, and answer 503.
+    /// Nobody can tell: the store, WorkOS or its signing keys are unavailable, or their answers are invalid. Keep the cookie, and answer
+    /// 503.
     TemporarilyUnknown(Error),
 }
 
 impl SessionState {
-    /// The active session, for handlers that answer everything else with an error page.
+    /// The signed-in user, for handlers that answer everything else with an error page.
     ///
     /// # Errors
-    /// Why there is none: [`ErrorKind::SignedOut`] or what made WorkOS end the session, and else the reason why nobody can
-    /// tell, which [`is_transient`](Error::is_transient) in most cases.
+    /// Why nobody is signed in: [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut), or the error with which WorkOS ended the session.
+    /// If nobody can tell, the cause, which [`is_transient`](Error::is_transient) in most cases.
     pub fn active(self) -> Result<SignedIn, Error> {
         match self {
             Self::Active(session) => Ok(session),
@@ -55,27 +40,27 @@ impl SessionState {
     }
 }
 
-/// Evidence that a session is over: what [`SessionCookie::clear`](super::SessionCookie::clear) asks for. Only this crate makes one,
-/// and an outage is never one.
+/// Evidence that a session is over, which [`SessionCookie::clear`](super::SessionCookie::clear) asks for. Only this crate makes it,
+/// and never because of an outage.
 #[derive(Clone, Debug)]
 pub struct SignedOut {
     reason: SignedOutReason,
     error: Option<Error>,
 }
 
-/// Why a user is not signed in.
+/// Why a user isn't signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignedOutReason {
-    /// There is no such session: nobody signed in, or the time for which it may be kept is over.
+    /// There is no such session: nobody signed in, or its lifetime in the store is over.
     NotFound,
-    /// It was signed out, or ended by WorkOS, a short while ago.
+    /// The session was signed out, or ended by WorkOS, a short while ago.
     Removed,
     /// The user signed out just now.
     ByTheUser,
-    /// WorkOS ended it; [`SignedOut::error`] says why.
+    /// WorkOS ended the session; [`SignedOut::error`] says why.
     Ended,
-    /// What is kept can't be opened: it was changed, or sealed with a password that is no longer in use.
+    /// The stored session can't be opened: it was changed, or sealed with a password that is no longer in use.
     Unreadable,
 }
 
@@ -110,7 +95,7 @@ impl SignedOut {
         self.reason
     }
 
-    /// What WorkOS said when it ended the session, or why it can't be opened.
+    /// The error with which WorkOS ended the session, or why it can't be opened.
     #[must_use]
     pub fn error(&self) -> Option<&Error> {
         self.error.as_ref()
@@ -135,21 +120,21 @@ impl std::error::Error for SignedOut {
     }
 }
 
-/// What WorkOS said, or [`ErrorKind::SignedOut`].
+/// The error with which WorkOS ended the session, or [`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut).
 impl From<SignedOut> for Error {
     fn from(signed_out: SignedOut) -> Self {
         signed_out.error.unwrap_or_else(Self::signed_out)
     }
 }
 
-/// A switch to another organization that did not happen.
+/// Why a switch to another organization failed.
 #[derive(Clone, Debug)]
 #[must_use = "it says whether the user is still signed in"]
 pub enum SwitchError {
-    /// There still is a session: the user is no member, or nobody can tell at the moment. After an error that
-    /// [`is_transient`](Error::is_transient) the switch may still take effect: the next session's organization says so.
+    /// The session is still there: the user isn't a member, or something is unavailable. After an error that
+    /// [`is_transient`](Error::is_transient) the switch may still take effect: see the next session's organization.
     Kept(Error),
-    /// There is no session any more.
+    /// The session is over.
     SignedOut(SignedOut),
 }
 
@@ -180,9 +165,10 @@ impl fmt::Display for SwitchError {
     }
 }
 
-/// A signed-in user, by a token that was verified just now. Cloning is cheap.
+/// A signed-in user, whose token was verified just now. Cloning is cheap.
 ///
-/// It can't be refreshed by itself: whoever keeps the session does that.
+/// It can't be refreshed: [`SessionManager`](super::SessionManager), [`CookieSessions`](super::CookieSessions) or
+/// [`TokenSession`](super::TokenSession) does that.
 #[derive(Clone)]
 pub struct SignedIn {
     parts: Arc<SessionParts>,
@@ -190,7 +176,11 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// The claims, which authorization decisions are made on.
+    pub(super) fn new<K>(session: Session<K>, token: VerifiedToken) -> Self {
+        Self { parts: Arc::new(session.parts), token }
+    }
+
+    /// The claims, on which authorization decisions are made.
     #[must_use]
     pub fn token(&self) -> &VerifiedToken {
         &self.token
@@ -220,8 +210,8 @@ impl SignedIn {
         self.parts.impersonator.as_ref()
     }
 
-    /// The access token, to be passed on to a service that verifies it, or to a
-    /// [`TokenVerifier`] of custom claims.
+    /// The access token, for a service that verifies it, or for a
+    /// [`custom_claims`](crate::TokenVerifier::custom_claims) verifier.
     #[must_use]
     pub fn access_token(&self) -> &AccessToken {
         &self.parts.access_token
@@ -238,7 +228,7 @@ impl fmt::Debug for SignedIn {
     }
 }
 
-/// Why there is no active session.
+/// Why nobody is signed in.
 #[derive(Clone, Debug)]
 pub(super) enum Stop {
     SignedOut(SignedOut),
@@ -246,10 +236,10 @@ pub(super) enum Stop {
 }
 
 impl SessionState {
-    pub(super) fn of(outcome: Result<SignedIn, Stop>) -> Self {
-        match outcome {
-            Ok(signed_in) => Self::Active(signed_in),
-            Err(Stop::SignedOut(why)) => Self::SignedOut(why),
+    pub(super) fn of(result: Result<SignedIn, Stop>) -> Self {
+        match result {
+            Ok(user) => Self::Active(user),
+            Err(Stop::SignedOut(evidence)) => Self::SignedOut(evidence),
             Err(Stop::Unknown(error)) => Self::TemporarilyUnknown(error),
         }
     }
@@ -258,119 +248,8 @@ impl SessionState {
 impl SwitchError {
     pub(super) fn of(stop: Stop) -> Self {
         match stop {
-            Stop::SignedOut(why) => Self::SignedOut(why),
+            Stop::SignedOut(evidence) => Self::SignedOut(evidence),
             Stop::Unknown(error) => Self::Kept(error),
         }
-    }
-}
-
-/// What a session's access token asks for.
-pub(super) enum Need {
-    Nothing(VerifiedToken),
-    /// The token is good, but not for long.
-    RefreshSoon(VerifiedToken),
-    Refresh,
-}
-
-/// A pair is replaced for what has become of it, and not for what was wrong with it when it came: the next one would be no
-/// better, where the keys are missing or this clock is ahead. `age` says how long ago this process got it, if it did.
-///
-/// # Errors
-/// Nobody can tell. What is known against a token is never held against the session that it came with: a new one is had, or
-/// the application's own configuration is wrong.
-pub(super) async fn need<K>(
-    session: &Session<K>,
-    age: Option<Duration>,
-    verifier: &TokenVerifier,
-    ahead: Duration,
-) -> Result<Need, Stop> {
-    let verified = session.verify(verifier).await;
-    let now = session.caller.client.core.runtime.clock.now();
-    let came = age.and_then(|age| now.checked_sub(age).ok());
-    let is_younger = |lifetime: Duration| age.is_some_and(|age| age < lifetime);
-    match verified {
-        Ok(token) if is_short(&token, now, ahead) => {
-            let was_short = came.is_some_and(|came| is_short(&token, came, ahead));
-            Ok(if was_short { Need::Nothing(token) } else { Need::RefreshSoon(token) })
-        }
-        Ok(token) => Ok(Need::Nothing(token)),
-        Err(NotVerified::Expired(token)) => {
-            let had_expired = came.is_some_and(|came| verifier.has_expired(token.expired_at(), came));
-            if had_expired && is_younger(token.lifetime().unwrap_or(LIFETIME)) {
-                return Err(Stop::Unknown(Error::token(TokenError::Expired)));
-            }
-            Ok(Need::Refresh)
-        }
-        // Its key was retired before its time.
-        Err(NotVerified::Invalid(error)) if matches!(error.kind(), ErrorKind::InvalidToken(TokenError::UnknownKey)) => {
-            if is_younger(LIFETIME) {
-                Err(Stop::Unknown(error))
-            } else {
-                Ok(Need::Refresh)
-            }
-        }
-        Err(NotVerified::Invalid(error) | NotVerified::KeysUnavailable(error)) => Err(Stop::Unknown(error)),
-    }
-}
-
-/// Until when somebody waits.
-#[derive(Clone, Copy)]
-pub(super) struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// What is too far away never comes.
-    pub(super) fn after(time: Duration) -> Self {
-        Self(Instant::now().checked_add(time))
-    }
-
-    pub(super) fn or_after(self, time: Duration) -> Self {
-        let Self(other) = Self::after(time);
-        Self(self.0.into_iter().chain(other).min())
-    }
-
-    /// # Errors
-    /// Nobody can tell in time.
-    pub(super) async fn limit<T>(self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        match self.0 {
-            Some(deadline) => timeout_at(deadline, work).await.map_err(|_| Stop::Unknown(Error::too_late())),
-            None => Ok(work.await),
-        }
-    }
-}
-
-/// Of tokens that live for a few seconds only the last quarter counts, or they would be refreshed all the time.
-pub(super) fn is_short(token: &VerifiedToken, now: Timestamp, ahead: Duration) -> bool {
-    let lifetime = token.issued_at().map(|issued_at| left(token, issued_at));
-    left(token, now) < lifetime.map_or(ahead, |lifetime| ahead.min(lifetime / 4))
-}
-
-/// How long a token is good from a moment on.
-pub(super) fn left(token: &VerifiedToken, from: Timestamp) -> Duration {
-    Duration::try_from(token.expires_at().duration_since(from)).unwrap_or_default()
-}
-
-/// A session whose tokens came a moment ago.
-pub(super) async fn fresh<K>(session: Session<K>, verifier: &TokenVerifier) -> Result<SignedIn, Stop> {
-    match session.verify(verifier).await {
-        Ok(token) => Ok(active(session, token)),
-        Err(not_verified) => Err(Stop::Unknown(not_verified.error())),
-    }
-}
-
-pub(super) fn active<K>(session: Session<K>, token: VerifiedToken) -> SignedIn {
-    SignedIn { parts: Arc::new(session.parts), token }
-}
-
-/// The URL that ends a session at WorkOS, where its ID is known for certain within a moment.
-pub(super) async fn logout_url<K>(
-    session: &Session<K>,
-    verifier: &TokenVerifier,
-    return_to: Option<&RedirectUri>,
-) -> Option<Url> {
-    let base_url = &session.caller.client.core.base_url;
-    match timeout(NAMING, session.verify(verifier)).await.ok()? {
-        Ok(token) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
-        Err(NotVerified::Expired(token)) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
-        Err(_) => None,
     }
 }

@@ -3,6 +3,15 @@
 //! Applications use the AuthKit in their own tests. It serves real HTTP on loopback, and checks what the real service
 //! checks.
 //!
+//! | item | what it is |
+//! | --- | --- |
+//! | [`AuthKit`], [`AuthKitBuilder`] | the server: users, steps, keys, its own clock |
+//! | [`TestUser`], [`RadarDemand`] | who signs in there, and what is asked of them |
+//! | [`Fault`] | what goes wrong with a request: a status, a delay, a lost reply |
+//! | [`Browser`] | signs a user in, as a browser does |
+//! | [`ManualClock`] | the clock of a client, moved by the test |
+//! | [`check_session_store`] | the suite for an application's own session store |
+//!
 //! ```
 //! use std::time::Duration;
 //! use workos_auth::testing::{AuthKit, Browser};
@@ -17,8 +26,8 @@
 //!
 //! // The user takes too long.
 //! authkit.advance(Duration::from_secs(61));
-//! let rejected = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
-//! assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidGrant));
+//! let not_signed_in = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
+//! assert_eq!(not_signed_in.error().code(), Some(&ErrorCode::InvalidGrant));
 //! # Ok(())
 //! # }
 //! ```

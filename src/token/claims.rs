@@ -1,4 +1,4 @@
-//! What a verified access token says. Only a verifier makes these types.
+//! The claims of a verified access token. Only a verifier makes these types.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::error::{Error, TokenError};
 use crate::id::{OrganizationId, SessionId, UserId};
 use crate::sealed::Internal;
 
-/// Claims as they stand in the token; none of them means anything before the signature was checked.
+/// The claims as the token has them. They mean nothing before the signature was checked.
 #[derive(Deserialize)]
 pub(super) struct Claims<'a> {
     #[serde(borrow)]
@@ -69,7 +69,7 @@ impl Audience<'_> {
     }
 }
 
-/// `NumericDate` (RFC 7519 §2): seconds, perhaps with a fraction.
+/// `NumericDate` (RFC 7519 §2): seconds, with an optional fraction.
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
     let unfit = || serde::de::Error::custom("not a date");
@@ -80,7 +80,7 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>,
     Timestamp::from_second(seconds.floor() as i64).map(Some).map_err(|_| unfit())
 }
 
-/// A token that names a session for certain: a [`VerifiedToken`] or an [`ExpiredToken`]. Sealed.
+/// A token whose session ID is verified: a [`VerifiedToken`] or an [`ExpiredToken`]. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a session for certain",
     label = "needs a `&VerifiedToken` or an `&ExpiredToken`",
@@ -112,26 +112,26 @@ impl sealed::SessionName for ExpiredToken {
     }
 }
 
-/// No claims besides those that WorkOS issues itself.
+/// No claims except those that WorkOS itself issues.
 #[derive(Clone, Copy, Debug)]
 pub struct NoCustomClaims(());
 
 impl<'de> Deserialize<'de> for NoCustomClaims {
-    /// Looks at nothing: nothing is wanted.
+    /// Reads nothing.
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
         Ok(Self(()))
     }
 }
 
-/// The claims of an access token whose signature, issuer and times were checked: what authorization decisions read.
+/// The claims of an access token whose signature, issuer and times were checked. Base authorization decisions on it.
 ///
-/// `C` are the claims that a JWT template of the environment adds. There is no other way to one of these than
-/// [`TokenVerifier::verify`](super::TokenVerifier::verify). Cloning is cheap.
+/// `C` are the claims that a JWT template of the environment adds. Only [`TokenVerifier::verify`](super::TokenVerifier::verify)
+/// makes one. Cloning is cheap.
 pub struct VerifiedToken<C = NoCustomClaims> {
     verified: Arc<Verified<C>>,
 }
 
-/// What every access token of WorkOS has, and what it may have besides.
+/// The required and the optional claims of an access token.
 pub(super) struct Verified<C> {
     pub(super) user_id: UserId,
     pub(super) session_id: SessionId,
@@ -149,8 +149,8 @@ pub(super) struct Verified<C> {
     pub(super) custom: C,
 }
 
-/// An access token whose signature and issuer were checked, and whose time is over: it says whose session to refresh or to
-/// end, and decides nothing.
+/// An expired access token whose signature and issuer were checked. It says which session to refresh or to end; authorization
+/// decisions can't be based on it.
 pub struct ExpiredToken {
     pub(super) user_id: UserId,
     pub(super) session_id: SessionId,
@@ -163,7 +163,7 @@ impl<C> VerifiedToken<C> {
         Self { verified: Arc::new(verified) }
     }
 
-    /// The same, when its time is over.
+    /// The same token after its expiry.
     pub(super) fn expire(&self) -> ExpiredToken {
         ExpiredToken {
             user_id: self.verified.user_id.clone(),
@@ -215,7 +215,7 @@ impl<C> VerifiedToken<C> {
         self.verified.organization_id.as_ref()
     }
 
-    /// What the user may do in this organization, if it is the one that the user signed in to (`org_id`).
+    /// The user's membership in this organization, if the user signed in to it (`org_id`).
     ///
     /// ```
     /// # fn run(token: workos_auth::VerifiedToken, owner: &workos_auth::OrganizationId) -> Result<bool, workos_auth::Error> {
@@ -225,7 +225,7 @@ impl<C> VerifiedToken<C> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with [`TokenError::WrongOrganization`] when the token is for another
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) with [`TokenError::WrongOrganization`] if the token is for another
     /// organization or for none.
     pub fn in_organization(&self, id: &OrganizationId) -> Result<Membership<'_>, Error> {
         match self.active_organization() {
@@ -234,8 +234,8 @@ impl<C> VerifiedToken<C> {
         }
     }
 
-    /// What the user may do in the organization that the user signed in to, whichever it is. Data of another organization needs
-    /// [`in_organization`](Self::in_organization) instead.
+    /// The user's membership in the organization that the user signed in to, whichever it is. Before access to the data of a certain
+    /// organization, use [`in_organization`](Self::in_organization) instead.
     #[must_use]
     pub fn active_organization(&self) -> Option<Membership<'_>> {
         let verified = &*self.verified;
@@ -259,7 +259,7 @@ impl<C> VerifiedToken<C> {
         self.verified.feature_flags.contains(flag)
     }
 
-    /// The e-mail address of the administrator who acts as the user (`act.sub`).
+    /// The e-mail address of the administrator who impersonates the user (`act.sub`).
     #[must_use]
     pub fn impersonator(&self) -> Option<&str> {
         self.verified.impersonator.as_deref()
@@ -272,7 +272,7 @@ impl<C> VerifiedToken<C> {
     }
 }
 
-/// What a user may do in one organization, by a verified token: made by [`VerifiedToken::in_organization`].
+/// What a user may do in one organization, according to a verified token; made by [`VerifiedToken::in_organization`].
 #[derive(Clone, Copy)]
 pub struct Membership<'a> {
     organization_id: &'a OrganizationId,
@@ -340,12 +340,12 @@ impl fmt::Debug for Membership<'_> {
 }
 
 impl ExpiredToken {
-    /// How long it was good for, where it says when it was issued.
+    /// How long it was valid, if it says when it was issued.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         Duration::try_from(self.expires_at.duration_since(self.issued_at?)).ok()
     }
 
-    /// Whether it was this user's. It says so to the session only: an expired token isn't a signed-in user.
+    /// Whether it belonged to this user. Only the session needs to know: an expired token isn't a signed-in user.
     pub(crate) fn belongs_to(&self, user_id: &UserId) -> bool {
         self.user_id == *user_id
     }

@@ -1,7 +1,10 @@
 //! The keys that access tokens are signed with (RFC 7517), fetched when they are needed and prepared once.
 //!
-//! There is one fetch at a time, in a task of its own: whoever waits for it may go away, and it goes on. What it brings counts
-//! for everybody, and the next one begins after a pause, which is counted from its end.
+//! There is one fetch at a time. It has a task of its own, so it goes on when a caller is cancelled, and its result counts for every
+//! caller. The next fetch begins after a pause, which counts from the end of the last one.
+//!
+//! It doesn't use `single_flight.rs`: a caller may wait on a runtime without a timer, a fetch on another runtime may be slow without
+//! heartbeats, and a fetch that ended still matters, for the pause.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,19 +31,20 @@ use crate::id::ClientId;
 use crate::runtime::Moment;
 use crate::transport::{self, Body, Call, Core, RequestKind, Route, TransportError};
 
-/// From this age on the keys are fetched anew in the background, so that no request waits for it.
-const REFRESH_AFTER: Duration = Duration::from_secs(8 * 60);
-const MAX_AGE: Duration = Duration::from_secs(10 * 60);
-/// While the endpoint is down, the last good keys are good for this long.
-const MAX_STALE: Duration = Duration::from_secs(60 * 60);
-/// From the end of one fetch to the next, whatever it is for.
-const COOL_DOWN: Duration = Duration::from_secs(30);
-/// For this long after a fetch failed, the last good keys serve without waiting for the next one.
-const OUTAGE: Duration = Duration::from_secs(2 * 60);
-/// How long a fetch may take, everything that is tried again included.
-const BUDGET: Duration = Duration::from_secs(10);
-/// A fetch that has not ended by now is on a runtime that nobody drives: another one may begin.
-const ABANDONED: Duration = Duration::from_secs(15);
+/// Keys of this age are fetched again in the background, so that no request waits for them.
+const KEYS_FETCHED_AGAIN_AFTER: Duration = Duration::from_secs(8 * 60);
+/// How long keys are used.
+const KEYS_USED_FOR: Duration = Duration::from_secs(10 * 60);
+/// The same while the endpoint is unavailable.
+const STALE_KEYS_USED_FOR: Duration = Duration::from_secs(60 * 60);
+/// From the end of one fetch to the beginning of the next.
+const FETCH_PAUSE: Duration = Duration::from_secs(30);
+/// How long after a failed fetch the endpoint counts as unavailable: stale keys are used without waiting for the next fetch.
+const OUTAGE_ASSUMED_FOR: Duration = Duration::from_secs(2 * 60);
+/// How long a fetch may take, with all its attempts.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this long, nobody drives the runtime of a fetch: another one may begin.
+const FETCH_ABANDONED_AFTER: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 struct Document {
@@ -59,14 +63,13 @@ struct Jwk {
     e: Option<String>,
 }
 
-/// A key that is ready to verify with.
+/// A prepared key.
 pub(super) struct VerifyingKey {
     pub(super) kid: String,
     n: Vec<u8>,
     e: Vec<u8>,
     parsed: ParsedPublicKey,
-    /// The header of the first token that it verified, as it is spelt. The others of the same signer have the same one, which
-    /// needs not be read again.
+    /// The encoded header of the first token it verified. The signer's other tokens have the same header, which needs no reading again.
     header: OnceLock<String>,
 }
 
@@ -117,30 +120,32 @@ pub(super) struct Jwks {
 #[derive(Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
-    /// The fetch under way.
+    /// The fetch in flight.
     fetch: Option<Fetch>,
     /// How the last fetch ended, and when.
-    last: Option<(Moment, Outcome)>,
-    /// Counts the fetches, so that none is taken for another.
+    last: Option<(Moment, Fetched)>,
+    /// The number of fetches so far, which tells one from the next.
     fetches: u64,
 }
 
 struct Fetch {
     number: u64,
     runtime: runtime::Id,
-    /// In real time: it is a runtime that may stand still here, and no clock.
+    /// In real time, not by the client's clock: a runtime may stand still.
     began: Instant,
-    outcome: watch::Receiver<Option<Outcome>>,
+    result: watch::Receiver<Option<Fetched>>,
 }
 
-type Outcome = Result<(), Error>;
+/// How a fetch ended. The keys themselves are in the state.
+type Fetched = Result<(), Error>;
 
-/// What there is to wait for.
-enum Asked {
-    /// A fetch that began now, or before, perhaps on another runtime than this one.
-    Fetch { outcome: watch::Receiver<Option<Outcome>>, began_now: bool, elsewhere: bool },
-    /// Nothing: the last fetch ended a moment ago, or there is no runtime for one.
-    Nothing,
+/// A fetch to wait for.
+struct Awaited {
+    result: watch::Receiver<Option<Fetched>>,
+    /// This caller began it.
+    began_now: bool,
+    /// It is on another runtime than the caller.
+    elsewhere: bool,
 }
 
 impl Jwks {
@@ -152,60 +157,60 @@ impl Jwks {
         self.core.runtime.clock.now()
     }
 
-    /// The key with this ID, if nobody has to wait for it.
+    /// The key with this ID, if it is known without waiting.
     pub(super) fn at_hand(self: &Arc<Self>, kid: &str) -> Option<Key> {
         self.find(|keys| keys.get(kid).cloned())
     }
 
-    /// The key that has verified a token with this very header, if nobody has to wait for it.
+    /// The key that has verified a token with the same header, if it is known without waiting.
     pub(super) fn by_header(self: &Arc<Self>, header: &str) -> Option<Arc<VerifyingKey>> {
         self.find(|keys| keys.values().flatten().find(|key| key.has_header(header)).cloned())
     }
 
     fn find<T>(self: &Arc<Self>, look: impl FnOnce(&HashMap<String, Key>) -> Option<T>) -> Option<T> {
-        let (keys, age) = self.known(MAX_AGE)?;
+        let (keys, age) = self.known(KEYS_USED_FOR)?;
         let key = look(&keys.keys)?;
-        if age >= REFRESH_AFTER {
-            self.ask();
+        if age >= KEYS_FETCHED_AGAIN_AFTER {
+            self.fetch();
         }
         Some(key)
     }
 
-    /// The key with this ID, which is not at hand; nobody waits for it longer than this.
+    /// The key with this ID. It waits for a fetch, but no longer than this.
     pub(super) async fn key(self: &Arc<Self>, kid: &str, timeout: Duration) -> Result<Arc<VerifyingKey>, Error> {
         let too_late = || Err(Error::keys_unavailable(Some(Error::from(TransportError::timeout()))));
         match within(timeout, self.fetched(kid)).await {
             Some(key) => key,
-            None => self.kept(kid, MAX_STALE).unwrap_or_else(too_late),
+            None => self.kept(kid, STALE_KEYS_USED_FOR).unwrap_or_else(too_late),
         }
     }
 
     async fn fetched(self: &Arc<Self>, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
         loop {
-            let asked = self.ask();
+            let fetch = self.fetch();
             let outage = self.outage();
-            // A fetch may have ended since somebody looked.
-            if let Some(key) = self.kept(kid, if outage.is_some() { MAX_STALE } else { MAX_AGE }) {
+            // A fetch may have ended since the caller looked.
+            if let Some(key) = self.kept(kid, if outage.is_some() { STALE_KEYS_USED_FOR } else { KEYS_USED_FOR }) {
                 return key;
             }
-            let Asked::Fetch { mut outcome, began_now, elsewhere } = asked else {
+            let Some(Awaited { mut result, began_now, elsewhere }) = fetch else {
                 return Err(Error::keys_unavailable(outage));
             };
-            // A runtime that has shut down drops a task at once. It has no timer either, so nobody waits on it.
+            // If this runtime has shut down, it drops a task at once. It has no timer either, so don't wait on it.
             if elsewhere && tokio::spawn(ready(())).await.is_err() {
                 return Err(Error::keys_unavailable(outage));
             }
-            let settled = outcome.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
-            let error = match settled {
+            let result = result.wait_for(Option::is_some).await.map(|result| result.clone());
+            let error = match result {
                 Ok(Some(Ok(()))) if began_now => Error::token(TokenError::UnknownKey),
-                // The key may have been published while the fetch was under way: nobody knows.
+                // The key may have been published after the fetch began.
                 Ok(Some(Ok(()))) => Error::keys_unavailable(None),
                 Ok(Some(Err(error))) => Error::keys_unavailable(Some(error)),
-                // The runtime that it was on is gone. On another one it begins anew.
+                // The fetch's runtime is gone. Begin a new one on this runtime.
                 Ok(None) | Err(_) if began_now => return Err(Error::keys_unavailable(Some(Error::abandoned()))),
                 Ok(None) | Err(_) => continue,
             };
-            return self.kept(kid, MAX_STALE).unwrap_or(Err(error));
+            return self.kept(kid, STALE_KEYS_USED_FOR).unwrap_or(Err(error));
         }
     }
 
@@ -222,10 +227,10 @@ impl Jwks {
         (age < limit).then_some((keys, age))
     }
 
-    /// Why the endpoint counts as down, if it does.
+    /// Why the endpoint counts as unavailable, if it does.
     fn outage(&self) -> Option<Error> {
         match &self.state().last {
-            Some((ended, Err(error))) if self.age(*ended) < OUTAGE => Some(error.clone()),
+            Some((ended, Err(error))) if self.age(*ended) < OUTAGE_ASSUMED_FOR => Some(error.clone()),
             _ => None,
         }
     }
@@ -238,26 +243,26 @@ impl Jwks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a fetch, unless one is under way or the last one ended a moment ago.
-    fn ask(self: &Arc<Self>) -> Asked {
-        let Ok(here) = Handle::try_current() else { return Asked::Nothing };
+    /// The fetch in flight, or a new one. `None` when the last one ended a moment ago, or there is no runtime.
+    fn fetch(self: &Arc<Self>) -> Option<Awaited> {
+        let here = Handle::try_current().ok()?;
         let mut state = self.state();
-        if let Some(fetch) = state.fetch.as_ref().filter(|fetch| fetch.began.elapsed() < ABANDONED) {
+        if let Some(fetch) = state.fetch.as_ref().filter(|fetch| fetch.began.elapsed() < FETCH_ABANDONED_AFTER) {
             let elsewhere = fetch.runtime != here.id();
-            return Asked::Fetch { outcome: fetch.outcome.clone(), began_now: false, elsewhere };
+            return Some(Awaited { result: fetch.result.clone(), began_now: false, elsewhere });
         }
-        if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < COOL_DOWN) {
-            return Asked::Nothing;
+        if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < FETCH_PAUSE) {
+            return None;
         }
-        let (sender, outcome) = watch::channel(None);
+        let (sender, result) = watch::channel(None);
         state.fetches += 1;
         let number = state.fetches;
-        let fetch = Fetch { number, runtime: here.id(), began: Instant::now(), outcome: outcome.clone() };
+        let fetch = Fetch { number, runtime: here.id(), began: Instant::now(), result: result.clone() };
         state.fetch = Some(fetch);
-        // A runtime that shuts down drops the task at once, and its turn with it, which needs the state.
+        // Unlock first: a runtime that shuts down drops the task at once, which needs the state then.
         drop(state);
-        here.spawn(Turn { jwks: Arc::clone(self), number, sender }.run());
-        Asked::Fetch { outcome, began_now: true, elsewhere: false }
+        here.spawn(FetchTask { jwks: Arc::clone(self), number, sender }.run());
+        Some(Awaited { result, began_now: true, elsewhere: false })
     }
 
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
@@ -270,43 +275,43 @@ impl Jwks {
     }
 }
 
-/// Owns the fetch under way. Dropped without an outcome, it makes room for another fetch.
-struct Turn {
+/// Owns the fetch in flight; removes it if the task dies.
+struct FetchTask {
     jwks: Arc<Jwks>,
     number: u64,
-    sender: watch::Sender<Option<Outcome>>,
+    sender: watch::Sender<Option<Fetched>>,
 }
 
-impl Turn {
+impl FetchTask {
     async fn run(self) {
-        let outcome = tokio::time::timeout(BUDGET, self.jwks.download()).await;
-        self.settle(outcome.unwrap_or_else(|_elapsed| Err(Error::from(TransportError::timeout()))));
+        let keys = tokio::time::timeout(FETCH_TIMEOUT, self.jwks.download()).await;
+        self.settle(keys.unwrap_or_else(|_elapsed| Err(Error::from(TransportError::timeout()))));
     }
 
-    fn settle(&self, outcome: Result<HashMap<String, Key>, Error>) {
+    fn settle(&self, keys: Result<HashMap<String, Key>, Error>) {
         let now = Moment::now(&*self.jwks.core.runtime.clock);
         let mut state = self.jwks.state();
         if state.fetch.take_if(|fetch| fetch.number == self.number).is_none() {
             return;
         }
-        let outcome = outcome.map(|keys| state.keys = Some(Arc::new(KeySet { keys, fetched: now })));
-        state.last = Some((now, outcome.clone()));
+        let result = keys.map(|keys| state.keys = Some(Arc::new(KeySet { keys, fetched: now })));
+        state.last = Some((now, result.clone()));
         drop(state);
-        self.sender.send_replace(Some(outcome));
+        self.sender.send_replace(Some(result));
     }
 }
 
-impl Drop for Turn {
+impl Drop for FetchTask {
     fn drop(&mut self) {
         if thread::panicking() {
-            // The transport did: it will do so again, and not more often than any other failure.
+            // The transport panicked. This counts as a failure, so that the pause limits how often it does so.
             self.settle(Err(Error::abandoned()));
         }
         self.jwks.state().fetch.take_if(|fetch| fetch.number == self.number);
     }
 }
 
-/// What a future brings, if it comes in time. The timer needs a runtime, so it is made when there is something to wait for.
+/// The output of a future, if it is ready in time. The timer needs a runtime, so it is made only when there is something to wait for.
 async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     match poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
@@ -315,8 +320,8 @@ async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
     }
 }
 
-/// Prepares each key once; one that was there before stays the same value. What can't be read or used is passed over
-/// (RFC 7517 §5), unless nothing else has its name: then it says why a token is refused.
+/// Prepares each key once; a key that was known before keeps its value. A key that can't be read or used is ignored (RFC 7517 §5), unless
+/// no other has its ID: then it says why a token is refused.
 fn prepare(document: Document, known: Option<&HashMap<String, Key>>) -> HashMap<String, Key> {
     let mut keys = HashMap::new();
     for jwk in document.keys {
@@ -374,7 +379,7 @@ mod tests {
     const JWK: &str = r#"{"kid":"key_1","kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#;
     const LONG: Duration = Duration::from_secs(60);
 
-    /// The clock of a computer that is asleep: the time of day goes on, the monotonic clock stands still.
+    /// The clock of a sleeping computer: the time of day goes on, the monotonic clock stands still.
     #[derive(Debug, Default)]
     struct Asleep(Mutex<Timestamp>);
 
@@ -392,7 +397,7 @@ mod tests {
         }
     }
 
-    /// Keys from an endpoint that answers, and never does so the first `stalls` times; how often it was asked; the clock.
+    /// Keys from an endpoint that doesn't answer the first `stalls` requests; the number of requests; the clock.
     fn jwks(stalls: usize) -> (Arc<Jwks>, Arc<AtomicUsize>, Arc<Asleep>) {
         let (asked, clock) = (Arc::new(AtomicUsize::new(0)), Arc::new(Asleep::default()));
         let count = Arc::clone(&asked);
@@ -416,12 +421,12 @@ mod tests {
     async fn keys_grow_old_while_the_computer_sleeps() {
         let (jwks, asked, clock) = jwks(0);
         assert!(jwks.key("key_1", LONG).await.is_ok() && jwks.at_hand("key_1").is_some());
-        *clock.0.lock().unwrap() += MAX_AGE;
+        *clock.0.lock().unwrap() += KEYS_USED_FOR;
         assert!(jwks.at_hand("key_1").is_none(), "they are older than ten minutes");
         assert!(jwks.key("key_1", LONG).await.is_ok());
-        assert_eq!(asked.load(Ordering::SeqCst), 2, "and so is the pause after the last fetch");
-        // A clock that is set back makes nothing younger than the other clock says, and nothing older.
-        *clock.0.lock().unwrap() -= MAX_AGE;
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "and the pause after the last fetch is over, too");
+        // When the time of day is set back, the monotonic clock counts.
+        *clock.0.lock().unwrap() -= KEYS_USED_FOR;
         assert!(jwks.at_hand("key_1").is_some());
     }
 
@@ -431,13 +436,13 @@ mod tests {
         assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err());
         assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err(), "it may still come");
         if let Some(fetch) = &mut jwks.state().fetch {
-            fetch.began = fetch.began.checked_sub(ABANDONED).unwrap();
+            fetch.began = fetch.began.checked_sub(FETCH_ABANDONED_AFTER).unwrap();
         }
         assert!(jwks.key("key_1", LONG).await.is_ok());
         assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 
-    /// RFC 7515 Appendix A.2. Its claims are no session's, so it is checked below the rules for access tokens.
+    /// RFC 7515 Appendix A.2. Its claims aren't a session's, so only the key and the signature are checked.
     #[test]
     fn the_example_of_rfc_7515_verifies() {
         const MESSAGE: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";

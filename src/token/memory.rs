@@ -1,4 +1,4 @@
-//! Tokens that were verified before, so that the next check costs a hash and a look-up.
+//! Tokens that were verified before: the next check costs one hash and one look-up.
 
 use std::collections::HashMap;
 use std::mem;
@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 use super::claims::VerifiedToken;
 use super::jwks::VerifyingKey;
 
-/// SHA-256 of a token. Whoever finds another token with the same one has broken its signature as well.
+/// SHA-256 of a token. Two tokens with the same one would break the token's signature, too.
 pub(super) type Fingerprint = [u8; 32];
 
 pub(super) struct Remembered<C> {
     pub(super) token: VerifiedToken<C>,
-    /// The key that it was verified with: without it the memory is worth nothing.
+    /// The key it was verified with. A token is remembered only while this key is in use.
     pub(super) key: Arc<VerifyingKey>,
 }
 
@@ -24,8 +24,8 @@ impl<C> Clone for Remembered<C> {
     }
 }
 
-/// Two generations: when the young one is half of the capacity, it becomes the old one, and what nobody has asked for since
-/// is gone.
+/// Two generations. When the young one reaches half of the capacity, it becomes the old one, and unused tokens of the old one are
+/// forgotten.
 pub(super) struct Memory<C> {
     pub(super) capacity: usize,
     generations: Mutex<Generations<C>>,

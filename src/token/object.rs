@@ -1,4 +1,4 @@
-//! A JSON object and nothing else: what serde derives for a struct takes an array as well.
+//! A JSON object only: the code that serde derives for a struct also accepts an array.
 
 use std::fmt;
 use std::marker::PhantomData;

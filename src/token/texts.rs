@@ -1,5 +1,4 @@
-//! A list of texts in two allocations, however many there are: a token may carry a hundred permissions, and is read at
-//! every request.
+//! A list of texts in two allocations, whatever its length: a token may have a hundred permissions, and is read for every request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,7 +24,7 @@ impl Texts {
     }
 }
 
-/// A present `null` and an absent list mean the same.
+/// `null` and an absent list mean the same.
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_option(TextsVisitor)
@@ -63,7 +62,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
     }
 }
 
-/// A text that is not copied, where it has no escapes. (Inside an `Option`, serde would copy a `Cow`.)
+/// A text that is borrowed if it has no escapes. (Inside an `Option`, serde would copy a `Cow`.)
 #[derive(Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 

@@ -23,23 +23,23 @@ use crate::id::ClientId;
 use crate::secret::AccessToken;
 use crate::wire;
 
-/// A token of WorkOS has one or two kilobytes; this one is no token.
-const MAX_LENGTH: usize = 16 * 1024;
-/// An algorithm, a type and the ID of a key have some hundred bytes.
-const MAX_HEADER: usize = 1024;
-/// Of the longest RSA key, which has 8192 bits.
-const MAX_SIGNATURE: usize = 1024;
-/// For clocks that differ: servers a few seconds ahead issue tokens that begin in the future.
-const LEEWAY: Duration = Duration::from_secs(60);
-/// How long a check waits for keys.
-const KEYS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// The maximum bytes of a decoded header. An algorithm, a type and the ID of a key have about a hundred.
+const MAX_HEADER_BYTES: usize = 1024;
+/// The bytes of a signature by the longest RSA key, which has 8192 bits.
+const MAX_SIGNATURE_BYTES: usize = 1024;
+/// The tolerance for `nbf` and `iat`: a server whose clock is ahead issues tokens that become valid in the future.
+const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
+/// How long a check waits for keys, unless the application sets another duration.
+const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verifies access tokens against the keys that WorkOS publishes.
 ///
-/// All verifiers of a client and its clones share the keys of its client ID. They are fetched when the first token comes, again
-/// in the background before they are ten minutes old, and when a token names an unknown key, one fetch at a time and with a
-/// pause of 30 seconds after each. A fetch ends within 10 seconds, whatever becomes of those who wait for it. When it fails, the
-/// last good keys serve until they are an hour old.
+/// All verifiers of a client and its clones share the keys of its client ID. The keys are fetched for the first token, again in the
+/// background before they are ten minutes old, and when a token names an unknown key. There is one fetch at a time, with a pause of
+/// 30 seconds after each. A fetch ends within 10 seconds, also if its callers are cancelled. If it fails, the last good keys are used
+/// until they are an hour old.
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
@@ -67,37 +67,37 @@ pub struct TokenVerifier<C = NoCustomClaims> {
     jwks: Arc<Jwks>,
     policy: Policy,
     keys_timeout: Duration,
-    /// Of the tokens that this policy accepted: another policy starts with an empty one.
+    /// The tokens that this policy has accepted. A changed policy starts with an empty memory.
     memory: Option<Arc<Memory<C>>>,
     custom: PhantomData<fn() -> C>,
 }
 
-/// What a token must say.
+/// The required claims of a token.
 #[derive(Clone)]
 struct Policy {
     client_id: ClientId,
-    /// Their tokens say in `client_id` whom they were issued to.
+    /// Issuers for several applications: their tokens must have a `client_id`.
     shared_issuers: [String; 2],
-    /// Their tokens need not: they are this application's.
+    /// Issuers for this application only: their tokens need no `client_id`.
     own_issuers: Vec<String>,
     audience: Option<String>,
     leeway: Duration,
     min_ttl: Duration,
 }
 
-/// Why a token is not to be trusted.
+/// Why a token wasn't verified.
 ///
-/// There is no fourth way, so this enum is exhaustive.
+/// There are only these three cases, so this enum is exhaustive.
 #[derive(Debug, thiserror::Error)]
 #[must_use = "it says whether to refresh, to refuse or to try again"]
 pub enum NotVerified {
-    /// Its signature and issuer are right, and its time is over: refresh its session.
+    /// Its signature and issuer are right, but it has expired: refresh its session.
     #[error("the access token was refused: {}", TokenError::Expired)]
     Expired(ExpiredToken),
     /// It isn't a token of this application, or was changed.
     #[error(transparent)]
     Invalid(Error),
-    /// The signing keys are unavailable ([`ErrorKind::KeysUnavailable`]), so nobody can tell at the moment.
+    /// The signing keys are unavailable ([`ErrorKind::KeysUnavailable`]), so the token can't be checked at the moment.
     #[error(transparent)]
     KeysUnavailable(Error),
 }
@@ -111,7 +111,7 @@ impl NotVerified {
         }
     }
 
-    /// Why the token is not to be trusted; [`TokenError::Expired`] when its time is over.
+    /// Why the token wasn't verified; [`TokenError::Expired`] if it has expired.
     #[must_use]
     pub fn error(&self) -> Error {
         match self {
@@ -135,7 +135,7 @@ enum Judged<C> {
 
 /// # Verified tokens
 impl<K> Client<K> {
-    /// A verifier of this application's access tokens. It shares its keys with the other verifiers of this client and its
+    /// A verifier for the access tokens of this application. It shares its keys with the other verifiers of this client and its
     /// clones.
     #[must_use]
     pub fn verifier(&self) -> TokenVerifier
@@ -153,7 +153,7 @@ impl<K> Client<K> {
                 leeway: Duration::ZERO,
                 min_ttl: Duration::ZERO,
             },
-            keys_timeout: KEYS_TIMEOUT,
+            keys_timeout: DEFAULT_KEYS_TIMEOUT,
             memory: None,
             custom: PhantomData,
         }
@@ -161,7 +161,7 @@ impl<K> Client<K> {
 }
 
 impl TokenVerifier {
-    /// A verifier for a service that has nothing but the client ID whose tokens it gets.
+    /// A verifier for a service that knows only the client ID of the tokens it receives.
     ///
     /// # Errors
     /// As [`ClientBuilder::build`](crate::ClientBuilder::build).
@@ -171,47 +171,46 @@ impl TokenVerifier {
     }
 }
 
-/// # What a token must say
+/// # Required claims
 impl<C> TokenVerifier<C> {
-    /// Accepts another issuer, such as a custom domain; exactly as it stands in `iss`.
+    /// Accepts another issuer, such as a custom domain, exactly as it is in `iss`.
     ///
-    /// Its tokens count as this application's when they carry no `client_id`; one that names another application is refused
-    /// all the same. The base URL of the API issues for every application, so its tokens must carry a `client_id`, unless it
-    /// is named here.
+    /// Its tokens are accepted without a `client_id`; a token with the `client_id` of another application is still refused. The base
+    /// URL of the API issues tokens for every application, so its tokens must have a `client_id`, unless it is named here.
     #[must_use]
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
         self.changing(|policy| policy.own_issuers.push(issuer.into()))
     }
 
-    /// Asks for an audience (`aud`), where the environment issues one.
+    /// Requires an audience (`aud`), if the environment issues one.
     #[must_use]
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.changing(|policy| policy.audience = Some(audience.into()))
     }
 
-    /// How long a token is good after it has expired; not at all unless given.
+    /// How long a token is still accepted after it has expired; zero unless given.
     #[must_use]
     pub fn expiry_leeway(self, leeway: Duration) -> Self {
         self.changing(|policy| policy.leeway = leeway)
     }
 
-    /// How long a token must still be good for, so that none expires in the middle of a request. One with less counts as
-    /// expired.
+    /// The remaining time that a token must have, so that it doesn't expire during a request. A token with less counts as expired;
+    /// zero unless given.
     #[must_use]
     pub fn min_ttl(self, min_ttl: Duration) -> Self {
         self.changing(|policy| policy.min_ttl = min_ttl)
     }
 
-    /// How long a check may wait for the keys, 10 s unless given; it waits for nothing else. After that the last good keys
-    /// serve, if they are younger than an hour and have the key that is asked for. The fetch goes on by itself: with
-    /// [`Duration::ZERO`] no check ever waits, and the first ones find no keys.
+    /// How long a check may wait for the keys; 10 s unless given. It waits for nothing else. After that time the last good keys are
+    /// used, if they are less than an hour old and have the needed key. The fetch goes on in the background: with [`Duration::ZERO`]
+    /// a check never waits, and the first checks find no keys.
     #[must_use]
     pub fn keys_timeout(mut self, timeout: Duration) -> Self {
         self.keys_timeout = timeout;
         self
     }
 
-    /// Reads the claims that a JWT template adds, too. It shares the keys.
+    /// A verifier that also reads the claims that a JWT template adds. It shares the keys.
     #[must_use]
     pub fn custom_claims<D: DeserializeOwned>(self) -> TokenVerifier<D> {
         let memory = self.memory.map(|memory| Memory::new(memory.capacity));
@@ -219,10 +218,10 @@ impl<C> TokenVerifier<C> {
         TokenVerifier { jwks, policy, keys_timeout, memory, custom: PhantomData }
     }
 
-    /// Remembers this many tokens that were good, so that the next check of one costs a hash and a look-up instead of a
-    /// signature. Clones share the memory.
+    /// Remembers up to this many verified tokens, so that the next check of one costs a hash and a look-up instead of a signature.
+    /// Clones share the memory.
     ///
-    /// The tokens themselves are not kept, their claims are. What was remembered is checked for its time again, and forgotten
+    /// It keeps the claims, not the tokens. The expiry of a remembered token is checked again each time, and the token is forgotten
     /// when its key is no longer published.
     #[must_use]
     pub fn remember(mut self, tokens: usize) -> Self {
@@ -239,10 +238,10 @@ impl<C> TokenVerifier<C> {
 
 /// # Verifying
 impl<C: DeserializeOwned> TokenVerifier<C> {
-    /// Verifies a token. It waits only for keys, and no longer than [`keys_timeout`](Self::keys_timeout); the token of a known
-    /// key does not wait while another one's key is looked for.
+    /// Verifies a token. It waits only for keys, and no longer than [`keys_timeout`](Self::keys_timeout). A token with a known key
+    /// doesn't wait while an unknown key is fetched.
     ///
-    /// Fetching keys needs a tokio runtime. Without one, the keys that are there serve until they are ten minutes old.
+    /// Fetching keys needs a tokio runtime. Without one, the keys at hand are used until they are ten minutes old.
     ///
     /// # Errors
     /// [`NotVerified`]: the token has expired, is invalid, or the signing keys are unavailable, which says nothing about the
@@ -259,7 +258,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let Some(memory) = &self.memory else {
             return self.verify_signature(token).await.map(|(judged, _)| judged);
         };
-        if token.len() > MAX_LENGTH {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(Error::token(TokenError::TooLarge));
         }
         let fingerprint = Memory::<C>::fingerprint(token);
@@ -285,17 +284,17 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
     }
 
     async fn verify_signature(&self, token: &str) -> Result<(Judged<C>, Arc<VerifyingKey>), Error> {
-        let parts = Parts::split(token).map_err(Error::token)?;
-        let key = if let Some(key) = self.jwks.by_header(parts.header) {
+        let token = SplitToken::split(token).map_err(Error::token)?;
+        let key = if let Some(key) = self.jwks.by_header(token.header) {
             key
         } else {
-            self.key(&parts.key_id().map_err(Error::token)?).await?
+            self.key(&token.key_id().map_err(Error::token)?).await?
         };
-        let mut signature = [0; MAX_SIGNATURE];
-        let length = decode(parts.signature, &mut signature).map_err(Error::token)?;
-        key.verify(parts.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
-        key.keep_header(parts.header);
-        let payload = BASE64URL.decode(parts.payload).map_err(|_| Error::token(TokenError::Malformed))?;
+        let mut signature = [0; MAX_SIGNATURE_BYTES];
+        let length = decode(token.signature, &mut signature).map_err(Error::token)?;
+        key.verify(token.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
+        key.keep_header(token.header);
+        let payload = BASE64URL.decode(token.payload).map_err(|_| Error::token(TokenError::Malformed))?;
         let judged = self.judge(&payload).map_err(Error::token)?;
         Ok((judged, key))
     }
@@ -307,7 +306,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         }
     }
 
-    /// The claims of a token whose signature is right.
+    /// Checks the claims of a token whose signature is right.
     fn judge(&self, payload: &[u8]) -> Result<Judged<C>, TokenError> {
         let payload = str::from_utf8(payload).map_err(|_| TokenError::MalformedClaims)?;
         let Object(claims): Object<Claims<'_>> =
@@ -333,14 +332,14 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(TokenError::MissingClaim);
         };
         let now = self.jwks.now();
-        let soon = now.checked_add(LEEWAY).unwrap_or(now);
+        let soon = now.checked_add(CLOCK_LEEWAY).unwrap_or(now);
         if claims.nbf.is_some_and(|nbf| nbf > soon) || claims.iat.is_some_and(|iat| iat > soon) {
             return Err(TokenError::NotYetValid);
         }
         if self.has_expired(expires_at, now) {
             return Ok(Judged::Expired(ExpiredToken { user_id, session_id, expires_at, issued_at: claims.iat }));
         }
-        // All of it was read above, so what follows the object needs no second look.
+        // The whole payload was parsed above, so nothing follows the object.
         let custom = C::deserialize(&mut serde_json::Deserializer::from_str(payload))
             .map_err(|_| TokenError::MalformedClaims)?;
         Ok(Judged::Good(VerifiedToken::new(Verified {
@@ -361,22 +360,22 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         })))
     }
 
-    /// Whether a token with this expiry counts as expired at a moment.
+    /// Whether a token with this expiry counts as expired at this time.
     pub(crate) fn has_expired(&self, expires_at: Timestamp, now: Timestamp) -> bool {
         let later = |time: Timestamp, by: Duration| time.checked_add(by).unwrap_or(Timestamp::MAX);
         later(expires_at, self.policy.leeway) <= later(now, self.policy.min_ttl)
     }
 }
 
-/// A token taken apart (RFC 7515 §3.1); nothing of it is trusted yet.
-struct Parts<'a> {
+/// A token split into its parts (RFC 7515 §3.1), which aren't trusted yet.
+struct SplitToken<'a> {
     header: &'a str,
     signed: &'a str,
     payload: &'a str,
     signature: &'a str,
 }
 
-/// `jku`, `jwk` and `x5u` are not read: they would let a token bring its own key.
+/// `jku`, `jwk` and `x5u` aren't read: with them a token could name its own key.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -390,9 +389,9 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-impl<'a> Parts<'a> {
+impl<'a> SplitToken<'a> {
     fn split(token: &'a str) -> Result<Self, TokenError> {
-        if token.len() > MAX_LENGTH {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLarge);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
@@ -403,9 +402,9 @@ impl<'a> Parts<'a> {
         Ok(Self { header, signed, payload, signature })
     }
 
-    /// Reads the header: the ID of the key.
+    /// Reads the header, and returns the ID of the key.
     fn key_id(&self) -> Result<String, TokenError> {
-        let mut buffer = [0; MAX_HEADER];
+        let mut buffer = [0; MAX_HEADER_BYTES];
         let length = decode(self.header, &mut buffer)?;
         let Object(header): Object<Header<'_>> =
             serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
@@ -419,7 +418,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The decoder refuses padding, foreign letters and trailing bits, so each token has one spelling.
+/// The decoder refuses padding, other characters and trailing bits, so each token has exactly one encoding.
 fn decode(text: &str, buffer: &mut [u8]) -> Result<usize, TokenError> {
     BASE64URL.decode_slice(text, buffer).map_err(|_| TokenError::Malformed)
 }

@@ -1,4 +1,4 @@
-//! Reads every reply: what was asked for, or a refusal in one of three envelopes.
+//! Reads every reply: a success, or a refusal in one of three shapes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{Failure, Reply};
 use crate::error::{ApiError, ErrorCode, ErrorKind, plain_code};
 use crate::secret::{PendingAuthenticationToken, ServerMessage};
 
-/// All three envelopes at once: `{code, message, …}`, `{error, error_description, …}` and a bare `{message}`.
+/// All three shapes at once: `{code, message, …}`, `{error, error_description, …}` and a bare `{message}`.
 #[derive(Deserialize)]
 pub(crate) struct Refusal {
     code: Option<String>,
@@ -35,7 +35,7 @@ impl Refusal {
     }
 }
 
-/// Reads a reply of any endpoint.
+/// Reads the reply of any endpoint.
 pub(crate) fn read<T: DeserializeOwned>(reply: Reply) -> Result<T, Failure> {
     match success_or_refusal(&reply) {
         Ok(Ok(value)) => Ok(value),
@@ -54,7 +54,7 @@ pub(crate) fn success_or_refusal<T: DeserializeOwned>(reply: &Reply) -> Result<R
     }
 }
 
-/// Reads a reply that may be empty, which counts as `null`.
+/// Reads a reply that may be empty, in which case it is read as `null`.
 pub(crate) fn read_or_null<T: DeserializeOwned>(mut reply: Reply) -> Result<T, Failure> {
     if reply.status.is_success() && reply.body.is_empty() {
         reply.body = Bytes::from_static(b"null");
@@ -62,12 +62,12 @@ pub(crate) fn read_or_null<T: DeserializeOwned>(mut reply: Reply) -> Result<T, F
     read(reply)
 }
 
-/// Reads the reply of an endpoint that answers with nothing of interest.
+/// Reads only whether a reply is a success.
 pub(crate) fn accept(reply: Reply) -> Result<(), Failure> {
     if reply.status.is_success() { Ok(()) } else { read::<IgnoredAny>(reply).map(drop) }
 }
 
-/// Serde's own message is dropped: it echoes values.
+/// Parses a body. Serde's own message is dropped, because it shows values.
 pub(crate) fn parse<T: DeserializeOwned>(reply: &Reply) -> Result<T, ErrorKind> {
     serde_json::from_slice(&reply.body)
         .map_err(|error| if error.is_data() { ErrorKind::UnexpectedShape } else { ErrorKind::NotJson })

@@ -1,4 +1,14 @@
-//! How every request is sent: limits, timeouts, retries and tracing around a [`Transport`].
+//! What sends the requests.
+//!
+//! With the feature `reqwest` there is nothing to do: [`ClientBuilder::build`](crate::ClientBuilder::build) brings an HTTP client.
+//! Without it, an application gives its own [`Transport`] to [`build_with`](crate::ClientBuilder::build_with): one function that makes one
+//! attempt. Limits, timeouts, retries and tracing are around it.
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Transport`] | makes one attempt; closures are transports, too |
+//! | [`TransportError`], [`TransportErrorKind`] | why there was no reply, and whether anything was sent |
+//! | [`RESPONSE_LIMIT`] | the largest reply that is read |
 
 mod decode;
 #[cfg(feature = "reqwest")]
@@ -23,7 +33,7 @@ use tracing::field::Empty;
 use zeroize::Zeroizing;
 
 pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
-pub(crate) use retry::{RETRIES, RequestKind, is_refusal};
+pub(crate) use retry::{DEFAULT_RETRIES, RequestKind, is_refusal};
 pub(crate) use shared::Shared;
 
 use crate::error::{Error, ErrorKind};
@@ -35,11 +45,11 @@ use retry::{Progress, Verdict, backoff, retry_after};
 /// The largest reply that is read: 1 MiB.
 pub const RESPONSE_LIMIT: usize = 1 << 20;
 
-/// What sends a request and brings back its reply: an HTTP client of the application's own choice.
+/// Sends a request and returns its reply: an HTTP client that the application chooses.
 ///
-/// The crate decides what is sent, how often and for how long; a transport makes exactly one attempt. It MUST NOT
-/// follow redirects, MUST NOT repeat a request, and should stop reading after [`RESPONSE_LIMIT`] bytes with
-/// [`TransportError::too_large`]. An attempt that takes too long is dropped.
+/// The crate decides what is sent, how often and for how long; a transport makes exactly one attempt. It MUST NOT follow
+/// redirects, MUST NOT retry a request, and should stop reading after [`RESPONSE_LIMIT`] bytes with
+/// [`TransportError::too_large`]. The future of an attempt that takes too long is dropped.
 ///
 /// Closures are transports:
 ///
@@ -60,7 +70,7 @@ pub trait Transport: Send + Sync + 'static {
     /// Makes one attempt.
     ///
     /// # Errors
-    /// A [`TransportError`] that says whether anything was sent: what may be repeated depends on it.
+    /// A [`TransportError`] that says whether anything was sent, on which it depends what may be retried.
     fn send(&self, request: Request<Bytes>) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
 }
 
@@ -74,7 +84,7 @@ where
     }
 }
 
-/// Why an attempt brought no reply.
+/// Why an attempt got no reply.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct TransportError {
@@ -86,13 +96,13 @@ pub struct TransportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection was made, so not one byte of the request left.
+    /// No connection was made, so nothing of the request was sent.
     #[error("no connection could be made")]
     NotSent,
-    /// The server's certificate was refused, so not one byte of the request left.
+    /// The server's certificate was refused, so nothing of the request was sent.
     #[error("the server's certificate was refused")]
     Certificate,
-    /// Client and server agreed on no TLS, so not one byte of the request left.
+    /// The TLS handshake failed, so nothing of the request was sent.
     #[error("no TLS connection could be agreed on")]
     Tls,
     /// There was no complete reply in time; the request may have arrived.
@@ -101,31 +111,31 @@ pub enum TransportErrorKind {
     /// The connection was lost; the request may have arrived.
     #[error("the connection was lost")]
     Interrupted,
-    /// The reply was over [`RESPONSE_LIMIT`].
+    /// The reply was larger than [`RESPONSE_LIMIT`].
     #[error("the reply was too large")]
     TooLarge,
 }
 
 impl TransportError {
-    /// No connection was made. Say so only when not one byte of the request can have left.
+    /// No connection was made. Use it only if nothing of the request can have been sent.
     pub fn not_sent(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::NotSent, source: Some(Box::new(source)) }
     }
 
-    /// The server's certificate was refused: it is for another name, is not valid at this time, or comes from an authority
-    /// that isn't trusted. Another attempt would end the same way, so none is made. Say so only when not one byte of the
-    /// request can have left.
+    /// The server's certificate was refused: it is for another name, isn't valid at this time, or comes from an authority that
+    /// isn't trusted. It isn't retried, because another attempt would fail too. Use it only if nothing of the request can have been
+    /// sent.
     pub fn certificate(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::Certificate, source: Some(Box::new(source)) }
     }
 
-    /// Client and server agreed on no TLS, for another reason than the certificate: no common version, or no TLS server.
-    /// Another attempt would end the same way, so none is made. Say so only when not one byte of the request can have left.
+    /// The TLS handshake failed for a reason other than the certificate: there is no common version, or the server doesn't speak
+    /// TLS. It isn't retried, because another attempt would fail too. Use it only if nothing of the request can have been sent.
     pub fn tls(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::Tls, source: Some(Box::new(source)) }
     }
 
-    /// The connection was lost before the reply was complete. The source must not hold secrets or a URL with a query.
+    /// The connection was lost before the reply was complete. The source must not contain secrets or a URL with a query.
     pub fn interrupted(source: impl StdError + Send + Sync + 'static) -> Self {
         Self { kind: TransportErrorKind::Interrupted, source: Some(Box::new(source)) }
     }
@@ -136,7 +146,7 @@ impl TransportError {
         Self { kind: TransportErrorKind::Timeout, source: None }
     }
 
-    /// The reply was over [`RESPONSE_LIMIT`].
+    /// The reply was larger than [`RESPONSE_LIMIT`].
     #[must_use]
     pub fn too_large() -> Self {
         Self { kind: TransportErrorKind::TooLarge, source: None }
@@ -151,7 +161,7 @@ impl TransportError {
 
 type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
-/// [`Transport`] made into an object, so that no type a user names carries it.
+/// [`Transport`] as an object, so that the type of a client doesn't name it.
 trait ErasedTransport: Send + Sync {
     fn send_boxed(&self, request: Request<Bytes>) -> Attempt<'_>;
 }
@@ -166,7 +176,7 @@ impl<T: Transport> ErasedTransport for T {
 pub(crate) struct Core {
     pub(crate) base_url: BaseUrl,
     pub(crate) runtime: Runtime,
-    /// What the modules above keep for a client and its clones.
+    /// Values that higher modules keep for a client and its clones.
     pub(crate) shared: Shared,
     transport: Box<dyn ErasedTransport>,
     user_agent: HeaderValue,
@@ -177,9 +187,9 @@ pub(crate) struct Core {
 /// Where a request goes.
 #[derive(Clone)]
 pub(crate) struct Route {
-    /// The only form of the path that is traced.
+    /// The form of the path that is traced; the path itself never is.
     pub(crate) template: &'static str,
-    /// Its last part may be a secret.
+    /// It may contain a secret.
     pub(crate) path: Zeroizing<String>,
 }
 
@@ -190,7 +200,7 @@ impl From<&'static str> for Route {
 }
 
 impl Route {
-    /// Puts a value into the place of a template.
+    /// A template with a value in the place of its `{…}`.
     pub(crate) fn of(template: &'static str, value: impl Segment) -> Result<Self, Error> {
         let (before, rest) = template.split_once('{').unwrap_or((template, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
@@ -202,7 +212,7 @@ impl Route {
     }
 }
 
-/// One request, however many attempts it takes.
+/// One request, of which several attempts may be made.
 #[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
@@ -212,7 +222,7 @@ pub(crate) struct Call {
     pub(crate) kind: RequestKind,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone)]
 pub(crate) enum Body {
     None,
@@ -239,7 +249,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The failure that this reply tells of.
+    /// The failure that this reply reports.
     pub(crate) fn failure(self, kind: ErrorKind) -> Failure {
         let unused = self.status == StatusCode::TOO_MANY_REQUESTS;
         let error = Error::reply(kind, self.status, self.request_id).advise(self.retry_after, self.replay_before);
@@ -247,25 +257,25 @@ impl Reply {
     }
 }
 
-/// A request that brought no usable reply.
+/// Why a request got no usable reply.
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    /// The value that was sent may be used again.
+    /// Whether the value that was sent may be used again.
     returns: bool,
 }
 
 impl Failure {
-    /// Of a request that could not even be written.
+    /// The failure of a request that could not be written.
     pub(crate) fn unsent(error: Error) -> Self {
         Self { error, returns: true }
     }
 
-    /// Of a request that the API answered as it should, and the answer is no.
+    /// The failure that a successful reply reports.
     pub(crate) fn answered(error: Error) -> Self {
         Self { error, returns: false }
     }
 
-    /// Gives the value of the call back where it may be used again.
+    /// Returns the value of the call if it may be used again.
     pub(crate) fn rejecting<F>(self, flow: F) -> Rejected<F> {
         Rejected::new(self.error, self.returns.then_some(flow))
     }
@@ -305,12 +315,12 @@ impl Core {
         }
     }
 
-    /// Sends a request as often as its row of the retry table allows, and brings back the last complete reply.
+    /// Sends a request as often as its row of the retry table allows, and returns the last complete reply.
     pub(crate) async fn send(&self, call: Call) -> Result<Reply, Failure> {
         let rule = call.kind.rule();
         let clock = &self.runtime.clock;
         let first_sent = clock.elapsed();
-        // The first and the last moment at which the API may have used the credential up.
+        // The first and the last time at which the API may have used up the credential.
         let mut ambiguous_since: Option<Duration> = None;
         let mut maybe_done: Option<Timestamp> = None;
         let mut attempt = 0;
@@ -374,7 +384,7 @@ impl Core {
         if let Some(id) = request_id(response.headers()) {
             span.record("request_id", id);
         }
-        // A foreign transport may have read more than it should.
+        // A transport of the application may have read too much.
         if response.body().len() > RESPONSE_LIMIT { Err(TransportError::too_large()) } else { Ok(response) }
     }
 
@@ -397,7 +407,7 @@ impl Core {
     }
 }
 
-/// The API's request ID, unless it is something else that must not get into logs.
+/// The API's request ID, if its characters are fit for a log.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');

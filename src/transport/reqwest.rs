@@ -1,4 +1,4 @@
-//! The transport over `reqwest`.
+//! The transport that uses `reqwest`.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::error::Error;
 pub(crate) struct ReqwestTransport(reqwest::Client);
 
 impl ReqwestTransport {
-    /// Takes the caller's configuration and overrides what security depends on.
+    /// Uses the caller's configuration, and overrides the settings that security depends on.
     pub(crate) fn new(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> Result<Self, Error> {
-        // A redirect would carry the secret to another origin, and a hidden retry a code for a second time.
+        // A redirect would send a secret to another origin, and a hidden retry would send a code twice.
         let builder = builder
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(connect_timeout);
         builder.build().map(Self).map_err(|error| match tls::cause(&error) {
-            // The verifier of the platform says so when it has found none.
+            // The platform's verifier fails in this way when it has found no authorities.
             Some(rustls::Error::General(_)) => Error::no_authorities(error.without_url()),
             _ => Error::http_client(error.without_url()),
         })
@@ -37,7 +37,7 @@ impl Transport for ReqwestTransport {
         if usize::try_from(announced).is_ok_and(|length| length > RESPONSE_LIMIT) {
             return Err(TransportError::too_large());
         }
-        let mut body = Body::default();
+        let mut body = ReplyBuffer::default();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.push(&chunk)?;
         }
@@ -64,18 +64,18 @@ fn failed(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// A reply while it is read; replies carry tokens, so every allocation is wiped.
+/// A reply while it is read. Replies contain tokens, so every allocation is wiped.
 #[derive(Default)]
-struct Body(Zeroizing<Vec<u8>>);
+struct ReplyBuffer(Zeroizing<Vec<u8>>);
 
-impl Body {
+impl ReplyBuffer {
     fn push(&mut self, chunk: &[u8]) -> Result<(), TransportError> {
         let length = self.0.len() + chunk.len();
         if length > RESPONSE_LIMIT {
             return Err(TransportError::too_large());
         }
         if length > self.0.capacity() {
-            // `Vec` would grow by leaving an unwiped copy behind.
+            // A `Vec` that grows by itself leaves a copy in memory.
             let mut grown = Zeroizing::new(Vec::with_capacity(length.next_power_of_two().max(4096)));
             grown.extend_from_slice(&self.0);
             self.0 = grown;
@@ -85,7 +85,7 @@ impl Body {
     }
 }
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for ReplyBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! What is sent again, and what comes back to the caller: one table for every request.
+//! What is retried, and which value is returned to the caller: one table for every request.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use jiff::fmt::rfc2822::DateTimeParser;
 
 use super::{TransportError, TransportErrorKind};
 use crate::error::{Error, ErrorCode};
-use crate::runtime::{LONGEST, Random, seconds};
+use crate::runtime::{MAX_DURATION, Random, seconds};
 
-/// What a request is: its row in the table of what is sent again and what comes back.
+/// The kind of a request, which is its row in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestKind {
     /// A request that changes nothing.
     Read,
-    /// The signing keys; callers that check a token may be waiting for them.
+    /// The signing keys, for which callers that check a token may wait.
     Keys,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
-    /// The exchange of an authorization code, which must not arrive twice (RFC 6749 §4.1.2).
+    /// The exchange of an authorization code, which must not be used twice (RFC 6749 §4.1.2).
     CodeExchange,
     /// A password, a one-time code or another answer of the user, or a call between two steps of a login.
     Credential,
-    /// One poll of a device login: its loop sends the next one in its own time.
+    /// One poll of a device login, whose loop sends the next one.
     DevicePoll,
     /// A change through the API, or a request for a device code.
     Write,
@@ -33,58 +33,58 @@ pub(crate) enum RequestKind {
 
 /// One row of the table.
 pub(crate) struct Rule {
-    /// Sent again when no connection was made.
+    /// Retried when no connection was made.
     not_sent: bool,
-    /// Sent again after a complete reply of 429.
+    /// Retried after a complete reply of 429.
     throttled: bool,
-    /// Sent again when bytes left, and no complete reply or a 5xx came.
+    /// Retried when the outcome is ambiguous: bytes were sent, and no complete reply or a 5xx arrived.
     ambiguous: bool,
-    /// When the caller gets its value back after the last attempt.
+    /// When the value is returned to the caller after the last attempt.
     returns: Returns,
-    /// How long one attempt may take, besides the client's own timeout.
+    /// How long one attempt may take, if that is less than the client's timeout.
     pub(crate) attempt: Option<Duration>,
     /// How long after the first attempt the last one may begin.
     budget: Option<Duration>,
-    /// How long the API answers the same request with the same result. Once the outcome is ambiguous, the request is repeated
-    /// for as long, and no wait goes past it.
+    /// How long the API answers the same request with the same result. After an ambiguous outcome the request is retried for that
+    /// time, and no wait exceeds it.
     window: Option<Duration>,
 }
 
-/// When a failed call gives back the value that it consumed. A request that did not leave, or that the API turned away unread,
-/// always gives it back.
+/// When a failed call returns the value that it consumed. It is always returned when nothing was sent, or when the API didn't process
+/// the request (429).
 enum Returns {
-    /// Not otherwise: no value was consumed, or a new one is asked for.
+    /// In no other case: no value was consumed, or a new one can be requested.
     WhenUnused,
-    /// Also after a refusal that leaves the login alive. After an ambiguous outcome the value may be used up.
+    /// Also after a refusal that doesn't end the login. After an ambiguous outcome the value may be used up.
     UnlessUsed,
-    /// Also after an ambiguous outcome: the same answer may be sent again by its user.
+    /// Also after such a refusal and after an ambiguous outcome: the user may send the same answer again.
     UnlessEnded,
-    /// Also after an ambiguous outcome, but after no refusal.
+    /// Also after an ambiguous outcome, but not after a refusal.
     WhileTransient,
-    /// Unless the API said that the token is dead.
+    /// In every case, unless the API said that the token is no longer valid.
     UnlessInvalidGrant,
 }
 
-/// What is known of a request after one of its attempts.
+/// The state of a request after one of its attempts.
 pub(crate) struct Progress {
     /// Attempts before this one.
     pub(crate) attempt: u32,
-    /// Since the first attempt began.
+    /// The time since the first attempt began.
     pub(crate) elapsed: Duration,
-    /// Since the first attempt began whose outcome is ambiguous.
+    /// The time since the first attempt with an ambiguous outcome began.
     pub(crate) ambiguous: Option<Duration>,
 }
 
-/// Of servers and of the proxies before them: nobody knows whether the request was done. 520 to 525, 529 and 530 are those of
-/// Cloudflare, 598 and 599 those of other proxies that lost a connection.
-const AMBIGUOUS: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
-/// Tries after the first one, as long as the outcome is not ambiguous or the request has no window, unless the application wants
-/// more or fewer.
-pub(crate) const RETRIES: u32 = 3;
+/// Statuses of servers and proxies after which it is unknown whether the request was processed. Cloudflare sends 520 to 525, 529 and
+/// 530; other proxies that lost a connection send 598 and 599.
+const AMBIGUOUS_STATUSES: [u16; 15] = [408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529, 530, 598, 599];
+/// The maximum number of retries, unless the application sets another. It doesn't limit a request with a window after an ambiguous
+/// outcome.
+pub(crate) const DEFAULT_RETRIES: u32 = 3;
 const BACKOFF_BASE: Duration = Duration::from_millis(250);
 const BACKOFF_CAP: Duration = Duration::from_secs(8);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
-/// The API replays a refresh for about 30 s; what is left of it is for the last attempt to arrive.
+/// How long a refresh is retried. The API replays it for about 30 s; the difference is for the last attempt to arrive.
 const REPLAY_WINDOW: Duration = Duration::from_secs(25);
 
 const NEVER: Rule = Rule {
@@ -143,8 +143,8 @@ impl RequestKind {
     }
 }
 
-/// Whether the login goes on that a refusal belongs to: the API named what was wrong with the request, and the user or the
-/// application can correct it. Any status but those of a refusal says nothing about the login, so only the code counts.
+/// Whether a login goes on after this refusal: the API said what is wrong with the request, and the user or the application can
+/// correct it. Other statuses than those of a refusal say nothing about the login, so that only the code counts.
 fn goes_on(error: &Error) -> bool {
     match error.status() {
         Some(status) if is_refusal(status) => !error.code().is_some_and(ends_login),
@@ -161,24 +161,24 @@ fn goes_on(error: &Error) -> bool {
     }
 }
 
-/// The API has read the request, and refuses what is in it.
+/// Whether the API has processed the request and refused its content.
 pub(crate) fn is_refusal(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY)
 }
 
-/// The codes that end a login: the same code or token is refused again, whatever is sent with it.
+/// The error codes that end a login: the same authorization code or token will be refused again, whatever is sent with it.
 ///
-/// All others are about the answer, which may be another next time (a wrong or expired one-time code, an organization, an
+/// All others are about the user's answer, which can be different next time (a wrong or expired one-time code, an organization, an
 /// invitation), or about the application (its secret, its settings).
 fn ends_login(code: &ErrorCode) -> bool {
     matches!(
         code,
         // The authorization code or refresh token is unknown, expired or used, or its verifier is wrong (RFC 6749 §5.2).
         ErrorCode::InvalidGrant
-            // The login began without a challenge, so that no verifier fits (RFC 7636 §4.6), or where none is known.
+            // The login began without a challenge, so that no verifier matches (RFC 7636 §4.6), or PKCE isn't supported.
             | ErrorCode::CodeChallengeNotFound
             | ErrorCode::PkceNotSupported
-            // The token that continues the login is dead, or belongs to another user than the rest.
+            // The token that continues the login is no longer valid, or belongs to another user.
             | ErrorCode::InvalidPendingAuthenticationToken
             | ErrorCode::UserMismatch
             | ErrorCode::OneTimeCodeTooManyAttempts
@@ -189,8 +189,8 @@ fn ends_login(code: &ErrorCode) -> bool {
 }
 
 impl Rule {
-    /// How long to wait before the next attempt, if there is to be one. `wait` is what backoff or the API say, and asked only
-    /// then: it draws a random number.
+    /// How long to wait before the next attempt, or `None` if there is none. `wait` is the wait by backoff or by the API's advice; it
+    /// draws a random number, so it is called only if needed.
     pub(crate) fn next(
         &self,
         verdict: Verdict,
@@ -209,7 +209,7 @@ impl Rule {
         }
         let wait = wait();
         match (self.window, progress.ambiguous) {
-            // Its credential may be used up: only a replay brings back what it was exchanged for.
+            // The credential may be used up: only a replay returns what it was exchanged for.
             (Some(window), Some(since)) => {
                 window.checked_sub(since).filter(|left| !left.is_zero()).map(|left| wait.min(left))
             }
@@ -220,17 +220,17 @@ impl Rule {
     }
 }
 
-/// What an attempt says about repeating it.
+/// What the outcome of an attempt means for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     NotSent,
-    /// No secure connection could be made: nothing was sent, and another attempt would end the same way.
+    /// No secure connection could be made: nothing was sent, and another attempt would fail too.
     Insecure,
     Throttled,
     Ambiguous,
-    /// The API did as it was asked; if its reply can't be read, the credential is used up all the same.
+    /// The API processed the request. If its reply can't be read, the credential is used up anyway.
     Answered,
-    /// A complete reply that another attempt would not change.
+    /// A complete reply, which another attempt would not change.
     Settled,
 }
 
@@ -239,7 +239,7 @@ impl Verdict {
         match outcome {
             Ok(response) => match response.status() {
                 StatusCode::TOO_MANY_REQUESTS => Self::Throttled,
-                status if AMBIGUOUS.contains(&status.as_u16()) => Self::Ambiguous,
+                status if AMBIGUOUS_STATUSES.contains(&status.as_u16()) => Self::Ambiguous,
                 status if status.is_success() => Self::Answered,
                 _ => Self::Settled,
             },
@@ -253,7 +253,7 @@ impl Verdict {
     }
 }
 
-/// Exponential backoff with full jitter; the API's own advice wins, unless it is to wait for no time at all.
+/// Exponential backoff with full jitter. The API's advice takes precedence, unless it is zero.
 pub(crate) fn backoff(attempt: u32, advised: Option<Duration>, random: &dyn Random) -> Duration {
     if let Some(advised) = advised.filter(|advised| !advised.is_zero()) {
         return advised.min(RETRY_AFTER_CAP);
@@ -273,7 +273,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         return value.parse().ok().map(seconds);
     }
     let date = DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST))
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(MAX_DURATION))
 }
 
 #[cfg(test)]
@@ -310,7 +310,7 @@ mod tests {
         let seconds = Duration::from_secs;
         let next = |attempt, elapsed, ambiguous: Option<u64>, wait| {
             let progress = Progress { attempt, elapsed: seconds(elapsed), ambiguous: ambiguous.map(seconds) };
-            rule.next(Verdict::Throttled, &progress, RETRIES, || seconds(wait))
+            rule.next(Verdict::Throttled, &progress, DEFAULT_RETRIES, || seconds(wait))
         };
         assert_eq!(next(90, 20, Some(20), 1), Some(seconds(1)), "it does not matter how often");
         assert_eq!(next(90, 24, Some(20), 60), Some(seconds(5)), "no wait goes past the window");
@@ -329,9 +329,9 @@ mod tests {
             retry_after(&headers, now)
         };
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
-        assert_eq!(read("18446744073709551615"), Some(LONGEST));
-        assert_eq!(read(&"9".repeat(400)), Some(LONGEST));
-        assert_eq!(read("Thu, 30 Dec 9999 12:00:00 GMT"), Some(LONGEST));
+        assert_eq!(read("18446744073709551615"), Some(MAX_DURATION));
+        assert_eq!(read(&"9".repeat(400)), Some(MAX_DURATION));
+        assert_eq!(read("Thu, 30 Dec 9999 12:00:00 GMT"), Some(MAX_DURATION));
         assert_eq!(read("1.5"), None);
         assert_eq!(read("Fri, 02 Jan 2026 03:04:35 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(read("Fri, 02 Jan 2026 03:03:35 GMT"), Some(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! What rustls said, found where the libraries above it have wrapped it.
+//! Finds the error of rustls inside the errors of the libraries that use it.
 
 use std::error::Error as StdError;
 use std::io;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use rustls::AlertDescription;
 
-/// The error of rustls that this error tells of, if another attempt would end the same way. A server that has trouble of its own,
-/// such as no memory, says `internal_error` (RFC 8446 §6.2), and may have got over it by then.
+/// The error of rustls inside this error, if another attempt would fail too. A server with a temporary problem, such as no memory,
+/// sends `internal_error` (RFC 8446 §6.2), and may accept another attempt.
 pub(crate) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     let mut error = error;
     loop {
         if let Some(found) = error.downcast_ref() {
-            let passing = matches!(found, rustls::Error::AlertReceived(AlertDescription::InternalError));
-            return (!passing).then_some(found);
+            let is_temporary = matches!(found, rustls::Error::AlertReceived(AlertDescription::InternalError));
+            return (!is_temporary).then_some(found);
         }
         error = if let Some(wrapper) = error.downcast_ref::<io::Error>() {
-            // Its `source()` passes over what it wraps.
+            // Its `source()` skips the wrapped error.
             wrapper.get_ref()?
         } else if let Some(shared) = error.downcast_ref::<Arc<dyn StdError + Send + Sync>>() {
             &**shared
@@ -26,7 +26,7 @@ pub(crate) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustl
     }
 }
 
-/// Whether it is about the certificate that the server has shown.
+/// Whether it is about the certificate that the server sent.
 pub(crate) fn is_certificate(error: &rustls::Error) -> bool {
     matches!(
         error,
@@ -34,7 +34,7 @@ pub(crate) fn is_certificate(error: &rustls::Error) -> bool {
             | rustls::Error::InvalidCertRevocationList(_)
             | rustls::Error::NoCertificatesPresented
             | rustls::Error::UnsupportedNameType
-            // What the verifiers of some operating systems say when they can't decide.
+            // The errors of some platforms' verifiers when they can't decide.
             | rustls::Error::General(_)
             | rustls::Error::Other(_)
     )

@@ -15,13 +15,19 @@ use http::{Method, StatusCode};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use workos_auth::api::{
+    CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles, SendInvitation, SessionStatus,
+    TotpSettings, UpdateUser,
+};
+use workos_auth::id::{ConnectionId, PhoneNumber};
+use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetToken};
+use workos_auth::step::AuthenticationFactorType;
 use workos_auth::testing::{AuthKit, Browser, TestUser};
+use workos_auth::typestate::HasClientId;
 use workos_auth::{
-    Authentication, AuthenticationFactorType, AuthenticationResponse, Callback, Client, Confidential,
-    ConfidentialClient, ConnectionId, CreateMagicAuth, CreateUser, EmailAddress, EmailChangeCode,
-    EmailVerificationCode, EnrollFactor, Error, ErrorCode, ErrorKind, ExposeSecret, HasClientId, InvitationState,
-    MembershipStatus, OrganizationId, Password, PasswordResetToken, PhoneNumber, PublicClient, RedirectUri,
-    RefreshToken, Roles, SendInvitation, SessionStatus, TotpCode, TotpSettings, UpdateUser, User,
+    Authentication, AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error,
+    ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, TotpCode,
+    User,
 };
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
@@ -166,7 +172,7 @@ fn redirect() -> RedirectUri {
 async fn sign_in<K: HasClientId>(client: &Client<K>) -> Outcome<AuthenticationResponse> {
     let session = client.authorize(redirect()).authkit().login_hint(ADA).begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?)
+    Ok(session.exchange(Callback::from_url(&callback)?)?.send().await?)
 }
 
 /// Status and code of a refusal, as one word each.
@@ -217,19 +223,19 @@ async fn reused_code(peer: &Peer) -> Outcome<Verdict> {
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     let url = url::Url::parse(&callback)?;
     let code = url.query_pairs().find(|(name, _)| name == "code").ok_or("no code")?.1.into_owned();
-    session.exchange(Callback::from_url(&callback)?)?.send().await?.complete()?;
-    let again = client.authenticate_with_code(workos_auth::AuthorizationCode::new(code)).send().await;
+    session.exchange(Callback::from_url(&callback)?)?.send().await?;
+    let again = client.authenticate_with_code(workos_auth::secret::AuthorizationCode::new(code)).send().await;
     Ok(expect_refusal(again, "400 invalid_grant"))
 }
 
 async fn wrong_client_secret(peer: &Peer) -> Outcome<Verdict> {
-    let client = peer.confidential()?.with_api_key(workos_auth::ApiKey::new("sk_wrong")?);
+    let client = peer.confidential()?.with_api_key(workos_auth::secret::ApiKey::new("sk_wrong")?);
     let grant = client.authenticate_with_password(EmailAddress::new(ADA)?, Password::new(PASSWORD));
     Ok(expect_refusal(grant.send().await, "401 without a code"))
 }
 
 async fn password_right(peer: &Peer) -> Outcome<Verdict> {
-    Ok(expect(peer.password(ADA, PASSWORD).await?.complete()?.user.email == ADA, "another user"))
+    Ok(expect(peer.password(ADA, PASSWORD).await?.user.email == ADA, "another user"))
 }
 
 async fn password_wrong(peer: &Peer) -> Outcome<Verdict> {
@@ -240,7 +246,7 @@ async fn magic_auth(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let made = client.magic_auth().create(&CreateMagicAuth::new(EmailAddress::new(ADA)?)).send().await?;
     let grant = client.authenticate_with_magic_auth(made.code, made.email);
-    Ok(expect(grant.send().await?.complete()?.user.email == ADA, "another user"))
+    Ok(expect(grant.send().await?.user.email == ADA, "another user"))
 }
 
 async fn refresh(peer: &Peer, token: &str) -> Result<AuthenticationResponse, Error> {
@@ -283,7 +289,7 @@ async fn device_login(peer: &Peer) -> Outcome<Verdict> {
         let address = login.verification_uri_complete().ok_or("no address")?.to_string();
         Browser::new()?.approve_device(&address, ADA).await?;
     }
-    Ok(expect(login.wait().await?.complete()?.user.email == ADA, "another user"))
+    Ok(expect(login.wait().await?.user.email == ADA, "another user"))
 }
 
 /// The claims of an access token whose signature verifies against the peer's JWKS.
@@ -334,7 +340,7 @@ async fn organization_selection(peer: &Peer) -> Outcome<Verdict> {
     match peer.password("several@example.com", PASSWORD).await? {
         Authentication::OrganizationSelection(step) => {
             let id = step.organizations().first().ok_or("no organizations")?.id.clone();
-            let response = step.select(&id)?.send().await?.complete()?;
+            let response = step.select(&id)?.send().await?;
             Ok(expect(response.organization_id == Some(id), "another organization"))
         }
         other => not_issued(&other),
@@ -352,7 +358,7 @@ async fn email_verification(peer: &Peer) -> Outcome<Verdict> {
                 }
                 (None, None) => return Err("the verification has no ID".into()),
             };
-            let response = step.verify(EmailVerificationCode::new(code)).send().await?.complete()?;
+            let response = step.verify(EmailVerificationCode::new(code)).send().await?;
             Ok(expect(response.user.email_verified, "not verified"))
         }
         other => not_issued(&other),
@@ -378,7 +384,7 @@ async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
             let factor = step.factors().first().ok_or("no factors")?.id.clone();
             let challenge = step.challenge(&factor).send().await?;
             let code = authkit.totp_code(email).ok_or("no factor")?;
-            let response = challenge.verify(TotpCode::new(code)).send().await?.complete()?;
+            let response = challenge.verify(TotpCode::new(code)).send().await?;
             Ok(expect(response.user.email == email, "another user"))
         }
         // Some servers send the challenge by themselves.
@@ -394,7 +400,7 @@ async fn second_factor(peer: &Peer, email: &str) -> Outcome<Verdict> {
                 return Ok(Verdict::NotServed("the code of the challenge can't be read here".to_owned()));
             };
             let code = authkit.totp_code(email).ok_or("no factor")?;
-            let response = step.verify(TotpCode::new(code)).send().await?.complete()?;
+            let response = step.verify(TotpCode::new(code)).send().await?;
             Ok(expect(response.user.email == email, "another user"))
         }
         other => not_issued(&other),
@@ -436,7 +442,7 @@ async fn magic_auth_code_read_back(peer: &Peer) -> Outcome<Verdict> {
     let made = client.magic_auth().create(&CreateMagicAuth::new(EmailAddress::new(ADA)?)).send().await?;
     let read = client.magic_auth().get(&made.id).send().await?;
     let same = read.code.expose_secret() == made.code.expose_secret() && read.user_id == made.user_id;
-    let response = client.authenticate_with_magic_auth(read.code, read.email).send().await?.complete()?;
+    let response = client.authenticate_with_magic_auth(read.code, read.email).send().await?;
     Ok(expect(same && response.user.id == made.user_id, "another code"))
 }
 
@@ -449,7 +455,7 @@ async fn password_reset(peer: &Peer) -> Outcome<Verdict> {
     let changed =
         client.password_reset().confirm(&read.token, &Password::new("another horse, a staple")).send().await?;
     let old = peer.password(EMAIL, PASSWORD).await.is_err();
-    let new = peer.password(EMAIL, "another horse, a staple").await?.complete()?;
+    let new = peer.password(EMAIL, "another horse, a staple").await?;
     let again = client.password_reset().confirm(&made.token, &Password::new("a third")).send().await.is_err();
     Ok(expect(
         changed.id == user.id && old && new.user.id == user.id && again,
@@ -526,7 +532,7 @@ async fn sessions(peer: &Peer) -> Outcome<Verdict> {
     const EMAIL: &str = "sessions@example.com";
     let user = peer.create_user(EMAIL).await?;
     let client = peer.confidential()?;
-    let response = peer.password(EMAIL, PASSWORD).await?.complete()?;
+    let response = peer.password(EMAIL, PASSWORD).await?;
     let listed = client.sessions().list(&user.id).send().await?.data;
     let [session] = listed.as_slice() else { return Ok(Verdict::Differs(format!("{} sessions", listed.len()))) };
     let active = session.status == SessionStatus::Active && session.user_id == user.id;
@@ -600,7 +606,7 @@ async fn password_reset_confirmed(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let resets = client.password_reset();
     let changed = resets.confirm(&PasswordResetToken::new(token), &Password::new(password)).send().await?;
-    let signed_in = peer.password(EMAIL, password).await?.complete()?;
+    let signed_in = peer.password(EMAIL, password).await?;
     Ok(expect(changed.id == user.id && signed_in.user.id == user.id, "another user"))
 }
 
@@ -644,7 +650,7 @@ async fn challenge_answered(peer: &Peer) -> Outcome<Verdict> {
 async fn session_revoked(peer: &Peer) -> Outcome<Verdict> {
     const EMAIL: &str = "revoke@example.com";
     let user = peer.create_user(EMAIL).await?;
-    let response = peer.password(EMAIL, PASSWORD).await?.complete()?;
+    let response = peer.password(EMAIL, PASSWORD).await?;
     let path = format!("/user_management/users/{}/sessions", user.id);
     let listed = peer.raw(Method::GET, &path, Value::Null).await?;
     let client = peer.confidential()?;

@@ -10,10 +10,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use workos_auth::login::{AuthenticationMethod, Impersonator};
+use workos_auth::session::SessionParts;
 use workos_auth::testing::{AuthKit, TestUser};
 use workos_auth::{
-    AccessToken, AuthenticationMethod, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress,
-    ExposeSecret, Impersonator, OrganizationId, Password, RefreshToken, Session, SessionCookie, SessionParts, User,
+    AccessToken, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, OpenedSession,
+    OrganizationId, Password, RefreshToken, SessionCookie, User,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -49,8 +51,9 @@ fn run() -> Outcome {
         for writer in ["sdk", "iron"] {
             let sealed = theirs[writer].as_str().ok_or("nothing was sealed")?;
             let session = cookie.open(&client, sealed).map_err(|error| format!("{writer}, session {seed}: {error}"))?;
-            same(&session, &response).map_err(|what| format!("{writer}, session {seed}: {what} differs"))?;
-            if Some(session.into_parts().refresh_token.expose_secret()) != response["refresh_token"].as_str() {
+            let parts = session.into_parts();
+            same(&parts, &response).map_err(|what| format!("{writer}, session {seed}: {what} differs"))?;
+            if Some(parts.refresh_token.expose_secret()) != response["refresh_token"].as_str() {
                 return Err(format!("{writer}, session {seed}: the refresh token differs").into());
             }
         }
@@ -92,7 +95,7 @@ fn passwords_with_ids(node: &mut Node, client: &ConfidentialClient) -> Outcome {
     if !sealed.starts_with("Fe26.2*2*") {
         return Err("iron-session names its passwords in another way".into());
     }
-    same(&both.open(client, sealed)?, &response).map_err(|what| format!("with an ID, {what} differs"))?;
+    same(&both.open(client, sealed)?.into_parts(), &response).map_err(|what| format!("with an ID, {what} differs"))?;
     if before.open(client, sealed).is_ok() {
         return Err("the older password opens what the newer one sealed".into());
     }
@@ -123,49 +126,50 @@ fn live(node: &mut Node) -> Outcome {
         let client = builder.base_url(authkit.base_url()).build()?;
         let email = EmailAddress::new("ada@example.com")?;
         let login = client.authenticate_with_password(email, Password::new("correct horse")).send().await?;
-        let session = client.session(login.complete()?);
+        let session = client.session(login);
         Outcome::Ok((authkit, client, session))
     })?;
     let verifier = client.verifier();
     let cookie = SessionCookie::new(CookiePassword::new(PASSWORD)?)?;
-    let token = runtime.block_on(session.check(&verifier))?.active()?;
+    let sealed = cookie.set(&session)?;
+    let session = runtime.block_on(session.check(&verifier))?;
     let answer = node.ask(&json!({
-        "op": "live", "sealed": cookie.set(&session)?.expose_secret(), "password": PASSWORD, "baseUrl": authkit.base_url(),
+        "op": "live", "sealed": sealed.expose_secret(), "password": PASSWORD, "baseUrl": authkit.base_url(),
         "clientId": authkit.client_id(), "apiKey": authkit.api_key(),
     }))?;
     if answer["authenticated"] != true
-        || answer["sessionId"] != token.session_id().as_str()
+        || answer["sessionId"] != session.token().session_id().as_str()
         || answer["email"] != "ada@example.com"
     {
         return Err(format!("the SDK for Node doesn't take our cookie: {answer}").into());
     }
     let refreshed = cookie.open(&client, answer["refreshed"].as_str().ok_or("the SDK for Node did not refresh")?)?;
-    let again = runtime.block_on(refreshed.check(&verifier))?.active()?;
-    if again.session_id() != token.session_id() || authkit.refreshes() != 1 {
+    let again = runtime.block_on(refreshed.check(&verifier))?;
+    if again.token().session_id() != session.token().session_id() || authkit.refreshes() != 1 {
         return Err("the session that the SDK for Node refreshed is another".into());
     }
     println!("a session of ours was verified and refreshed by the SDK for Node, and verified here again");
     Ok(())
 }
 
-fn same(session: &Session<Confidential>, response: &Value) -> Result<(), &'static str> {
+fn same(session: &SessionParts, response: &Value) -> Result<(), &'static str> {
     let check = |same: bool, what| if same { Ok(()) } else { Err(what) };
     let user: User =
         serde_json::from_value(response["user"].clone()).map_err(|_| "nothing can be read, so the user")?;
     let text = |name: &str| response[name].as_str();
-    check(*session.user() == user, "the user")?;
-    check(session.organization_id().map(OrganizationId::as_str) == text("organization_id"), "the organization")?;
+    check(session.user == user, "the user")?;
+    check(session.organization_id.as_ref().map(OrganizationId::as_str) == text("organization_id"), "the organization")?;
     check(
-        session.authentication_method().map(AuthenticationMethod::as_str) == text("authentication_method"),
+        session.authentication_method.as_ref().map(AuthenticationMethod::as_str) == text("authentication_method"),
         "the method",
     )?;
     let impersonator = serde_json::from_value(response["impersonator"].clone()).map_err(|_| "the impersonator")?;
     let impersonator: Option<Impersonator> = impersonator;
-    check(session.impersonator() == impersonator.as_ref(), "the impersonator")?;
-    check(Some(session.access_token().expose_secret()) == text("access_token"), "the access token")
+    check(session.impersonator == impersonator, "the impersonator")?;
+    check(Some(session.access_token.expose_secret()) == text("access_token"), "the access token")
 }
 
-fn session(client: &ConfidentialClient, response: &Value) -> Outcome<Session<Confidential>> {
+fn session(client: &ConfidentialClient, response: &Value) -> Outcome<OpenedSession<Confidential>> {
     let text = |name: &str| response[name].as_str().map(str::to_owned);
     let mut parts = SessionParts::new(
         serde_json::from_value(response["user"].clone())?,

@@ -1,4 +1,4 @@
-//! The login cookie of servers: a parked login in the user's own browser.
+//! The login cookie of servers: a parked login in the user's browser.
 
 use std::{fmt, iter};
 
@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::{Parking, seal};
 use crate::client::Client;
-use crate::cookies::{Cookies, HOST_PREFIX, LIMIT, SetCookie};
+use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
 use crate::credentials::IsConfidential;
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::id::RedirectUri;
@@ -15,15 +15,16 @@ use crate::rejected::Rejected;
 use crate::secret::State;
 use crate::wire;
 
-const PREFIX: &str = "workos-login-";
-/// Digits of a state's hash in the name of its login's cookie.
-const DIGITS: usize = 16;
-/// Logins begun and not finished in one browser.
-const MOST: usize = 5;
-/// What all of them may add to the header of each request, in bytes. Servers refuse headers over 8 to 16 kB, for the whole host.
-const TOTAL: usize = 6_000;
+const NAME_PREFIX: &str = "workos-login-";
+/// The number of digits of the state's hash in the name of a login's cookie.
+const HASH_DIGITS: usize = 16;
+/// The maximum number of unfinished logins in one browser.
+const MAX_LOGINS: usize = 5;
+/// The maximum bytes that all of them add to the header of each request. Servers refuse headers over 8 to 16 kB, and then the user
+/// can't reach the host at all.
+const MAX_HEADER_BYTES: usize = 6_000;
 
-/// The login cookies of one request: each login has one of its own, so that logins in several tabs don't disturb each other.
+/// The login cookies of a request. Each login has its own cookie, so that logins in several tabs don't interfere with each other.
 ///
 /// ```
 /// use workos_auth::parking::{LoginCookies, Parking};
@@ -53,27 +54,27 @@ const TOTAL: usize = 6_000;
 pub struct LoginCookies<'a>(Cookies<'a>);
 
 impl<'a> LoginCookies<'a> {
-    /// Reads the login cookies of a request's `Cookie` header; other cookies are passed over, whatever they have in them.
+    /// Reads the login cookies of a request's `Cookie` header, and ignores all other cookies.
     #[must_use]
     pub fn from_header(header: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self(Cookies::in_line(header.as_ref()))
     }
 
-    /// Reads those of all `Cookie` headers: HTTP/2 may send one for each cookie.
+    /// Reads the login cookies of all `Cookie` headers: HTTP/2 may send one header for each cookie.
     #[must_use]
     pub fn from_headers(headers: &'a HeaderMap) -> Self {
         Self(Cookies::of(headers))
     }
 
-    /// Parks a login in a cookie, and clears the oldest ones where there would be more than five, or more than 6,000 bytes of
-    /// them. Each of these cookies goes into a `Set-Cookie` header of its own.
+    /// Parks a login in a cookie, and clears the oldest login cookies if there would be more than five, or more than 6,000 bytes of
+    /// them. Each returned cookie goes into its own `Set-Cookie` header.
     ///
-    /// The cookie lives as long as the [`Parking`] says, and is `Secure` with a `__Host-` name unless the redirect URI is plain
-    /// http, which is loopback. Cookies of the other kind neither count nor are cleared: another host may have planted them.
+    /// The cookie lasts as long as the lifetime of the [`Parking`]. It is `Secure` with a `__Host-` name unless the redirect URI is
+    /// plain http, which must be loopback. Cookies of the other kind are ignored: another host may have set them.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::TooLarge`] when the cookie has more bytes than
-    /// browsers take: the return path or the redirect URI is too long. Else as [`Parking::park`]. The login comes back.
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::TooLarge`] when browsers would drop the cookie,
+    /// because the return path or the redirect URI is too long. Otherwise as [`Parking::park`]. The login is returned.
     pub fn begin<K>(
         &self,
         parking: &Parking,
@@ -90,25 +91,25 @@ impl<'a> LoginCookies<'a> {
         };
         let mut total = size(&name, &sealed);
         let begun = SetCookie::new(name, sealed, parking.lifetime, secure);
-        if begun.size() > LIMIT {
+        if begun.size() > MAX_COOKIE_BYTES {
             let error = Error::parked(ParkedError::TooLarge { bytes: begun.size() });
             return Err(Rejected::returning(error, session));
         }
-        // The newest ones stay: browsers send cookies of one path oldest first (RFC 6265 §5.4).
-        let fitting = self.under_way(secure).rev().take(MOST - 1).take_while(|(name, sealed)| {
+        // The newest cookies are kept: browsers send the oldest of a path first (RFC 6265 §5.4).
+        let fitting = self.logins(secure).rev().take(MAX_LOGINS - 1).take_while(|(name, sealed)| {
             total += size(name, sealed);
-            total <= TOTAL
+            total <= MAX_HEADER_BYTES
         });
-        let stale = self.under_way(secure).count() - fitting.count();
-        let cleared = self.under_way(secure).take(stale).map(|(name, _)| SetCookie::clearing(name.to_owned(), secure));
+        let stale = self.logins(secure).count() - fitting.count();
+        let cleared = self.logins(secure).take(stale).map(|(name, _)| SetCookie::clearing(name.to_owned(), secure));
         Ok(iter::once(begun).chain(cleared).collect())
     }
 
-    /// Resumes the login that a callback belongs to, and gives the cookie that clears its own.
+    /// Resumes the login that a callback belongs to, and returns the cookie that clears its login cookie.
     ///
     /// # Errors
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NotFound`] when there is no cookie for this
-    /// callback, or two that differ; [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no state.
+    /// callback, or two different ones; [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no state.
     pub fn resume<K>(
         &self,
         parking: &Parking,
@@ -126,13 +127,13 @@ impl<'a> LoginCookies<'a> {
         Ok((session, SetCookie::clearing(name, redirect_uri.is_secure())))
     }
 
-    /// Whether a login of this browser is under way.
-    pub(crate) fn is_any_under_way(&self, secure: bool) -> bool {
-        self.under_way(secure).next().is_some()
+    /// Whether this browser has an unfinished login.
+    pub(crate) fn has_any(&self, secure: bool) -> bool {
+        self.logins(secure).next().is_some()
     }
 
-    /// Names and values of the logins that are under way, oldest first.
-    fn under_way(&self, secure: bool) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
+    /// The names and values of the login cookies, oldest first.
+    fn logins(&self, secure: bool) -> impl DoubleEndedIterator<Item = (&'a str, &'a str)> {
         self.0.iter().filter(move |(name, _)| is_login(name, secure))
     }
 }
@@ -147,17 +148,17 @@ fn prefix(secure: bool) -> &'static str {
     if secure { HOST_PREFIX } else { "" }
 }
 
-/// A name of its own for each login; the state itself stays out of it.
+/// The name of a login's cookie: it contains a hash of the state, not the state itself.
 fn name(state: &State, secure: bool) -> String {
     let digest = wire::sha256_hex(wire::text(state));
-    format!("{}{PREFIX}{}", prefix(secure), &digest[..DIGITS])
+    format!("{}{NAME_PREFIX}{}", prefix(secure), &digest[..HASH_DIGITS])
 }
 
 fn is_login(name: &str, secure: bool) -> bool {
-    name.strip_prefix(prefix(secure)).is_some_and(|name| name.starts_with(PREFIX))
+    name.strip_prefix(prefix(secure)).is_some_and(|name| name.starts_with(NAME_PREFIX))
 }
 
-/// What a cookie takes in a `Cookie` header: `name=value; `.
+/// The bytes of a cookie in a `Cookie` header: `name=value; `.
 fn size(name: &str, value: &str) -> usize {
     name.len() + value.len() + 3
 }

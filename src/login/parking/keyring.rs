@@ -6,34 +6,34 @@ use std::time::Duration;
 
 use keyring_core::{Entry, Error};
 
-use super::LIFETIME;
+use super::DEFAULT_LIFETIME;
 use super::store::{PkceStore, StoredLogin};
 
 /// Keeps logins in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret Service.
 ///
-/// An application that has set a default store of `keyring-core` gets that one instead.
+/// If the application has set a default store of `keyring-core`, that one is used instead.
 ///
-/// It is a best effort, and there is much that it can't promise. A keyring has no way to compare and remove in one step, so
-/// of two *processes* that take the same login at the same moment both may get it (within a process one does). What nobody
-/// comes back for stays there. A keyring may be locked, ask its user, or be missing, and is then an error. Calls block the
-/// thread. Where any of that matters, take a [`DirectoryStore`](super::DirectoryStore).
+/// It has limits. A keyring can't compare and remove in one step, so two *processes* that take the same login at the same moment may
+/// both get it (within a process only one does). Logins that are never resumed stay in the keyring. A keyring that is locked or
+/// missing is an error, and some ask their user. Calls block the thread. If any of that matters, use a
+/// [`DirectoryPkceStore`](super::DirectoryPkceStore).
 #[derive(Debug)]
-pub struct KeyringStore {
+pub struct KeyringPkceStore {
     service: String,
     lifetime: Duration,
     one_at_a_time: Mutex<()>,
 }
 
-impl KeyringStore {
-    /// Keeps logins under a service name, such as the application's own.
+impl KeyringPkceStore {
+    /// Keeps logins under a service name, such as the name of the application.
     #[must_use]
     pub fn new(service: impl Into<String>) -> Self {
-        Self { service: service.into(), lifetime: LIFETIME, one_at_a_time: Mutex::default() }
+        Self { service: service.into(), lifetime: DEFAULT_LIFETIME, one_at_a_time: Mutex::default() }
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
@@ -61,7 +61,7 @@ impl KeyringStore {
     }
 }
 
-impl PkceStore for KeyringStore {
+impl PkceStore for KeyringPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         let text = serde_json::to_string(&login)?;
         self.entry(key)?.set_password(&text).map_err(|error| failed(&error))
@@ -71,12 +71,12 @@ impl PkceStore for KeyringStore {
         self.take_now(key, state_hash)
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }
 
-/// An entry of the application's default store, or else of the operating system's.
+/// An entry of the default store that the application has set, or else of the operating system's keyring.
 pub(crate) fn entry(service: &str, key: &str) -> io::Result<Entry> {
     match Entry::new(service, key) {
         Err(Error::NoDefaultStore) => match keyring::v1::Entry::store_status() {
@@ -87,12 +87,12 @@ pub(crate) fn entry(service: &str, key: &str) -> io::Result<Entry> {
     }
 }
 
-/// The keyring's own words may hold what was kept in it.
+/// The keyring's own message may contain what was kept in it.
 pub(crate) fn failed(error: &Error) -> io::Error {
     io::Error::other(match error {
         Error::NoDefaultStore => "there is no keyring",
         Error::NoStorageAccess(_) => "the keyring is locked or can't be reached",
-        Error::TooLong(_, _) => "the keyring takes shorter entries only",
+        Error::TooLong(_, _) => "the entry is too long for the keyring",
         _ => "the keyring failed",
     })
 }

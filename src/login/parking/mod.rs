@@ -1,4 +1,4 @@
-//! Logins that cross a restart or a browser round-trip: sealed strings, stores, a login cookie.
+//! Logins that last beyond a request or a restart: sealed strings, stores, and a login cookie.
 
 mod cookie;
 #[cfg(feature = "keyring")]
@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 pub use cookie::LoginCookies;
 #[cfg(feature = "keyring")]
-pub use keyring::KeyringStore;
-pub use store::{DirectoryStore, LoginHandle, MemoryStore, PkceStore, StoredLogin};
+pub use keyring::KeyringPkceStore;
+pub use store::{DirectoryPkceStore, LoginHandle, MemoryPkceStore, PkceStore, StoredLogin};
 
 use super::pkce::PkceSession;
 use crate::client::{Caller, Client};
@@ -28,14 +28,14 @@ use crate::sealed::INTERNAL;
 use crate::secret::CookiePassword;
 use crate::wire;
 
-/// How long a parked login is good for, unless said otherwise.
-const LIFETIME: Duration = Duration::from_secs(600);
+/// How long a parked login is valid, unless the application sets another duration.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
 
-/// Seals logins that wait for a human, so that another process of the same application can go on with them.
+/// Seals logins that wait for their user, so that another process of the same application can resume them.
 ///
-/// The sealed string may be kept anywhere: it can't be read or changed without the password, and expires. It is bound to
-/// the client ID, the base URL and, for a login in the browser, the redirect URI. Whoever holds it can resume it as often
-/// as they like until then; single use is the API's (the code, the pending token) or that of a [`PkceStore`].
+/// The sealed string may be kept anywhere: it can't be read or changed without the password, and it expires. It is bound to the
+/// client ID, the base URL and, for a login in the browser, the redirect URI. It can be resumed many times until it expires: that a
+/// login is used once only is ensured by the API (for the code and the pending token) or by a [`PkceStore`].
 ///
 /// ```
 /// use workos_auth::parking::Parking;
@@ -60,20 +60,20 @@ pub struct Parking {
 }
 
 impl Parking {
-    /// Seals with this password, for ten minutes each.
+    /// Seals with this password. Each sealed login is valid for ten minutes.
     #[must_use]
     pub fn new(password: CookiePassword) -> Self {
-        Self { password, retired: Vec::new(), lifetime: LIFETIME }
+        Self { password, retired: Vec::new(), lifetime: DEFAULT_LIFETIME }
     }
 
-    /// Opens what an older password sealed, too; it is kept for opening only.
+    /// An older password, which still opens what it sealed. It is kept for opening only.
     #[must_use]
     pub fn retired_password(mut self, password: CookiePassword) -> Self {
         self.retired.push(password);
         self
     }
 
-    /// How long a parked login is good for.
+    /// How long a parked login is valid; ten minutes unless given.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -83,7 +83,7 @@ impl Parking {
     /// Seals a login or a step.
     ///
     /// # Errors
-    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); the value comes back.
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); the value is returned.
     pub fn park<F>(&self, flow: F) -> Result<String, Rejected<F>>
     where
         F: Parkable,
@@ -94,7 +94,7 @@ impl Parking {
     /// Resumes a login in the browser, for the handler of its callback.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with its own reason for each way it can fail. Nothing is sent.
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the reason. Nothing is sent.
     pub fn resume_login<K>(
         &self,
         client: &Client<K>,
@@ -130,7 +130,7 @@ impl fmt::Debug for Parking {
     }
 }
 
-/// A login or step that [`Parking`] seals: those of clients that hold an API key. Sealed.
+/// A login or step that [`Parking`] can seal, which is one of a client with an API key. Sealed.
 #[diagnostic::on_unimplemented(
     message = "this value can't be sealed",
     label = "needs a login or a step of a `ConfidentialClient`",
@@ -139,7 +139,7 @@ impl fmt::Debug for Parking {
 )]
 pub trait Parkable: Park {}
 
-/// A step that [`Parking`] seals. Sealed.
+/// A step that [`Parking`] can seal. Sealed.
 pub trait ParkableStep: Parkable {}
 
 pub(crate) mod sealed {
@@ -149,7 +149,7 @@ pub(crate) mod sealed {
     use crate::id::RedirectUri;
     use crate::sealed::Internal;
 
-    /// What of a flow is kept: its secrets, and the rest.
+    /// The contents of a login or step: its secrets, and the rest.
     #[allow(missing_debug_implementations, reason = "it holds exposed secrets")]
     pub struct Packed<'a> {
         pub(crate) secrets: Vec<&'a str>,
@@ -172,7 +172,7 @@ pub(crate) mod sealed {
 use sealed::Park;
 
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct ParkedValue<'a> {
     kind: &'a str,
     expires: i64,
     client_id: &'a str,
@@ -183,7 +183,7 @@ struct Envelope<'a> {
 }
 
 #[derive(Deserialize)]
-struct OpenEnvelope {
+struct OpenedValue {
     kind: String,
     expires: i64,
     client_id: String,
@@ -198,7 +198,7 @@ fn seal<F: Park>(flow: &F, password: &str, lifetime: Duration) -> Result<String,
     let core = &caller.client.core;
     let packed = flow.pack(INTERNAL);
     let expires = core.runtime.clock.now().checked_add(lifetime).unwrap_or(jiff::Timestamp::MAX);
-    let envelope = Envelope {
+    let envelope = ParkedValue {
         kind: F::KIND,
         expires: expires.as_second(),
         client_id: caller.identity().client_id.as_str(),
@@ -221,7 +221,7 @@ pub(crate) fn open<K: HasClientId, F: Park<Credentials = K>>(
         .find(|opened| !matches!(opened, Err(ParkedError::WrongPassword)))
         .unwrap_or(Err(ParkedError::WrongPassword))
         .map_err(Error::parked)?;
-    let envelope: OpenEnvelope = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
+    let envelope: OpenedValue = serde_json::from_slice(&text).map_err(|_| Error::parked(ParkedError::Malformed))?;
     let problem = if envelope.kind != F::KIND {
         Some(ParkedError::WrongKind)
     } else if envelope.client_id != client.client_id().as_str() {

@@ -1,4 +1,4 @@
-//! Stores for logins in the browser, for every kind of client: single use beyond the process.
+//! Stores for logins in the browser, for every kind of client. A login is taken once only, also by several processes.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::LIFETIME;
+use super::DEFAULT_LIFETIME;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
@@ -26,19 +26,19 @@ use crate::rejected::Rejected;
 use crate::secret::{AuthorizationUrl, State};
 use crate::wire;
 
-/// Ends the name of a login's file.
-const LOGIN: &str = ".login";
-/// A file that took longer to write won't be finished.
-const WRITTEN: Duration = Duration::from_secs(60);
+/// The end of the name of a login's file.
+const LOGIN_SUFFIX: &str = ".login";
+/// The longest time to write a file. An older unfinished file belongs to a process that died.
+const MAX_WRITE_TIME: Duration = Duration::from_secs(60);
 
-/// What a [`PkceStore`] keeps under a key. It can't be read without the handle, which the store never sees.
+/// The value that a [`PkceStore`] keeps under a key. It can't be read without the handle, which the store never sees.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StoredLogin {
-    /// SHA-256 of the login's state, in hex: what [`PkceStore::take`] compares.
+    /// SHA-256 of the login's state, in hexadecimal, which [`PkceStore::take`] compares.
     pub state_hash: String,
-    /// When it was put. An entry that had expired by then may be dropped: both times are of the clients' clock, and a store
-    /// needs none of its own.
+    /// When it was stored. A store may drop the entries that had expired at this time: both times are from the client's clock, so that
+    /// a store needs no clock.
     pub stored: Timestamp,
     /// After this time the entry may be dropped.
     pub expires: Timestamp,
@@ -47,45 +47,44 @@ pub struct StoredLogin {
 }
 
 impl StoredLogin {
-    /// Whether it is the login with this state; constant-time.
+    /// Whether it is the login with this state; compared in constant time.
     #[must_use]
     pub fn matches(&self, state_hash: &str) -> bool {
         self.state_hash.as_bytes().ct_eq(state_hash.as_bytes()).into()
     }
 }
 
-/// Keeps logins while their users are at the browser, so that each is taken at most once, by whichever process gets the
-/// callback.
+/// Keeps logins while their users sign in. Each login is taken at most once, by the process that gets the callback.
 ///
-/// The key is SHA-256 of a random handle that lives in the user's browser or in the process, never the state, and the
-/// value is sealed with that handle: a store that leaks gives nothing away.
+/// The key is SHA-256 of a random handle that is kept in the user's browser or in the process; it isn't the state. The value is
+/// sealed with that handle, so a store that leaks reveals nothing.
 pub trait PkceStore: Send + Sync {
     /// Keeps a login.
     ///
     /// # Errors
-    /// Whatever went wrong; it becomes the source of an [`Error`].
+    /// The failure of the store, which becomes the source of an [`Error`].
     fn put(&self, key: &str, login: StoredLogin) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Takes the login out if it [`matches`](StoredLogin::matches) the state, and leaves it where it is if it doesn't: a
-    /// forged callback must remove nothing. Of several calls at once, one gets it.
+    /// Removes and returns the login if it [`matches`](StoredLogin::matches) the state, and leaves it in place if it doesn't: a
+    /// forged callback must remove nothing. Of several simultaneous calls, only one gets the login.
     ///
     /// # Errors
-    /// Whatever went wrong; it becomes the source of an [`Error`].
+    /// The failure of the store, which becomes the source of an [`Error`].
     fn take(&self, key: &str, state_hash: &str) -> impl Future<Output = io::Result<Option<StoredLogin>>> + Send;
 
-    /// How long a login is kept; ten minutes unless said otherwise.
-    fn lifetime(&self) -> Duration {
-        LIFETIME
+    /// How long a login is kept; ten minutes by default.
+    fn login_lifetime(&self) -> Duration {
+        DEFAULT_LIFETIME
     }
 }
 
-/// The handle of a stored login: 256 random bits, for a cookie of the user's browser or the memory of the process.
+/// The handle of a stored login: 256 random bits, kept in a cookie of the user's browser or in the memory of the process.
 ///
-/// Its `Debug` is redacted; [`ExposeSecret`] is the one door to the value.
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
 pub struct LoginHandle(State);
 
 impl LoginHandle {
-    /// Takes a handle back, as it was kept.
+    /// Makes it of the text that the application kept.
     pub fn new(value: impl Into<String>) -> Self {
         Self(State::new(value))
     }
@@ -108,10 +107,10 @@ impl fmt::Debug for LoginHandle {
 }
 
 impl<K> PkceSession<K> {
-    /// Puts the login into a store, and gives the URL for the browser and the handle to take it out with.
+    /// Puts the login into a store, and returns the URL for the browser and the handle that takes the login out again.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::Store`]; the session comes back.
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with [`ParkedError::Store`]; the session is returned.
     pub async fn store(self, store: &impl PkceStore) -> Result<(AuthorizationUrl, LoginHandle), Rejected<Self>> {
         match self.put(store).await {
             Ok(handle) => Ok((self.login.url, handle)),
@@ -122,7 +121,7 @@ impl<K> PkceSession<K> {
     async fn put(&self, store: &impl PkceStore) -> Result<LoginHandle, Error> {
         let runtime = &self.login.caller.client.core.runtime;
         let handle = LoginHandle(wire::random_state(runtime.random.as_ref())?);
-        let (stored, lifetime) = (runtime.clock.now(), store.lifetime());
+        let (stored, lifetime) = (runtime.clock.now(), store.login_lifetime());
         let login = StoredLogin {
             state_hash: wire::sha256_hex(wire::text(&self.login.state)),
             stored,
@@ -136,11 +135,11 @@ impl<K> PkceSession<K> {
 
 /// # Logins that were stored
 impl<K> Client<K> {
-    /// Takes a login out of a store for its callback, which is then exchanged with it.
+    /// Takes the login of a callback out of a store.
     ///
     /// # Errors
     /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NotFound`] when there is no such login or it has
-    /// another state: then nothing was removed. [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no
+    /// another state, in which case nothing is removed. [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no
     /// state.
     pub async fn resume_login(
         &self,
@@ -161,33 +160,33 @@ impl<K> Client<K> {
 
 /// Keeps logins in the memory of this process.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub struct MemoryPkceStore {
     logins: Mutex<HashMap<String, StoredLogin>>,
     lifetime: Duration,
 }
 
-impl MemoryStore {
+impl MemoryPkceStore {
     /// An empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { logins: Mutex::default(), lifetime: LIFETIME }
+        Self { logins: Mutex::default(), lifetime: DEFAULT_LIFETIME }
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 }
 
-impl Default for MemoryStore {
+impl Default for MemoryPkceStore {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl PkceStore for MemoryStore {
+impl PkceStore for MemoryPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.retain(|_, other| other.expires > login.stored);
@@ -200,40 +199,40 @@ impl PkceStore for MemoryStore {
         if logins.get(key).is_some_and(|login| login.matches(state_hash)) { Ok(logins.remove(key)) } else { Ok(None) }
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }
 
 /// Keeps logins in a directory, one file each, readable only by its owner (mode 0600 on Unix).
 ///
-/// A file appears whole or not at all, and of several processes that take it one gets it. The files are small, and are read
-/// and written on the calling thread.
+/// A file is complete when it appears, and of several processes that take it only one gets it. The files are small, and are read and
+/// written on the calling thread.
 ///
-/// On Unix, files and directory are checked. A login must be a regular file of the user that the process runs as, without access
-/// for group and others; a link is not followed, and anything else is an error that says how to mend it. The directory must
-/// belong to that user or to root, and be writable for nobody else, unless it is sticky. What other users leave there is passed
-/// over. The directories above it aren't checked, and must be as safe.
+/// On Unix, the files and the directory are checked. A login must be a regular file that the user of the process owns, without access
+/// for group and others. A link isn't followed, and anything else is an error that says how to fix it. The directory must belong to
+/// that user or to root, and other users must not be able to write to it, unless it is sticky. Files of other users are ignored.
+/// The directories above it aren't checked, and must be equally safe.
 #[derive(Clone, Debug)]
-pub struct DirectoryStore {
+pub struct DirectoryPkceStore {
     directory: PrivateDirectory,
     lifetime: Duration,
 }
 
-impl DirectoryStore {
-    /// Opens a directory, and makes it (mode 0700 on Unix) if it isn't there.
+impl DirectoryPkceStore {
+    /// Opens a directory, and creates it (mode 0700 on Unix) if it doesn't exist.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source, or one that says what is
-    /// wrong with the directory.
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked) with the operating system's error as its source, or with one that says
+    /// why the directory isn't safe.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self, Error> {
         let directory = PrivateDirectory::open(&directory.into()).map_err(Error::store)?;
-        Ok(Self { directory, lifetime: LIFETIME })
+        Ok(Self { directory, lifetime: DEFAULT_LIFETIME })
     }
 
     /// How long a login is kept; ten minutes unless given.
     #[must_use]
-    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
@@ -242,33 +241,35 @@ impl DirectoryStore {
         Ok(self.directory.read(name)?.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
-    /// Drops what nobody came back for, and what processes that died have left.
+    /// Removes expired logins, and unfinished files of processes that died.
     fn sweep(&self, now: Timestamp) {
         let expired = |name: &OsStr| self.read(name).is_ok_and(|login| login.is_some_and(|login| login.expires <= now));
-        let old = |metadata: &Metadata| metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > WRITTEN));
+        let old = |metadata: &Metadata| {
+            metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > MAX_WRITE_TIME))
+        };
         self.directory.sweep(|name, metadata| match new_of(name) {
-            Some(name) => name.ends_with(LOGIN.as_bytes()) && old(metadata),
-            None => name.as_encoded_bytes().ends_with(LOGIN.as_bytes()) && expired(name),
+            Some(name) => name.ends_with(LOGIN_SUFFIX.as_bytes()) && old(metadata),
+            None => name.as_encoded_bytes().ends_with(LOGIN_SUFFIX.as_bytes()) && expired(name),
         });
     }
 }
 
-impl PkceStore for DirectoryStore {
+impl PkceStore for DirectoryPkceStore {
     async fn put(&self, key: &str, login: StoredLogin) -> io::Result<()> {
         self.sweep(login.stored);
-        self.directory.replace(format!("{key}{LOGIN}"), &serde_json::to_vec(&login)?)
+        self.directory.replace(format!("{key}{LOGIN_SUFFIX}"), &serde_json::to_vec(&login)?)
     }
 
     async fn take(&self, key: &str, state_hash: &str) -> io::Result<Option<StoredLogin>> {
-        let name = format!("{key}{LOGIN}");
+        let name = format!("{key}{LOGIN_SUFFIX}");
         match self.read(&name)? {
-            // Of several processes that have read it, the one whose removal succeeds has taken it.
+            // Several processes may have read it; the one that removes the file has taken it.
             Some(login) if login.matches(state_hash) => Ok(self.directory.remove(&name)?.then_some(login)),
             _ => Ok(None),
         }
     }
 
-    fn lifetime(&self) -> Duration {
+    fn login_lifetime(&self) -> Duration {
         self.lifetime
     }
 }

@@ -21,7 +21,7 @@ pub struct EmailVerification<K> {
 }
 
 impl<K> EmailVerification<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken) -> Self
     where
         K: IsConfidential,
@@ -29,13 +29,13 @@ impl<K> EmailVerification<K> {
         Self { pending: Pending::new(client, token), email: None, id: None }
     }
 
-    /// The address that the code was sent to, where the API tells.
+    /// The address that the code was sent to, if the API says.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 
-    /// The ID of the verification, where the API tells.
+    /// The ID of the verification, if the API says.
     #[must_use]
     pub fn id(&self) -> Option<&EmailVerificationId> {
         self.id.as_ref()
@@ -62,13 +62,13 @@ struct CodeBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct EmailReply {
     email: Option<String>,
     email_verification_id: Option<EmailVerificationId>,
 }
 
 pub(super) fn read<K>(reply: &Reply, pending: Pending<K>) -> Step<K> {
-    let Details { email, email_verification_id } = parse(reply).unwrap_or_default();
+    let EmailReply { email, email_verification_id } = parse(reply).unwrap_or_default();
     Step::EmailVerification(EmailVerification { pending, email, id: email_verification_id })
 }
 

@@ -17,7 +17,7 @@ use crate::secret::{PendingAuthenticationToken, TotpCode, TotpQrCode, TotpSecret
 use crate::transport::{Reply, Route, parse};
 use crate::wire::{self, EmptyBody, EnrollBody};
 
-/// A second factor that the user may give a code of.
+/// A second factor of the user.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FactorChoice {
@@ -36,7 +36,7 @@ pub struct MfaEnrollment<K> {
 }
 
 impl<K> MfaEnrollment<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, user_id: UserId) -> Self
     where
         K: IsConfidential,
@@ -44,13 +44,13 @@ impl<K> MfaEnrollment<K> {
         Self { pending: Pending::new(client, token), user: PendingUser { id: user_id, email: None } }
     }
 
-    /// Who signs in.
+    /// The user who signs in.
     #[must_use]
     pub fn user(&self) -> &PendingUser {
         &self.user
     }
 
-    /// Enrols a TOTP factor (RFC 6238); issuer and user are what the authenticator app shows.
+    /// Enrols a TOTP factor (RFC 6238). The authenticator app shows the issuer and the user.
     pub fn enroll_totp(self, issuer: impl Into<String>, user: impl Into<String>) -> TotpEnrollmentRequest<K>
     where
         K: IsConfidential,
@@ -67,7 +67,7 @@ pub struct TotpEnrollmentRequest<K> {
     user: String,
 }
 
-/// A TOTP factor that was enrolled: show its QR code or secret once, then verify a code of it.
+/// An enrolled TOTP factor: show its QR code or secret once, then verify a code of it.
 #[derive(Debug)]
 #[must_use = "the login is not finished: show the QR code, then `challenge.verify(code)`"]
 #[non_exhaustive]
@@ -85,19 +85,19 @@ pub struct TotpEnrollment<K> {
 }
 
 #[derive(Deserialize)]
-struct Enrolled {
-    authentication_factor: EnrolledFactor,
+struct EnrollmentReply {
+    authentication_factor: FactorReply,
     authentication_challenge: SentChallenge,
 }
 
 #[derive(Deserialize)]
-struct EnrolledFactor {
+struct FactorReply {
     id: AuthenticationFactorId,
-    totp: EnrolledTotp,
+    totp: TotpReply,
 }
 
 #[derive(Deserialize)]
-struct EnrolledTotp {
+struct TotpReply {
     qr_code: TotpQrCode,
     secret: TotpSecret,
     uri: TotpUri,
@@ -113,7 +113,7 @@ impl<K> TotpEnrollmentRequest<K> {
     /// Enrols the factor.
     ///
     /// # Errors
-    /// The step comes back in [`Rejected`] unless the API refused it for good.
+    /// [`Rejected`] returns the step unless the refusal is final.
     pub async fn send(self) -> Result<TotpEnrollment<K>, Rejected<MfaEnrollment<K>>> {
         let body = EnrollBody {
             r#type: "totp",
@@ -122,7 +122,7 @@ impl<K> TotpEnrollmentRequest<K> {
             totp_secret: None,
         };
         let route = Route::of(wire::ENROLL_FACTOR, &self.step.user.id);
-        match call::<Enrolled, _>(&self.step.pending.caller, route, &body).await {
+        match call::<EnrollmentReply, _>(&self.step.pending.caller, route, &body).await {
             Ok(enrolled) => Ok(TotpEnrollment {
                 qr_code: enrolled.authentication_factor.totp.qr_code,
                 secret: enrolled.authentication_factor.totp.secret,
@@ -135,7 +135,7 @@ impl<K> TotpEnrollmentRequest<K> {
     }
 }
 
-/// The user must give a code of a second factor, and it isn't known yet which.
+/// The user must give a code of a second factor, which must be challenged first.
 #[must_use = "the login is not finished: `challenge(factor)` one of the `factors()`"]
 pub struct MfaChallenge<K> {
     pub(crate) pending: Pending<K>,
@@ -144,7 +144,7 @@ pub struct MfaChallenge<K> {
 }
 
 impl<K> MfaChallenge<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(
         client: &Client<K>,
         token: PendingAuthenticationToken,
@@ -158,7 +158,7 @@ impl<K> MfaChallenge<K> {
         Self { pending: Pending::new(client, token), user: None, factors }
     }
 
-    /// Who signs in, where the API tells.
+    /// The user who signs in, if the API says.
     #[must_use]
     pub fn user(&self) -> Option<&PendingUser> {
         self.user.as_ref()
@@ -170,7 +170,7 @@ impl<K> MfaChallenge<K> {
         &self.factors
     }
 
-    /// Challenges a factor, which a code of it then answers.
+    /// Challenges a factor. A code of the factor then answers the challenge.
     pub fn challenge(self, factor: &AuthenticationFactorId) -> ChallengeRequest<K>
     where
         K: IsConfidential,
@@ -190,7 +190,7 @@ impl<K> ChallengeRequest<K> {
     /// Sends the challenge.
     ///
     /// # Errors
-    /// The step comes back in [`Rejected`] unless the API refused it for good.
+    /// [`Rejected`] returns the step unless the refusal is final.
     pub async fn send(self) -> Result<TotpChallenge<K>, Rejected<MfaChallenge<K>>> {
         let route = Route::of(wire::CHALLENGE_FACTOR, &self.factor);
         match call::<SentChallenge, _>(&self.step.pending.caller, route, &EmptyBody {}).await {
@@ -200,7 +200,7 @@ impl<K> ChallengeRequest<K> {
     }
 }
 
-/// The user must give a code of the factor that was challenged.
+/// The user must give a code of the challenged factor.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct TotpChallenge<K> {
     pub(crate) pending: Pending<K>,
@@ -213,7 +213,7 @@ impl<K> TotpChallenge<K> {
         Self { pending, id: challenge.id, expires_at: challenge.expires_at }
     }
 
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, id: AuthenticationChallengeId) -> Self
     where
         K: IsConfidential,
@@ -227,13 +227,13 @@ impl<K> TotpChallenge<K> {
         &self.id
     }
 
-    /// Until when it can be answered, where the API tells.
+    /// When the challenge expires, if the API says.
     #[must_use]
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
 
-    /// Challenges a factor of the user again, since this challenge has expired, or another factor. [`Client::mfa`] lists the
+    /// Challenges this factor again, for example because the challenge has expired, or another factor. [`Client::mfa`] lists the
     /// factors of a user.
     pub fn challenge(self, factor: &AuthenticationFactorId) -> ChallengeRequest<K>
     where
@@ -268,14 +268,14 @@ struct TotpBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct MfaReply {
     user: Option<PendingUser>,
     authentication_factors: Option<Vec<FactorChoice>>,
     authentication_challenge: Option<SentChallenge>,
 }
 
 pub(super) fn read<K>(code: &ErrorCode, reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
-    let details: Details = parse(reply).unwrap_or_default();
+    let details: MfaReply = parse(reply).unwrap_or_default();
     if *code == ErrorCode::MfaEnrollment {
         return match details.user {
             Some(user) => Ok(Step::MfaEnrollment(MfaEnrollment { pending, user })),

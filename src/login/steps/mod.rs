@@ -1,7 +1,7 @@
 //! Logins that are not finished: each kind of step is a type whose methods are the next legal calls.
 //!
-//! A step is added in three places: its type, body, decoding and parking in the file of its family, its variant of [`Step`] here,
-//! and its code in [`family`] (and in [`ErrorCode`] where that is new).
+//! A new step is added in three places: its type, body, decoding and parking in the file of its family, its variant of [`Step`]
+//! here, and its code in [`family`] (and in [`ErrorCode`] if the code is new).
 
 mod email;
 mod mfa;
@@ -25,7 +25,7 @@ pub use sso::{OrganizationMethodsRequired, SsoRequired};
 pub use unfinished::{BlockedLogin, UnfinishedLogin};
 
 use super::authenticate;
-use super::outcome::{Answer, Flow, NotSignedIn, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{ApiError, Error, ErrorCode, ErrorKind};
@@ -60,7 +60,7 @@ pub enum Step<K> {
     MfaEnrollment(MfaEnrollment<K>),
     /// A second factor must be challenged.
     MfaChallenge(MfaChallenge<K>),
-    /// A second factor was challenged: its code is needed.
+    /// A second factor was challenged, and its code is needed.
     TotpChallenge(TotpChallenge<K>),
     /// The code of a verification e-mail is needed.
     EmailVerification(EmailVerification<K>),
@@ -76,14 +76,14 @@ pub enum Step<K> {
     RadarSmsSignUp(RadarSmsSignUp<K>),
     /// Radar requires a code that was sent by SMS.
     RadarSmsCode(RadarSmsCode<K>),
-    /// The login goes on in a way that this release does not model.
+    /// The login goes on in a way that this release doesn't model.
     Unfinished(UnfinishedLogin<K>),
-    /// The login can't go on this way.
+    /// The login can't go on in this way.
     Blocked(BlockedLogin<K>),
 }
 
 impl<K> Step<K> {
-    /// The API's name of the step.
+    /// The API's code of the step.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -121,14 +121,14 @@ impl<K> fmt::Debug for Step<K> {
     }
 }
 
-/// For applications that don't support the step: [`ErrorKind::Unfinished`] naming it.
+/// For applications that don't support the step: [`ErrorKind::Unfinished`] with its code.
 impl<K> From<Step<K>> for Error {
     fn from(step: Step<K>) -> Self {
         Self::unfinished(step.code())
     }
 }
 
-/// What every step that goes on has: the client that began the login, and the token that continues it.
+/// The part that all steps share: the client that began the login, and the token that continues it.
 #[allow(missing_debug_implementations, reason = "each step has its own")]
 pub(crate) struct Pending<K> {
     pub(crate) caller: Caller<K>,
@@ -144,7 +144,7 @@ impl<K> Pending<K> {
     }
 }
 
-/// The user of a login that is not finished, as far as the API tells.
+/// The user of a login that is not finished, as far as the API says.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PendingUser {
@@ -160,7 +160,7 @@ pub(crate) mod sealed {
     use crate::login::outcome::sealed::Flow;
     use crate::sealed::Internal;
 
-    /// How a step is answered.
+    /// A step and how it is answered.
     pub trait AnsweredStep: Flow {
         type Answer;
         const GRANT_TYPE: &'static str;
@@ -189,28 +189,28 @@ impl<S: ContinuesLogin> StepAnswer<S> {
         Self { step, answer, context: RequestContext::new() }
     }
 
-    /// Where the user's own request came from.
+    /// Where the user's request came from.
     pub fn context(mut self, context: RequestContext) -> Self {
         self.context = context;
         self
     }
 
-    /// Sends the answer, which signs the user in.
+    /// Sends the answer and so signs the user in.
     ///
     /// # Errors
-    /// [`NotSignedIn`]: a further step, or a rejection. The step comes back in it when it can be answered again: nothing was sent,
-    /// the outcome is unknown, there were too many requests, or the API refused the answer (400, 404, 422): a wrong, used or
-    /// expired code, an organization that the user isn't a member of. It doesn't after a code that ends the login:
-    /// [`InvalidPendingAuthenticationToken`](crate::ErrorCode::InvalidPendingAuthenticationToken),
+    /// [`NotSignedIn`]: a further step, or a rejection. A rejection returns the step if it can be answered again: nothing was sent,
+    /// the outcome is unknown, there were too many requests, or the API refused the answer (400, 404, 422), such as a wrong, used or
+    /// expired code, or an organization that the user isn't a member of. It doesn't return it after an error code that ends the
+    /// login: [`InvalidPendingAuthenticationToken`](crate::ErrorCode::InvalidPendingAuthenticationToken),
     /// [`UserMismatch`](crate::ErrorCode::UserMismatch),
     /// [`OneTimeCodeTooManyAttempts`](crate::ErrorCode::OneTimeCodeTooManyAttempts).
     pub async fn send(self) -> Result<AuthenticationResponse, NotSignedIn<S>> {
         let Self { step, answer, context } = self;
         let answer = Self::send_answer(&step, &answer, &context).await;
-        settle(answer.and_then(Answer::of_a_step), step)
+        settle(answer.and_then(LoginReply::answering_step), step)
     }
 
-    async fn send_answer(step: &S, answer: &S::Answer, context: &RequestContext) -> Result<Answer, Failure> {
+    async fn send_answer(step: &S, answer: &S::Answer, context: &RequestContext) -> Result<LoginReply, Failure> {
         let body = WithContext { body: step.body(answer, INTERNAL), context: context.body() };
         authenticate(step.caller(INTERNAL), S::GRANT_TYPE, body, RequestKind::Credential).await
     }
@@ -222,7 +222,7 @@ impl<S: ContinuesLogin> fmt::Debug for StepAnswer<S> {
     }
 }
 
-/// A step as it came: what it carries besides code and token is read by its family.
+/// A step whose reply was not read yet, except for code, token and message. Its family reads the rest.
 pub(crate) struct UnreadStep {
     pub(super) code: ErrorCode,
     pub(super) token: Option<PendingAuthenticationToken>,
@@ -238,7 +238,7 @@ enum Family {
     Organization,
     Sso,
     Radar,
-    /// Known by name only.
+    /// Steps of which only the code is known.
     Other,
 }
 
@@ -262,13 +262,13 @@ fn family(code: &ErrorCode) -> Option<Family> {
     })
 }
 
-/// Whether a refusal with this code is a step, with or without a token.
+/// Whether a refusal with this code is a step, also without a token.
 pub(super) fn is_step(code: &ErrorCode) -> bool {
     family(code).is_some()
 }
 
 impl UnreadStep {
-    /// The API refused what it was sent, and nothing continues this step: it has no token, and another login isn't its answer.
+    /// Whether the API refused the answer to an earlier step: this step has no token, and no other login continues it.
     pub(super) fn refuses_an_answer(&self) -> bool {
         self.token.is_none() && family(&self.code) != Some(Family::Sso) && is_refusal(self.reply.status)
     }
@@ -278,7 +278,7 @@ impl UnreadStep {
         reply.failure(ErrorKind::Api(ApiError { code: Some(code), message: message.map(Arc::new) }))
     }
 
-    /// Reads the step. One that lacks what its next call needs keeps its code and token as an unfinished login.
+    /// Reads the step. If the reply lacks a value that its next call needs, the result is an unfinished login with the token.
     pub(super) fn read<K>(self, caller: Caller<K>) -> Step<K> {
         let Self { code, token, message, reply } = self;
         let family = family(&code).unwrap_or(Family::Other);
@@ -311,7 +311,7 @@ macro_rules! redacted {
     )*};
 }
 
-/// A step that one call answers: its client, its grant type, and the body of the call.
+/// Implements a step that one call answers: its client, its grant type, and the body of the call.
 macro_rules! answered_step {
     ($name:ident, $grant_type:literal, |$step:ident, $answer:ident: $answer_type:ident| $body:expr) => {
         impl<K> crate::login::outcome::sealed::Flow for $name<K> {
@@ -334,7 +334,7 @@ macro_rules! answered_step {
     };
 }
 
-/// Parking of a step: its pending token and the fields it shows.
+/// Implements parking for a step: its pending token and its visible fields.
 macro_rules! parked_step {
     ($name:ident = $kind:literal { $($field:ident),* }) => {
         impl<K: IsConfidential> crate::login::parking::Parkable for $name<K> {}

@@ -33,7 +33,8 @@ pub struct OrganizationSelection<K> {
 }
 
 impl<K> OrganizationSelection<K> {
-    /// Makes the step from what an application kept itself; it then takes [`select_unlisted`](Self::select_unlisted).
+    /// Makes the step from values that the application kept itself. It has no list, so
+    /// answer it with [`select_unlisted`](Self::select_unlisted).
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken) -> Self
     where
         K: IsConfidential,
@@ -41,7 +42,7 @@ impl<K> OrganizationSelection<K> {
         Self { pending: Pending::new(client, token), user: None, organizations: Vec::new() }
     }
 
-    /// Who signs in, where the API tells.
+    /// The user who signs in, if the API says.
     #[must_use]
     pub fn user(&self) -> Option<&PendingUser> {
         self.user.as_ref()
@@ -53,11 +54,11 @@ impl<K> OrganizationSelection<K> {
         &self.organizations
     }
 
-    /// Selects one of the organizations on offer.
+    /// Selects one of the listed organizations.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `organization_id` when it isn't on offer; the
-    /// step comes back.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `organization_id` if it isn't listed; the
+    /// step is returned.
     pub fn select(self, id: &OrganizationId) -> Result<StepAnswer<Self>, Rejected<Self>>
     where
         K: IsConfidential,
@@ -65,11 +66,14 @@ impl<K> OrganizationSelection<K> {
         if self.organizations.iter().any(|choice| choice.id == *id) {
             Ok(StepAnswer::new(self, id.clone()))
         } else {
-            Err(Rejected::returning(Error::invalid_value("organization_id", "is not on offer"), self))
+            Err(Rejected::returning(
+                Error::invalid_value("organization_id", "isn't one of the organizations of this step"),
+                self,
+            ))
         }
     }
 
-    /// Selects an organization that the step doesn't list; the API judges it.
+    /// Selects an organization that the step doesn't list; the API checks it.
     pub fn select_unlisted(self, id: OrganizationId) -> StepAnswer<Self>
     where
         K: IsConfidential,
@@ -90,17 +94,17 @@ struct SelectionBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct OrganizationReply {
     user: Option<PendingUser>,
     organizations: Option<Vec<OrganizationChoice>>,
 }
 
 pub(super) fn read<K>(reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
     match parse(reply).unwrap_or_default() {
-        Details { organizations: Some(organizations), user } => {
+        OrganizationReply { organizations: Some(organizations), user } => {
             Ok(Step::OrganizationSelection(OrganizationSelection { pending, user, organizations }))
         }
-        Details { organizations: None, .. } => Err(pending),
+        OrganizationReply { organizations: None, .. } => Err(pending),
     }
 }
 

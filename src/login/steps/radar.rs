@@ -1,4 +1,4 @@
-//! The steps of Radar, the fraud detection.
+//! The steps of WorkOS Radar, the fraud detection.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ use crate::secret::{PendingAuthenticationToken, RadarCode};
 use crate::transport::{Reply, parse};
 use crate::wire::{self, RadarSmsSendBody};
 
-/// WorkOS Radar wants a code that was sent by e-mail.
+/// WorkOS Radar requires a code that was sent by e-mail.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarEmailChallenge<K> {
     pub(crate) pending: Pending<K>,
@@ -26,7 +26,7 @@ pub struct RadarEmailChallenge<K> {
 }
 
 impl<K> RadarEmailChallenge<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, id: RadarChallengeId) -> Self
     where
         K: IsConfidential,
@@ -62,15 +62,15 @@ struct EmailBody<'a> {
     pending_authentication_token: &'a str,
 }
 
-/// WorkOS Radar wants the telephone number of a new user, and a code that is sent to it.
-#[must_use = "the login is not finished: `send(phone_number)`"]
+/// WorkOS Radar requires the telephone number of a new user, and a code that is sent to it.
+#[must_use = "the login is not finished: `send_sms(phone_number)`"]
 pub struct RadarSmsSignUp<K> {
     pub(crate) pending: Pending<K>,
     pub(crate) user: PendingUser,
 }
 
 impl<K> RadarSmsSignUp<K> {
-    /// Makes the step from what an application kept itself.
+    /// Makes the step from values that the application kept itself.
     pub fn from_parts(client: &Client<K>, token: PendingAuthenticationToken, user_id: UserId) -> Self
     where
         K: IsConfidential,
@@ -78,14 +78,14 @@ impl<K> RadarSmsSignUp<K> {
         Self { pending: Pending::new(client, token), user: PendingUser { id: user_id, email: None } }
     }
 
-    /// Who signs up.
+    /// The user who signs up.
     #[must_use]
     pub fn user(&self) -> &PendingUser {
         &self.user
     }
 
     /// Sends a code to the user's telephone.
-    pub fn send(self, phone_number: PhoneNumber) -> RadarSmsRequest<K>
+    pub fn send_sms(self, phone_number: PhoneNumber) -> RadarSmsRequest<K>
     where
         K: IsConfidential,
     {
@@ -103,7 +103,7 @@ pub struct RadarSmsRequest<K> {
 }
 
 impl<K> RadarSmsRequest<K> {
-    /// The address of the user's device.
+    /// The IP address of the user's device.
     pub fn ip_address(mut self, address: impl Into<IpAddr>) -> Self {
         self.ip_address = Some(address.into());
         self
@@ -118,7 +118,7 @@ impl<K> RadarSmsRequest<K> {
     /// Sends the SMS.
     ///
     /// # Errors
-    /// The step comes back in [`Rejected`] unless the API refused it for good.
+    /// [`Rejected`] returns the step unless the refusal is final.
     pub async fn send(self) -> Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>> {
         let Self { step, phone_number, ip_address, user_agent } = self;
         let body = RadarSmsSendBody {
@@ -137,16 +137,16 @@ impl<K> RadarSmsRequest<K> {
     }
 }
 
-/// WorkOS Radar wants a code that was sent by SMS.
+/// WorkOS Radar requires a code that was sent by SMS.
 #[must_use = "the login is not finished: `verify(code)`"]
 pub struct RadarSmsCode<K> {
     pub(crate) pending: Pending<K>,
-    /// Of a sign-up; at a sign-in the API knows them itself.
-    pub(crate) sent: Option<(VerificationId, PhoneNumber)>,
+    /// Set for a sign-up; for a sign-in the API knows them itself.
+    pub(crate) sent: Option<(VerificationId, String)>,
 }
 
 impl<K> RadarSmsCode<K> {
-    /// Makes the step of a sign-up from what an application kept itself.
+    /// Makes the step of a sign-up from values that the application kept itself.
     pub fn from_parts(
         client: &Client<K>,
         token: PendingAuthenticationToken,
@@ -156,10 +156,10 @@ impl<K> RadarSmsCode<K> {
     where
         K: IsConfidential,
     {
-        Self { pending: Pending::new(client, token), sent: Some((verification_id, phone_number)) }
+        Self { pending: Pending::new(client, token), sent: Some((verification_id, phone_number.as_str().to_owned())) }
     }
 
-    /// Makes the step of a sign-in from what an application kept itself.
+    /// Makes the step of a sign-in from values that the application kept itself.
     pub fn from_sign_in(client: &Client<K>, token: PendingAuthenticationToken) -> Self
     where
         K: IsConfidential,
@@ -194,13 +194,13 @@ struct SmsBody<'a> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct RadarReply {
     user: Option<PendingUser>,
     radar_challenge_id: Option<RadarChallengeId>,
 }
 
 pub(super) fn read<K>(code: &ErrorCode, reply: &Reply, pending: Pending<K>) -> Result<Step<K>, Pending<K>> {
-    let Details { user, radar_challenge_id } = parse(reply).unwrap_or_default();
+    let RadarReply { user, radar_challenge_id } = parse(reply).unwrap_or_default();
     match (code, user, radar_challenge_id) {
         (ErrorCode::RadarChallenge | ErrorCode::RadarEmailChallenge, _, Some(id)) => {
             Ok(Step::RadarEmailChallenge(RadarEmailChallenge { pending, id }))

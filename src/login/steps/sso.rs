@@ -1,4 +1,4 @@
-//! The steps that end in another login: over SSO, or by a method that the organization allows.
+//! The steps that another login continues: over SSO, or with a method that the organization allows.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct SsoRequired<K> {
 }
 
 impl<K> SsoRequired<K> {
-    /// The user's e-mail address, where the API tells.
+    /// The user's e-mail address, if the API says.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
@@ -35,7 +35,7 @@ impl<K> SsoRequired<K> {
         &self.connection_ids
     }
 
-    /// The token that links the SSO login to this one, where the API gave one.
+    /// The token that links the SSO login to this one, if the API returned one.
     #[must_use]
     pub fn pending_authentication_token(&self) -> Option<&PendingAuthenticationToken> {
         self.token.as_ref()
@@ -44,8 +44,8 @@ impl<K> SsoRequired<K> {
     /// Starts a login over one of the connections; this one ends.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `connection_id` when it isn't on offer; the step
-    /// comes back.
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `connection_id` if it isn't listed; the step is
+    /// returned.
     pub fn authorize(
         self,
         connection: &ConnectionId,
@@ -54,12 +54,15 @@ impl<K> SsoRequired<K> {
         if self.connection_ids.contains(connection) {
             Ok(AuthorizationBuilder::new(self.caller, redirect_uri).connection(connection.clone()))
         } else {
-            Err(Rejected::returning(Error::invalid_value("connection_id", "is not on offer"), self))
+            Err(Rejected::returning(
+                Error::invalid_value("connection_id", "isn't one of the connections of this step"),
+                self,
+            ))
         }
     }
 }
 
-/// The organization allows other ways to sign in than the one that was tried.
+/// The organization doesn't allow the way to sign in that was used, and allows others.
 #[must_use = "the login is not finished: begin another with one of the `allowed_methods()`"]
 pub struct OrganizationMethodsRequired<K> {
     pub(crate) caller: Caller<K>,
@@ -70,7 +73,7 @@ pub struct OrganizationMethodsRequired<K> {
 }
 
 impl<K> OrganizationMethodsRequired<K> {
-    /// The user's e-mail address, where the API tells.
+    /// The user's e-mail address, if the API says.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
@@ -87,13 +90,13 @@ impl<K> OrganizationMethodsRequired<K> {
         self.methods.iter().filter(|(_, allowed)| **allowed).map(|(name, _)| name.as_str())
     }
 
-    /// The token that links the next login to this one, where the API gave one.
+    /// The token that links the next login to this one, if the API returned one.
     #[must_use]
     pub fn pending_authentication_token(&self) -> Option<&PendingAuthenticationToken> {
         self.token.as_ref()
     }
 
-    /// The client that began the login, to begin another.
+    /// The client that began the login, to begin another one.
     #[must_use]
     pub fn client(&self) -> &Client<K> {
         &self.caller.client
@@ -101,7 +104,7 @@ impl<K> OrganizationMethodsRequired<K> {
 }
 
 #[derive(Default, Deserialize)]
-struct Details {
+struct SsoReply {
     email: Option<String>,
     connection_ids: Option<Vec<ConnectionId>>,
     sso_connection_ids: Option<Vec<ConnectionId>>,
@@ -114,7 +117,7 @@ pub(super) fn read<K>(
     caller: Caller<K>,
     token: Option<PendingAuthenticationToken>,
 ) -> Step<K> {
-    let Details { email, connection_ids, sso_connection_ids, auth_methods } = parse(reply).unwrap_or_default();
+    let SsoReply { email, connection_ids, sso_connection_ids, auth_methods } = parse(reply).unwrap_or_default();
     if *code == ErrorCode::SsoRequired {
         let connection_ids = connection_ids.unwrap_or_default();
         return Step::SsoRequired(SsoRequired { caller, email, connection_ids, token });

@@ -1,11 +1,11 @@
-//! Logins that go on in a way that this release does not model, or that can't go on.
+//! Logins that go on in a way that this release doesn't model, or that can't go on.
 
 use super::{Pending, redacted};
 use crate::client::Client;
 use crate::error::ErrorCode;
 use crate::secret::{PendingAuthenticationToken, ServerMessage};
 
-/// A login that goes on in a way that this release does not model: its code, its message and its token.
+/// A login that goes on in a way that this release doesn't model: its code, its message and its token.
 #[must_use = "the login is not finished"]
 pub struct UnfinishedLogin<K> {
     pub(crate) pending: Pending<K>,
@@ -14,13 +14,13 @@ pub struct UnfinishedLogin<K> {
 }
 
 impl<K> UnfinishedLogin<K> {
-    /// Which step it needs.
+    /// The code of the step that it needs.
     #[must_use]
     pub fn code(&self) -> &ErrorCode {
         &self.code
     }
 
-    /// The API's own words; see [`ApiError::message`](crate::error::ApiError::message).
+    /// The API's own message; see [`ApiError::message`](crate::error::ApiError::message).
     #[must_use]
     pub fn message(&self) -> Option<&ServerMessage> {
         self.message.as_ref()
@@ -39,7 +39,7 @@ impl<K> UnfinishedLogin<K> {
     }
 }
 
-/// A login that can't go on this way: the application or the user must change something first.
+/// A login that can't go on in this way: the application or the user must change something first.
 pub struct BlockedLogin<K> {
     pub(crate) client: Client<K>,
     pub(crate) code: ErrorCode,
@@ -47,19 +47,19 @@ pub struct BlockedLogin<K> {
 }
 
 impl<K> BlockedLogin<K> {
-    /// What stands in the way.
+    /// The code of the problem.
     #[must_use]
     pub fn code(&self) -> &ErrorCode {
         &self.code
     }
 
-    /// The API's own words; see [`ApiError::message`](crate::error::ApiError::message).
+    /// The API's own message; see [`ApiError::message`](crate::error::ApiError::message).
     #[must_use]
     pub fn message(&self) -> Option<&ServerMessage> {
         self.message.as_ref()
     }
 
-    /// The client that began the login, to begin another.
+    /// The client that began the login, to begin another one.
     #[must_use]
     pub fn client(&self) -> &Client<K> {
         &self.client

@@ -10,32 +10,32 @@ use tokio::time::Instant;
 use super::{SessionStore, StoredSession};
 
 /// Fewer entries than this are never swept.
-const FEW: usize = 1024;
+const MIN_SWEPT_ENTRIES: usize = 1024;
 
-/// Keeps sessions in the memory of this process: for tests, and for applications of one process whose users may sign in again
-/// when it restarts.
+/// Keeps sessions in the memory of this process: for tests, and for applications with one process whose users can sign in again after
+/// a restart.
 #[derive(Debug, Default)]
 pub struct MemorySessionStore(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    sessions: HashMap<String, (StoredSession, Deadline)>,
-    locks: HashMap<String, (String, Deadline)>,
-    /// How many entries there may be before those whose time is over are dropped.
-    full: usize,
+    sessions: HashMap<String, (StoredSession, Expiry)>,
+    locks: HashMap<String, (String, Expiry)>,
+    /// With more entries than this, expired ones are dropped.
+    sweep_above: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Deadline(Option<Instant>);
+struct Expiry(Option<Instant>);
 
-impl Deadline {
-    /// What is too far away to be told never comes.
+impl Expiry {
+    /// A time that is too long to add never ends.
     fn after(time: Duration) -> Self {
         Self(Instant::now().checked_add(time))
     }
 
     fn is_over(self) -> bool {
-        self.0.is_some_and(|deadline| deadline <= Instant::now())
+        self.0.is_some_and(|expiry| expiry <= Instant::now())
     }
 }
 
@@ -53,15 +53,15 @@ impl MemorySessionStore {
 
 impl Table {
     fn get(&self, key: &str) -> Option<&StoredSession> {
-        self.sessions.get(key).filter(|(_, deadline)| !deadline.is_over()).map(|(session, _)| session)
+        self.sessions.get(key).filter(|(_, expiry)| !expiry.is_over()).map(|(session, _)| session)
     }
 
     fn put(&mut self, key: &str, session: StoredSession, lifetime: Duration) {
-        self.sessions.insert(key.to_owned(), (session, Deadline::after(lifetime)));
-        if self.sessions.len() + self.locks.len() > self.full.max(FEW) {
-            self.sessions.retain(|_, (_, deadline)| !deadline.is_over());
-            self.locks.retain(|_, (_, deadline)| !deadline.is_over());
-            self.full = 2 * (self.sessions.len() + self.locks.len());
+        self.sessions.insert(key.to_owned(), (session, Expiry::after(lifetime)));
+        if self.sessions.len() + self.locks.len() > self.sweep_above.max(MIN_SWEPT_ENTRIES) {
+            self.sessions.retain(|_, (_, expiry)| !expiry.is_over());
+            self.locks.retain(|_, (_, expiry)| !expiry.is_over());
+            self.sweep_above = 2 * (self.sessions.len() + self.locks.len());
         }
     }
 }
@@ -96,9 +96,9 @@ impl SessionStore for MemorySessionStore {
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
         let mut table = self.table();
-        let free = table.locks.get(key).is_none_or(|(holder, deadline)| holder == owner || deadline.is_over());
+        let free = table.locks.get(key).is_none_or(|(holder, expiry)| holder == owner || expiry.is_over());
         if free {
-            table.locks.insert(key.to_owned(), (owner.to_owned(), Deadline::after(lease)));
+            table.locks.insert(key.to_owned(), (owner.to_owned(), Expiry::after(lease)));
         }
         Ok(free)
     }

@@ -1,4 +1,4 @@
-//! Where sessions are kept: the trait, and the stores that come with it.
+//! Where sessions are kept: the trait, and this crate's stores.
 
 mod memory;
 #[cfg(feature = "redis")]
@@ -13,39 +13,39 @@ pub use memory::MemorySessionStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisSessionStore;
 
-/// What a [`SessionStore`] holds under a key.
+/// What a [`SessionStore`] has under a key.
 ///
-/// There is no third way, so this enum is exhaustive.
+/// There is no third case, so this enum is exhaustive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredSession {
-    /// A session, sealed with its handle, which the store never sees.
+    /// A session. It is sealed with its handle, which the store never sees.
     Live {
-        /// 1 for a new session, and one more with each [`replace`](SessionStore::replace).
+        /// 1 for a new session; each [`replace`](SessionStore::replace) adds one.
         version: u64,
-        /// Printable ASCII, of a few thousand bytes.
+        /// A few thousand bytes of printable ASCII.
         sealed: String,
     },
     /// A tombstone: the session was removed a short while ago.
     Ended,
 }
 
-/// Keeps the sessions of a [`SessionManager`](crate::SessionManager), for an application to implement on its own database.
+/// Keeps the sessions of a [`SessionManager`](crate::SessionManager). Applications implement it on their own database.
 ///
-/// A key is SHA-256 of the session's handle in hex, a value is sealed with that handle, for the manager's client ID and base
-/// URL: a store that leaks gives nothing away. Each method takes effect at once and as a whole, for every process that uses the store. Run
-/// `testing::check_session_store` (feature `testing`) against an implementation.
+/// A key is the SHA-256 of the session's handle in hex. A value is sealed with that handle, for the manager's client ID and base URL:
+/// a leaked store reveals nothing. Each method is atomic, and takes effect at once for every process that uses the store. Test an
+/// implementation with `testing::check_session_store` (feature `testing`).
 ///
-/// | method | in SQL, with a table of sessions and one of locks, whose times are the database's |
+/// | method | in SQL, with a table of sessions and a table of locks, by the database's own clock |
 /// | --- | --- |
 /// | `load` | `SELECT … WHERE key = ? AND expires > now()` |
-/// | `create` | `INSERT … ON CONFLICT (key) DO UPDATE … WHERE sessions.expires <= now()`: one row changed or none |
+/// | `create` | `INSERT … ON CONFLICT (key) DO UPDATE … WHERE sessions.expires <= now()`: `true` if it changed a row |
 /// | `replace` | `UPDATE … SET version = version + 1 WHERE key = ? AND version = ? AND NOT ended AND expires > now()` |
 /// | `remove` | `INSERT … ON CONFLICT (key) DO UPDATE SET ended = true, sealed = ''` |
 /// | `lock` | as `create`, on the locks, and with `… OR owner = ?` |
 /// | `unlock` | `DELETE … WHERE key = ? AND owner = ?` |
 ///
-/// An error means that nobody knows whether the call took effect. A store that can't be reached must say so, and never that
-/// there is no session.
+/// After an error nobody knows whether the call took effect. An unavailable store must return an error, and never say that there is no
+/// session.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no store for sessions",
     label = "needs a `SessionStore`",
@@ -53,21 +53,21 @@ pub enum StoredSession {
     note = "a `PkceStore` keeps logins that are under way, and a `TokenStore` the token of a command line"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// What is under a key; `None` when there is nothing, or its time is over.
+    /// What is under a key; `None` when there is nothing, or its lifetime is over.
     ///
     /// # Errors
-    /// Whatever went wrong; it becomes the source of an [`Error`](crate::Error).
+    /// The store's failure. It becomes the source of an [`Error`](crate::Error).
     fn load(&self, key: &str) -> impl Future<Output = io::Result<Option<StoredSession>>> + Send;
 
-    /// Keeps a new session, with version 1, for `lifetime`. `false`, and no change, when the key holds anything: a
-    /// tombstone, too.
+    /// Keeps a new session, with version 1, for `lifetime`. `false`, without a change, when there already is a session or a tombstone
+    /// under the key.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> impl Future<Output = io::Result<bool>> + Send;
 
-    /// Replaces a session of exactly this version, raises the version by one, and keeps it for `lifetime` from now. `false`,
-    /// and no change, when the key holds another version, a tombstone or nothing.
+    /// Replaces a session of exactly this version, adds one to the version, and keeps it for `lifetime` from now. `false`, without a
+    /// change, when there is another version, a tombstone or nothing under the key.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -79,24 +79,23 @@ pub trait SessionStore: Send + Sync + 'static {
         lifetime: Duration,
     ) -> impl Future<Output = io::Result<bool>> + Send;
 
-    /// Removes whatever is under a key, and leaves a tombstone for `tombstone`, so that whoever comes late learns that the session was
-    /// removed. A store that has no room for a tombstone removes without one: a sign-out must not fail for that, and a refresh that
-    /// comes late can't [replace](Self::replace) what isn't there.
+    /// Removes what is under a key, and leaves a tombstone for `tombstone`, so that late callers learn that the session was removed. A
+    /// store that has no room for a tombstone removes without one: a sign-out must not fail for that, and a late refresh can't
+    /// [replace](Self::replace) a missing session.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     fn remove(&self, key: &str, tombstone: Duration) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Locks a key for an owner, until [`unlock`](Self::unlock) or until `lease` (a minute at most) is over. `false` when
-    /// somebody else holds the lock. An owner who holds it already, and asks again because the reply was lost, has it for
-    /// another lease. Locks are kept apart from sessions: `load` and the others don't see them, and a key
-    /// may have a lock and no session.
+    /// Locks a key for an owner, until [`unlock`](Self::unlock) or until `lease` (a minute at most) is over. `false` when another owner
+    /// has the lock. An owner who already has it, and asks again because the reply was lost, gets another lease. Locks are separate
+    /// from sessions: `load` and the others don't see them, and a key may have a lock and no session.
     ///
     /// # Errors
     /// As [`load`](Self::load).
     fn lock(&self, key: &str, owner: &str, lease: Duration) -> impl Future<Output = io::Result<bool>> + Send;
 
-    /// Gives a lock back, if this owner holds it still.
+    /// Releases a lock, if this owner still has it.
     ///
     /// # Errors
     /// As [`load`](Self::load).

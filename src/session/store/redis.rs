@@ -16,18 +16,19 @@ use crate::error::Error;
 #[cfg(feature = "redis-tls")]
 use crate::transport::tls;
 
-const PREFIX: &str = "workos-auth:";
-const CONNECT: Duration = Duration::from_secs(2);
-const RESPOND: Duration = Duration::from_secs(2);
-/// How long what was sent may go without an acknowledgement.
-const SILENCE: Duration = Duration::from_secs(5);
-/// Between two attempts to connect, so that a store that is back is found at once.
-const RECONNECT: Duration = Duration::from_millis(100);
+const KEY_PREFIX: &str = "workos-auth:";
+const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const REDIS_REPLY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long sent data may go without an acknowledgement.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two attempts to connect. It is short, so that a Redis that is available again is found at once.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// `L`, the version, a colon, the sealed session; or a tombstone.
-const TOMBSTONE: &str = "E";
+/// A session's value is `L`, the version, a colon, the sealed session. This is the value of a tombstone.
+const TOMBSTONE_VALUE: &str = "E";
 
-static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+static REPLACE_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local held = redis.call('GET', KEYS[1])
          if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
@@ -36,7 +37,7 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-static LOCK: LazyLock<Script> = LazyLock::new(|| {
+static LOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local holder = redis.call('GET', KEYS[1])
          if holder and holder ~= ARGV[1] then return 0 end
@@ -45,33 +46,33 @@ static LOCK: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-static UNLOCK: LazyLock<Script> = LazyLock::new(|| {
+static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1")
 });
 
 /// Keeps sessions in Redis, 6 or later: each in a string that expires with it, replaced by script.
 ///
-/// One connection carries the requests of all tasks, and is made again when it is lost; meanwhile the answer is an error, and
-/// nobody is signed out. A Redis without memory refuses new sessions and refreshes; a sign-out still holds then: the session is
-/// deleted without a tombstone, and a warning is traced. A refresh that is under way replaces what it has read, so it can't bring the
-/// session back.
+/// One connection carries the requests of all tasks. A lost connection is made again; meanwhile calls return an error, and nobody is
+/// signed out. A Redis without free memory refuses new sessions and refreshes. A sign-out still works then: the session is deleted
+/// without a tombstone, and a warning is traced. A refresh in flight only replaces the version it has read, so it can't bring the session
+/// back.
 ///
 /// # When Redis forgets
 ///
-/// A Redis that forgets what it has acknowledged loses sessions: switch on `appendonly`, with `appendfsync always` if none may be
-/// lost, and no eviction (`maxmemory-policy noeviction`). A failover to a replica forgets the last moments, because replication is
-/// asynchronous (`min-replicas-to-write` makes that shorter); a backup that is restored forgets everything since it was made. Then:
+/// A Redis that forgets acknowledged writes loses sessions. Switch on `appendonly`, with `appendfsync always` if no session may be lost,
+/// and no eviction (`maxmemory-policy noeviction`). A failover to a replica forgets the last moments, because replication is asynchronous
+/// (`min-replicas-to-write` makes that shorter). A restored backup forgets everything that came after it. Then:
 ///
-/// - A session that began since is gone: its user signs in again.
-/// - A session that was refreshed since has an older pair of tokens. WorkOS answers its refresh token for about 30 s more and
-///   refuses it later: the user signs in again.
-/// - **A session that was signed out since is back.** It is active until its access token expires, which is minutes. Its
-///   refresh succeeds then, unless the session has ended at WorkOS too: the browser must have followed the logout URL that
-///   [`sign_out`](crate::SessionManager::sign_out) gives, or the application must have revoked the session with
+/// - A newer session is gone: its user signs in again.
+/// - A session that was refreshed later has an older pair of tokens. WorkOS accepts its refresh token for about 30 s and refuses it
+///   after that: the user signs in again.
+/// - **A session that was signed out later is back.** It is active until its access token expires, which takes minutes. Its next
+///   refresh succeeds, unless the session has ended at WorkOS, too: because the browser followed the logout URL that
+///   [`sign_out`](crate::SessionManager::sign_out) gives, or the application revoked the session with
 ///   [`sessions`](crate::Client::sessions).
 ///
-/// So after a backup was restored, delete every key that begins with the [prefix](Self::prefix) before the application starts:
-/// everybody signs in again, and nobody who has signed out is back.
+/// So after you restore a backup, delete every key that begins with the [prefix](Self::prefix) before the application starts. Everybody
+/// signs in again, and no signed-out session is back.
 ///
 /// ```no_run
 /// # async fn run(client: workos_auth::ConfidentialClient) -> Result<(), workos_auth::Error> {
@@ -89,23 +90,22 @@ pub struct RedisSessionStore {
 
 impl RedisSessionStore {
     /// A store at an address such as `redis://127.0.0.1:6379/0`, or over TLS `rediss://redis.example.com:6380/0` (feature
-    /// `redis-tls`). It connects with the first request; a connection and a reply may take two seconds each. On Linux, a
-    /// connection that goes silent is given up after five seconds, elsewhere when the operating system does. Needs a tokio
-    /// runtime.
+    /// `redis-tls`). It connects with the first request. A connection and a reply may take two seconds each. A connection without
+    /// acknowledgements is given up after five seconds on Linux, elsewhere when the operating system does so. Needs a tokio runtime.
     ///
-    /// The certificate of a `rediss://` address is always verified, with the authorities of the operating system; for a Redis with
-    /// an authority of its own see [`new`](Self::new). TLS is 1.2 or later, by the default cryptography of rustls for the process, which
-    /// becomes aws-lc where the application has chosen none.
+    /// The certificate of a `rediss://` address is always verified, with the operating system's authorities; for a Redis with its own
+    /// authority see [`new`](Self::new). TLS is 1.2 or later, with the process's default cryptography of rustls, which becomes aws-lc
+    /// if the application has chosen none.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redis_url`, or
     /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities).
     pub fn connect(url: &str) -> Result<Self, Error> {
         let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(RESPOND))
-            .set_min_delay(RECONNECT)
-            .set_max_delay(RECONNECT)
+            .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
+            .set_response_timeout(Some(REDIS_REPLY_TIMEOUT))
+            .set_min_delay(RECONNECT_PAUSE)
+            .set_max_delay(RECONNECT_PAUSE)
             .set_number_of_retries(1);
         let refuse = |_| Error::invalid_value("redis_url", "is no address of a Redis");
         if cfg!(not(feature = "redis-tls")) && url.starts_with("rediss:") {
@@ -124,7 +124,7 @@ impl RedisSessionStore {
         Ok(Self::new(ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?))
     }
 
-    /// A store on a connection that the application has made, with TLS or timeouts of its own:
+    /// A store on a connection that the application has made, with its own TLS settings or timeouts:
     ///
     /// ```no_run
     /// # async fn run(authority: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
@@ -140,10 +140,10 @@ impl RedisSessionStore {
     /// ```
     #[must_use]
     pub fn new(connection: ConnectionManager) -> Self {
-        Self { connection, prefix: PREFIX.to_owned() }
+        Self { connection, prefix: KEY_PREFIX.to_owned() }
     }
 
-    /// What keys begin with; `workos-auth:` unless given.
+    /// The beginning of every key; `workos-auth:` by default.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
@@ -172,10 +172,10 @@ impl RedisSessionStore {
     }
 }
 
-/// What the library asks of a process before TLS, told at once instead of with every request.
+/// What the `redis` crate needs before TLS. A problem is reported at once, not with every request.
 #[cfg(feature = "redis-tls")]
 fn prepare_tls() -> Result<(), Error> {
-    // The application's own choice, where it has made one, stands.
+    // Has no effect if the application has made its own choice.
     drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let found = rustls_native_certs::load_native_certs();
     match found.errors.into_iter().next() {
@@ -185,11 +185,11 @@ fn prepare_tls() -> Result<(), Error> {
     }
 }
 
-/// A connection whose other end is gone without a word is given up, where the operating system can do that.
+/// Gives up a connection whose other end is silently gone, if the operating system can do that.
 fn tcp() -> TcpSettings {
     let settings = TcpSettings::default().set_nodelay(true);
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let settings = settings.set_user_timeout(SILENCE);
+    let settings = settings.set_user_timeout(ACKNOWLEDGEMENT_TIMEOUT);
     settings
 }
 
@@ -202,7 +202,7 @@ fn live(version: u64) -> String {
 }
 
 fn parse(value: &str) -> io::Result<StoredSession> {
-    if value == TOMBSTONE {
+    if value == TOMBSTONE_VALUE {
         return Ok(StoredSession::Ended);
     }
     let (version, sealed) =
@@ -211,7 +211,7 @@ fn parse(value: &str) -> io::Result<StoredSession> {
     Ok(StoredSession::Live { version, sealed: sealed.to_owned() })
 }
 
-/// The library's own words may hold the address, its password and values.
+/// The crate's own messages may contain the address, its password and values.
 fn failed(error: RedisError) -> io::Error {
     #[cfg(feature = "redis-tls")]
     if let Some(cause) = tls::cause(&error) {
@@ -245,12 +245,12 @@ fn failed(error: RedisError) -> io::Error {
     }
 }
 
-/// The code of a refusal is one word in capitals; anything else may hold more than it should.
+/// The code of a refusal is one word in capitals. Any other text may contain a secret.
 fn is_word(code: &str) -> bool {
     code.len() <= 16 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-/// Whether Redis has read the command and said no.
+/// Whether Redis has read the command and refused it.
 fn is_refusal(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
@@ -268,7 +268,7 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        let script = &REPLACE;
+        let script = &REPLACE_SCRIPT;
         let mut script = script.key(self.session(key));
         script.arg(live(version)).arg(live(version + 1) + sealed).arg(milliseconds(lifetime));
         self.invoke(&script).await
@@ -276,10 +276,10 @@ impl SessionStore for RedisSessionStore {
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
         let mut command = Cmd::new();
-        command.arg("SET").arg(self.session(key)).arg(TOMBSTONE).arg("PX").arg(milliseconds(tombstone));
+        command.arg("SET").arg(self.session(key)).arg(TOMBSTONE_VALUE).arg("PX").arg(milliseconds(tombstone));
         let written: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
         match written {
-            // Most often for want of memory, which takes none to delete.
+            // Most often memory is short, and deleting needs none.
             Err(error) if is_refusal(&error) => {
                 let mut command = Cmd::new();
                 command.arg("DEL").arg(self.session(key));
@@ -292,13 +292,13 @@ impl SessionStore for RedisSessionStore {
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        let mut script = LOCK.key(self.lock(key));
+        let mut script = LOCK_SCRIPT.key(self.lock(key));
         script.arg(owner).arg(milliseconds(lease));
         self.invoke(&script).await
     }
 
     async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
-        let mut script = UNLOCK.key(self.lock(key));
+        let mut script = UNLOCK_SCRIPT.key(self.lock(key));
         script.arg(owner);
         self.invoke(&script).await.map(drop)
     }

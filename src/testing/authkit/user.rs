@@ -37,7 +37,7 @@ pub(super) enum Mfa {
     MustEnroll,
 }
 
-/// A user of an [`AuthKit`].
+/// A user of an [`AuthKit`](super::AuthKit).
 #[derive(Clone)]
 pub struct TestUser {
     pub(super) id: String,

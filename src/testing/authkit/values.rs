@@ -8,6 +8,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use subtle::ConstantTimeEq;
 
+use crate::wire;
+
 pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
@@ -17,7 +19,7 @@ pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
 /// 128 random bits in hexadecimal, after a prefix.
 pub(super) fn random(prefix: &str) -> io::Result<String> {
     let bytes: [u8; 16] = random_bytes()?;
-    Ok(bytes.iter().fold(prefix.to_owned(), |text, byte| format!("{text}{byte:02x}")))
+    Ok(format!("{prefix}{}", wire::hex(&bytes)))
 }
 
 /// Compares secrets in constant time.

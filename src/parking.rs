@@ -1,0 +1,14 @@
+//! Logins that wait for a human: a browser is at AuthKit, or the user looks for a code.
+//!
+//! | type | for |
+//! | --- | --- |
+//! | [`Parking`] | a login or step as a sealed, expiring string; needs an API key |
+//! | [`LoginCookies`] | the same in cookies of the user's browser, for several logins at once |
+//! | [`PkceStore`] | a place that gives a login out once: [memory](MemoryStore), a [directory](DirectoryStore), the keyring (feature `keyring`), an application's own |
+//! | [`LoginHandle`] | the random name of a login in such a store |
+
+#[cfg(feature = "keyring")]
+pub use crate::login::parking::KeyringPkceStore;
+pub use crate::login::parking::{
+    DirectoryPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore, StoredLogin,
+};

@@ -1,0 +1,19 @@
+//! Sessions of command-line and desktop applications, which keep only their refresh token.
+
+#[cfg(feature = "token-file")]
+mod file;
+#[cfg(feature = "keyring")]
+mod keyring;
+#[cfg(any(feature = "token-file", feature = "keyring"))]
+mod lock;
+mod renewal;
+mod session;
+mod store;
+mod stored;
+
+#[cfg(feature = "token-file")]
+pub use file::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringTokenStore;
+pub use session::TokenSession;
+pub use store::{MemoryTokenStore, TokenStore};

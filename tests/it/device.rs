@@ -1,0 +1,190 @@
+//! The polling of a device login (RFC 8628 §3.5) against a scripted server, on a virtual clock.
+
+use std::time::Duration;
+
+use workos_auth::login::DeviceLogin;
+use workos_auth::testing::ManualClock;
+use workos_auth::{Error, ErrorCode, ErrorKind, Public};
+
+use crate::support::Outcome;
+use crate::support::clients::{clock, public};
+use crate::support::login::rejection;
+use crate::support::raw::{Answer, RawServer, SIGNED_IN};
+
+fn authorization(uri: &str, rest: &str) -> Answer {
+    let body = format!(r#"{{"device_code":"dc","user_code":"ABCD","verification_uri":"{uri}"{rest}}}"#);
+    Answer::json(200, &body)
+}
+
+fn error(code: &str) -> Answer {
+    Answer::json(400, &format!(r#"{{"error":"{code}","error_description":"d"}}"#))
+}
+
+async fn begin(rest: &str, polls: &[Answer]) -> Result<(RawServer, ManualClock, DeviceLogin<Public>), Error> {
+    let mut answers = vec![authorization("https://example.com/device", rest)];
+    answers.extend_from_slice(polls);
+    let server = RawServer::start(answers).await.unwrap();
+    let clock = clock();
+    let client = public(server.base_url()).timeout(Duration::from_secs(1)).clock(clock.clone()).build()?;
+    let login = client.device_authorization().send().await?;
+    Ok((server, clock, login))
+}
+
+fn seconds(waits: &[u64]) -> Vec<Duration> {
+    waits.iter().copied().map(Duration::from_secs).collect()
+}
+
+#[tokio::test]
+async fn the_waits_follow_the_server() -> Outcome {
+    let pending = error("authorization_pending");
+    let polls = [
+        pending.clone(),
+        pending.clone(),
+        pending,
+        error("slow_down"),
+        Answer::json(503, "{}"),
+        Answer::json(200, SIGNED_IN),
+    ];
+    let (server, clock, login) = begin(r#","expires_in":300,"interval":5"#, &polls).await?;
+    let response = login.wait().await?;
+    assert_eq!(response.user.email, "ada@example.com");
+    assert_eq!(clock.waits(), seconds(&[5, 5, 5, 10, 10]));
+    assert_eq!(server.requests().len(), 1 + 6);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_reply_doubles_the_interval_and_a_429_is_obeyed() -> Outcome {
+    let polls = [
+        Answer::Close,
+        Answer::Stall,
+        Answer::with_headers(429, "retry-after: 30\r\n", "{}"),
+        Answer::json(200, SIGNED_IN),
+    ];
+    // No interval in the reply: 5 s.
+    let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
+    login.wait().await?;
+    assert_eq!(clock.waits(), seconds(&[10, 20, 30]));
+    assert_eq!(server.requests().len(), 1 + 4, "each poll is one request");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_polled_after_the_deadline() -> Outcome {
+    let (server, clock, login) = begin(r#","expires_in":12,"interval":5"#, &[error("authorization_pending")]).await?;
+    let rejected = rejection(login.wait().await);
+    assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired));
+    assert!(rejected.recover().is_err());
+    // At 0, 5 and 10 s; the next would have been at 15.
+    assert_eq!(clock.waits(), seconds(&[5, 5]));
+    assert_eq!(server.requests().len(), 1 + 3);
+
+    let (server, clock, login) = begin(r#","expires_in":12"#, &[error("authorization_pending")]).await?;
+    clock.advance(Duration::from_secs(12));
+    assert!(matches!(login.poll().await.unwrap_err().error().kind(), ErrorKind::DeviceLoginExpired));
+    assert_eq!(server.requests().len(), 1);
+    Ok(())
+}
+
+/// The largest number of seconds that a `Duration` holds, and those beyond it.
+const ENDLESS: [&str; 4] = ["18446744073709549568", "18446744073709551615", "1.8e19", "1e300"];
+
+#[tokio::test]
+async fn a_login_that_never_ends_is_waited_for() -> Outcome {
+    for endless in ENDLESS {
+        let polls = [error("authorization_pending"), Answer::json(200, SIGNED_IN)];
+        let answers = [authorization("https://example.com/device", &format!(r#","expires_in":{endless}"#))];
+        let server = RawServer::start([&answers[..], &polls[..]].concat()).await?;
+        let clock = clock();
+        clock.advance(Duration::from_secs(3_600));
+        let client = public(server.base_url()).clock(clock.clone());
+        let login = client.build()?.device_authorization().send().await?;
+        assert!(login.expires_in() > Duration::from_secs(1_000_000_000), "{endless}: {:?}", login.expires_in());
+        // Whoever polls by themselves adds it to a clock of their own.
+        let _ = std::time::Instant::now() + login.expires_in();
+        assert_eq!(login.wait().await?.user.email, "ada@example.com", "{endless}");
+        assert_eq!(clock.waits(), seconds(&[5]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pause_that_never_ends_ends_the_login() -> Outcome {
+    for endless in ENDLESS {
+        let rest = format!(r#","expires_in":300,"interval":{endless}"#);
+        let (server, clock, login) = begin(&rest, &[error("slow_down"), error("authorization_pending")]).await?;
+        clock.advance(Duration::from_secs(100));
+        let _ = std::time::Instant::now() + login.interval();
+        let rejected = rejection(login.wait().await);
+        assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
+        assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));
+    }
+    for endless in ["18446744073709551615", "18446744073709551616", "99999999999999999999999999"] {
+        for status in [429, 503] {
+            let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
+            let polls = [error("authorization_pending"), later.clone()];
+            let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
+            let rejected = rejection(login.wait().await);
+            assert!(matches!(rejected.error().kind(), ErrorKind::DeviceLoginExpired), "{endless}: {rejected:?}");
+            assert_eq!((server.requests().len(), clock.waits()), (3, seconds(&[5])));
+
+            let (_server, _clock, login) = begin(r#","expires_in":300"#, &[later]).await?;
+            let pause = login.poll().await.unwrap_err().error().retry_after().ok_or("no advice")?;
+            assert!(pause > Duration::from_secs(1_000_000_000), "{endless}: {pause:?}");
+            let _ = std::time::Instant::now() + pause;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn denied_and_expired_are_final() -> Outcome {
+    for (code, expected) in [
+        ("access_denied", ErrorCode::AccessDenied),
+        ("expired_token", ErrorCode::ExpiredToken),
+        ("invalid_grant", ErrorCode::InvalidGrant),
+    ] {
+        let (server, clock, login) = begin(r#","expires_in":300"#, &[error(code)]).await?;
+        let rejected = rejection(login.wait().await);
+        assert_eq!(rejected.error().code(), Some(&expected));
+        assert!(rejected.recover().is_err());
+        assert_eq!((server.requests().len(), clock.waits().len()), (2, 0));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_user_is_sent_to_https_alone() -> Outcome {
+    for (uri, trusted) in [
+        ("https://example.com/device", true),
+        ("http://127.0.0.1:1/device", true),
+        ("http://example.com/device", false),
+        ("javascript:alert(1)", false),
+        ("device", false),
+    ] {
+        let server = RawServer::start([authorization(uri, r#","expires_in":300"#)]).await?;
+        let client = public(server.base_url()).build()?;
+        match client.device_authorization().send().await {
+            Ok(login) => {
+                assert!(trusted, "{uri}");
+                assert_eq!(login.verification_uri().as_str(), uri);
+            }
+            Err(error) => {
+                assert!(!trusted, "{uri}: {error:?}");
+                assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "verification_uri", .. }));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_wait_polls_no_more() -> Outcome {
+    let (server, _clock, login) = begin(r#","expires_in":300"#, &[Answer::Stall]).await?;
+    let dropped = tokio::time::timeout(Duration::from_millis(200), login.wait()).await;
+    assert!(dropped.is_err());
+    let polled = server.requests().len();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(server.requests().len(), polled);
+    Ok(())
+}
