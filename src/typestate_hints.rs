@@ -44,7 +44,7 @@ for_no_value! { Checked NotExpired Kept RefreshedByItself StateKnown HeadersAdde
 for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete }
 
 #[diagnostic::on_unimplemented(
-    message = "nothing of an opened session is verified: it has no user, and can't be refreshed or signed out",
+    message = "nothing of an opened session is verified: it has no user, and can't be signed out",
     label = "check the session first",
     note = "`session.check(&verifier).await` gives an `ActiveSession` with the user and the verified token",
     note = "when its access token has expired, it gives `NotActive::Expired(expired)`, and `expired.refresh().await` goes on"
