@@ -3,6 +3,8 @@
 //! Each method here needs a trait that no value's type implements, so that no call of it compiles, and the trait has the message. The
 //! lifetime in the bound keeps the compiler from refusing the method itself.
 
+#![allow(clippy::must_use_candidate, clippy::missing_errors_doc, reason = "nothing here can be called")]
+
 use std::convert::Infallible;
 use std::future::Ready;
 
@@ -42,7 +44,7 @@ for_no_value! { Checked NotExpired Kept RefreshedByItself StateKnown HeadersAdde
 for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete }
 
 #[diagnostic::on_unimplemented(
-    message = "nothing of an opened session is verified: it has no user, and can't be refreshed or signed out",
+    message = "nothing of an opened session is verified: it has no user, and can't be signed out",
     label = "check the session first",
     note = "`session.check(&verifier).await` gives an `ActiveSession` with the user and the verified token",
     note = "when its access token has expired, it gives `NotActive::Expired(expired)`, and `expired.refresh().await` goes on"
