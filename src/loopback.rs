@@ -47,7 +47,7 @@ const LISTEN_BACKLOG: u32 = 1024;
 /// let listener = LoopbackListener::bind("/callback").await?;
 /// let session = client.authorize(listener.redirect_uri().clone()).authkit().begin()?;
 /// println!("open {}", session.url().as_str());
-/// let response = listener.wait(session).await?.send().await?.complete()?;
+/// let response = listener.wait(session).await?.send().await?;
 /// # Ok(()) }
 /// ```
 ///
