@@ -129,7 +129,7 @@ pub struct SsoAuthorization<K> {
 }
 
 impl<K> SsoAuthorization<K> {
-    /// The domain that is preselected at the identity provider.
+    /// The domain to fill in on the sign-in page of the identity provider.
     pub fn domain_hint(self, domain: impl Into<String>) -> Self {
         self.with("domain_hint", domain)
     }

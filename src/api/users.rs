@@ -219,7 +219,7 @@ impl CreateUser {
 #[must_use = "nothing was sent yet: give it to `client.users().update(…)`"]
 pub struct UpdateUser(UpdateUserBody);
 
-/// The body of `PUT /user_management/users/{id}`; key order is field order, and `null` removes a value.
+/// The body of `PUT /user_management/users/{id}`; key order is field order.
 #[derive(Debug, Default, Serialize)]
 struct UpdateUserBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -233,15 +233,29 @@ struct UpdateUserBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     email_verified: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Option<BTreeMap<String, Option<String>>>>,
+    metadata: Option<Change<BTreeMap<String, Option<String>>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    external_id: Option<Option<String>>,
+    external_id: Option<Change<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    locale: Option<Option<String>>,
+    locale: Option<Change<String>>,
     #[serde(flatten)]
     password: Option<NewPassword>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_salt_position: Option<PasswordSaltPosition>,
+}
+
+/// A new value, or `null`, which removes the old one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Change<T> {
+    Set(T),
+    Remove,
+}
+
+impl<T> From<Option<T>> for Change<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Remove, Self::Set)
+    }
 }
 
 impl UpdateUser {
@@ -284,19 +298,19 @@ impl UpdateUser {
     /// The application's own data on the user, or `None` to remove all of it; the API limits its size. A key whose value is
     /// `None` is removed, and a key that isn't named stays.
     pub fn metadata(mut self, metadata: Option<BTreeMap<String, Option<String>>>) -> Self {
-        self.0.metadata = Some(metadata);
+        self.0.metadata = Some(metadata.into());
         self
     }
 
     /// The application's own ID for the user, or `None` to remove it.
     pub fn external_id(mut self, external_id: Option<String>) -> Self {
-        self.0.external_id = Some(external_id);
+        self.0.external_id = Some(external_id.into());
         self
     }
 
     /// The preferred locale, such as `en-US`, or `None` to remove it.
     pub fn locale(mut self, locale: Option<String>) -> Self {
-        self.0.locale = Some(locale);
+        self.0.locale = Some(locale.into());
         self
     }
 
