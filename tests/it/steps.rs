@@ -282,7 +282,7 @@ async fn radar_is_answered() -> Outcome {
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignUp)).await?;
     let step = expect_step!(password(&client).await, RadarSmsSignUp);
-    let step = step.send(PhoneNumber::new("+15005550006")?).send().await?;
+    let step = step.send_sms(PhoneNumber::new("+15005550006")?).send().await?;
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
     step.verify(code).send().await?;
     Ok(())

@@ -198,7 +198,7 @@ async fn calls_between_the_steps() -> Outcome {
     let client = confidential(recorder.base_url())?;
     let request = || -> Result<_, Error> {
         let step = RadarSmsSignUp::from_parts(&client, pending(), "user_1".parse()?);
-        Ok(step.send(PhoneNumber::new("+15005550006")?))
+        Ok(step.send_sms(PhoneNumber::new("+15005550006")?))
     };
     let _ = request()?.send().await?;
     assert_bytes("send_radar_sms.http", recorder.take());
