@@ -16,8 +16,8 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use workos_auth::api::{
-    ApiRequest, AuthenticationChallenge, CreateInvitation, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState,
-    MembershipStatus, Roles, SessionStatus, TotpSettings, UpdateUser, VerifiedChallenge,
+    ApiRequest, CreateInvitation, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles,
+    SessionStatus, TotpSettings, UpdateUser, VerifiedChallenge,
 };
 use workos_auth::id::{ConnectionId, PhoneNumber};
 use workos_auth::login::PasswordGrant;
