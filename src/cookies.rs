@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -85,7 +84,7 @@ pub struct CookieFingerprint([u8; 32]);
 
 impl CookieFingerprint {
     pub(crate) fn of(value: &str) -> Self {
-        Self(Sha256::digest(value).into())
+        Self(wire::sha256([value]))
     }
 
     /// Whether it is the fingerprint of this value; compared in constant time.

@@ -292,7 +292,16 @@ pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
 
 /// What a store sees of a handle.
 pub(crate) fn sha256_hex(text: &str) -> String {
-    hex(&Sha256::digest(text))
+    hex(&sha256([text]))
+}
+
+/// SHA-256 of secrets. The state of the hash function has a copy of what is hashed: it isn't moved, and is wiped here.
+pub(crate) fn sha256<const N: usize>(texts: [&str; N]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        Digest::update(&mut hasher, text);
+    }
+    hasher.finalize_reset().into()
 }
 
 /// Bytes in hexadecimal, in lower case.
@@ -310,7 +319,7 @@ fn random_text(random: &dyn Random) -> Result<String, Error> {
 
 /// `S256` (RFC 7636 §4.2).
 fn code_challenge(verifier: &CodeVerifier) -> String {
-    BASE64URL.encode(Sha256::digest(verifier.expose_secret()))
+    BASE64URL.encode(sha256([verifier.expose_secret()]))
 }
 
 /// The parameters of an authorization URL that are set. The others are absent from the URL.

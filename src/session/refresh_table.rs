@@ -6,8 +6,6 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::parts::SessionParts;
 use crate::error::Error;
 use crate::id::OrganizationId;
@@ -31,7 +29,7 @@ const MAX_ARRIVALS: usize = 16_384;
 pub(super) type Key = [u8; 32];
 
 pub(super) fn key(client_id: &str, token: &RefreshToken) -> Key {
-    Sha256::new().chain_update(client_id).chain_update([0]).chain_update(wire::text(token)).finalize().into()
+    wire::sha256([client_id, "\0", wire::text(token)])
 }
 
 /// What a caller wants for a token.

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
-
 use super::claims::VerifiedToken;
 use super::jwks::VerifyingKey;
+use crate::wire;
 
 /// SHA-256 of a token. Two tokens with the same one would break the token's signature, too.
 pub(super) type Fingerprint = [u8; 32];
@@ -43,7 +42,7 @@ impl<C> Memory<C> {
     }
 
     pub(super) fn fingerprint(token: &str) -> Fingerprint {
-        Sha256::digest(token).into()
+        wire::sha256([token])
     }
 
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Remembered<C>> {

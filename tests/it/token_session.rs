@@ -221,10 +221,10 @@ mod shared_machines {
             fs::remove_file(path)?;
 
             pipe(path)?;
-            mended(&attempt().unwrap_err(), path, "is no regular file");
+            mended(&attempt().unwrap_err(), path, "isn't a regular file");
             fs::remove_file(path)?;
             fs::create_dir(path)?;
-            mended(&attempt().unwrap_err(), path, "is no regular file");
+            mended(&attempt().unwrap_err(), path, "isn't a regular file");
             fs::remove_dir(path)?;
 
             if is_superuser() {
