@@ -31,13 +31,16 @@ impl OrganizationMemberships<'_> {
         roles: &Roles,
     ) -> ApiRequest<OrganizationMembership> {
         #[derive(Serialize)]
-        struct Body<'a> {
+        struct CreateMembershipBody<'a> {
             user_id: &'a UserId,
             organization_id: &'a OrganizationId,
             #[serde(flatten)]
             roles: &'a Roles,
         }
-        self.api.post("/user_management/organization_memberships", &Body { user_id, organization_id, roles })
+        self.api.post(
+            "/user_management/organization_memberships",
+            &CreateMembershipBody { user_id, organization_id, roles },
+        )
     }
 
     /// Changes a member's roles (`PUT /user_management/organization_memberships/{id}`).

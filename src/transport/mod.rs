@@ -159,15 +159,15 @@ impl TransportError {
     }
 }
 
-type Attempt<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
 /// [`Transport`] as an object, so that the type of a client doesn't name it.
 trait ErasedTransport: Send + Sync {
-    fn send_boxed(&self, request: Request<Bytes>) -> Attempt<'_>;
+    fn send_boxed(&self, request: Request<Bytes>) -> Sending<'_>;
 }
 
 impl<T: Transport> ErasedTransport for T {
-    fn send_boxed(&self, request: Request<Bytes>) -> Attempt<'_> {
+    fn send_boxed(&self, request: Request<Bytes>) -> Sending<'_> {
         Box::pin(self.send(request))
     }
 }
