@@ -102,7 +102,7 @@ impl Setup {
             .client_id(authkit.client_id())
             .base_url(authkit.base_url())
             .build();
-        let parts = session.into_parts();
+        let parts = session.into_unverified_parts();
         let user = serde_json::to_value(&parts.user)?;
         let mut user = user.as_object().cloned().unwrap_or_default();
         user.insert("object".into(), "user".into());

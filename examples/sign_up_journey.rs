@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let user = client.users().create(&new).send().await?.user;
     println!("Created    {} ({})", user.email, user.id);
 
-    client.email_verification().send(&user.id).send().await?;
+    client.email_verification().send_email(&user.id).send().await?;
     // The code is in the user's mailbox; here, AuthKit knows it.
     let code = EmailVerificationCode::new(authkit.last_code(&user.email).ok_or("no e-mail was sent")?);
     let user = client.email_verification().confirm(&user.id, &code).send().await?;

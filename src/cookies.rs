@@ -1,7 +1,7 @@
 //! Cookies: read by the exact bytes of their names, and written by one type.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::Duration;
 
 use http::header::{COOKIE, HeaderMap, HeaderValue};
@@ -18,8 +18,6 @@ use crate::{secret, wire};
 pub(crate) const HOST_PREFIX: &str = "__Host-";
 /// The maximum bytes of a cookie's name and value; browsers silently drop a larger cookie (RFC 6265bis §5.6).
 pub(crate) const MAX_COOKIE_BYTES: usize = 4096;
-/// The maximum bytes of the attributes after the value.
-const ATTRIBUTE_BYTES: usize = 100;
 
 /// The cookies of a request, borrowed from its headers.
 ///
@@ -126,8 +124,9 @@ impl Asked {
 /// A cookie to set: `HttpOnly`, `SameSite=Lax`, `Path=/`, for this host only, and `Secure` unless the application is served over
 /// plain http, which must be loopback.
 ///
-/// Its value opens a session or a login, so `Debug` doesn't show it; [`ExposeSecret`] does. `to_string()` gives the text of
-/// the `Set-Cookie` header, and `HeaderValue::from` the same text, marked as sensitive. The cookie can't be changed.
+/// Its value opens a session or a login, so `Debug` doesn't show it; [`ExposeSecret`] does.
+/// [`expose_header`](Self::expose_header) gives the text of the `Set-Cookie` header, and `HeaderValue::from` the same text, marked as
+/// sensitive. The cookie can't be changed.
 ///
 /// ```
 /// # fn run(cookie: workos_auth::SetCookie, response: &mut http::Response<()>) {
@@ -188,6 +187,16 @@ impl SetCookie {
             .build()
     }
 
+    /// The text of the `Set-Cookie` header, for frameworks that take one. It has the cookie's value, so keep it out of logs.
+    #[must_use]
+    pub fn expose_header(&self) -> String {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let (value, max_age) = (wire::text(&self.value), self.max_age.as_secs().to_string());
+        // In one allocation: a text that grows leaves copies behind that nobody wipes.
+        let attributes = ["; HttpOnly; SameSite=Lax", secure, "; Path=/; Max-Age=", max_age.as_str()];
+        [&[&*self.name, "=", value], attributes.as_slice()].concat().concat()
+    }
+
     /// The bytes that count against [`MAX_COOKIE_BYTES`].
     pub(crate) fn size(&self) -> usize {
         self.name.len() + wire::text(&self.value).len()
@@ -197,14 +206,6 @@ impl SetCookie {
 impl ExposeSecret<str> for SetCookie {
     fn expose_secret(&self) -> &str {
         wire::text(&self.value)
-    }
-}
-
-impl fmt::Display for SetCookie {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let secure = if self.secure { "; Secure" } else { "" };
-        let (name, value, max_age) = (&self.name, wire::text(&self.value), self.max_age.as_secs());
-        write!(formatter, "{name}={value}; HttpOnly; SameSite=Lax{secure}; Path=/; Max-Age={max_age}")
     }
 }
 
@@ -221,12 +222,9 @@ impl fmt::Debug for SetCookie {
 
 impl From<&SetCookie> for HeaderValue {
     fn from(cookie: &SetCookie) -> Self {
-        // It has its whole size from the start: a string that grows leaves copies in memory.
-        let mut text = Zeroizing::new(String::with_capacity(cookie.size() + ATTRIBUTE_BYTES));
-        let written = write!(text, "{cookie}");
-        // This never fails: the parts of a cookie are ASCII without control characters.
-        let value = written.ok().and_then(|()| Self::from_str(&text).ok());
-        let mut value = value.unwrap_or_else(|| Self::from_static(""));
+        let text = Zeroizing::new(cookie.expose_header());
+        // Never empty: the parts of a cookie are ASCII without control characters.
+        let mut value = Self::from_str(&text).unwrap_or_else(|_| Self::from_static(""));
         value.set_sensitive(true);
         value
     }

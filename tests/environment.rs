@@ -194,8 +194,8 @@ async fn public_login() -> Result<Vec<String>, Box<dyn StdError>> {
         .into_owned();
     let callback = Callback::from_url(&format!("/callback?code=the-code&state={state}"))?;
     let response = session.exchange(callback)?.send().await?;
-    client.authenticate_with_refresh_token(response.refresh_token).send().await?;
-    client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?;
+    drop(client.authenticate_with_refresh_token(response.refresh_token).send().await?);
+    drop(client.authenticate_with_refresh_token(RefreshToken::new("another")).send().await?);
     Ok(server.requests())
 }
 

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use workos_auth::error::ParkedError;
-use workos_auth::parking::{DirectoryStore, LoginHandle, Parking};
+use workos_auth::parking::{DirectoryPkceStore, LoginHandle, Parking};
 use workos_auth::secret::StoredToken;
 use workos_auth::session::{FileTokenStore, TokenStore};
 use workos_auth::testing::{AuthKit, Browser};
@@ -34,7 +34,7 @@ fn parking() -> Parking {
 /// What a child is told: one line a question, one line an answer.
 async fn child(base_url: &str, directory: &str) -> Outcome {
     let client = client(base_url)?;
-    let store = DirectoryStore::open(directory)?;
+    let store = DirectoryPkceStore::open(directory)?;
     for line in std::io::stdin().lines() {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();

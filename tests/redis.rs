@@ -86,7 +86,7 @@ async fn run() -> Outcome {
     tracing::subscriber::set_global_default(warnings.finish())?;
     let authkit = AuthKit::builder().user(TestUser::new("ada@example.com").password("correct horse")).start().await?;
     let redis = Redis::start()?;
-    check_session_store(RedisSessionStore::connect(&redis.url())?).await?;
+    check_session_store(RedisSessionStore::from_url(&redis.url())?).await?;
     println!("the store keeps every rule");
     unreachable_redis().await?;
     tls().await?;
@@ -95,7 +95,7 @@ async fn run() -> Outcome {
     killed_process(&authkit, &redis).await?;
     let processes = [client(authkit.base_url())?, client(authkit.base_url())?];
     let door = client(authkit.base_url())?;
-    sign_out::interleave(&processes, RedisSessionStore::connect(&redis.url())?, async || {
+    sign_out::interleave(&processes, RedisSessionStore::from_url(&redis.url())?, async || {
         expired(&authkit, &door).await
     })
     .await?;
@@ -243,7 +243,7 @@ impl Drop for Process {
 
 /// What a child does: a line in is how many tasks authenticate which session, a line out is what all of them got.
 async fn work(base_url: &str, redis_url: &str) -> Outcome {
-    let manager = SessionManager::new(client(base_url)?, RedisSessionStore::connect(redis_url)?);
+    let manager = SessionManager::new(client(base_url)?, RedisSessionStore::from_url(redis_url)?);
     say("ready")?;
     for line in std::io::stdin().lines() {
         let line = line?;
@@ -273,7 +273,7 @@ fn say(line: &str) -> Outcome {
 /// Nothing of an address gets into an error.
 async fn unreachable_redis() -> Outcome {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let store = RedisSessionStore::connect(&format!("redis://user:hunter2@127.0.0.1:{port}/"))?;
+    let store = RedisSessionStore::from_url(&format!("redis://user:hunter2@127.0.0.1:{port}/"))?;
     let manager = SessionManager::new(client("http://127.0.0.1:9")?, store);
     let state = manager.authenticate(&SessionHandle::new("handle")).await;
     let SessionState::TemporarilyUnknown(error) = &state else { return Err(format!("unreachable: {state:?}").into()) };
@@ -285,7 +285,7 @@ async fn unreachable_redis() -> Outcome {
 /// A process that reaches Redis over TLS; it trusts who is in `SSL_CERT_FILE`.
 async fn over_tls(url: &str) -> Outcome {
     let outcome = async {
-        let store = RedisSessionStore::connect(url).map_err(|error| format!("{:?}: {error}", error.kind()))?;
+        let store = RedisSessionStore::from_url(url).map_err(|error| format!("{:?}: {error}", error.kind()))?;
         store.load("key").await.map_err(|error| format!("{:?}: {error}", error.kind()))?;
         check_session_store(store).await.map_err(|error| error.to_string())
     };
@@ -352,8 +352,8 @@ async fn tls() -> Outcome {
 /// A Redis without memory: nobody can sign in, and everybody can sign out.
 async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
     let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
-    let other = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?);
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
+    let other = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::from_url(&redis.url())?);
     let idle = manager.sign_in(login(&door).await?).await?;
     let renewed = manager.sign_in(expired(authkit, &door).await?).await?;
 
@@ -397,7 +397,7 @@ async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
 
 async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {
     let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
         processes.push(Process::start(authkit, redis)?);
@@ -419,7 +419,7 @@ async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {
 
 async fn killed_process(authkit: &AuthKit, redis: &Redis) -> Outcome {
     let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::connect(&redis.url())?);
+    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
     // It dies once before WorkOS has done anything, and once with a new pair that it never wrote.
     for fault in [Fault::Stall, Fault::Slow(Duration::from_secs(60))] {
         let (mut victim, mut other) = (Process::start(authkit, redis)?, Process::start(authkit, redis)?);
@@ -457,7 +457,7 @@ async fn killed_redis(mut redis: Redis) -> Outcome {
     let door = client(authkit.base_url())?;
     let mut managers = Vec::new();
     for _ in 0..2 {
-        managers.push(SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?));
+        managers.push(SessionManager::new(client(authkit.base_url())?, RedisSessionStore::from_url(&redis.url())?));
     }
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = JoinSet::new();
@@ -503,7 +503,7 @@ async fn killed_redis(mut redis: Redis) -> Outcome {
         unknown += was_unknown;
         handles.extend(acknowledged);
     }
-    let fresh = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::connect(&redis.url())?);
+    let fresh = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::from_url(&redis.url())?);
     for (number, handle) in handles.iter().enumerate() {
         let state = fresh.authenticate(handle).await;
         if !matches!(state, SessionState::Active(_)) {

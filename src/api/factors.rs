@@ -55,11 +55,11 @@ impl Mfa<'_> {
     /// Answers a challenge (`POST /auth/challenges/{id}/verify`): the request fails with
     /// [`ErrorKind::WrongCode`](crate::ErrorKind::WrongCode) unless the code is right. A login that asks for a code is answered with
     /// [`TotpChallenge::verify`](crate::step::TotpChallenge::verify).
-    pub fn verify(&self, id: &AuthenticationChallengeId, code: &TotpCode) -> ApiRequest<AuthenticationChallenge> {
+    pub fn verify(&self, id: &AuthenticationChallengeId, code: &TotpCode) -> ApiRequest<VerifiedChallenge> {
         let body = Fields([("code", wire::text(code))]);
         self.api.post::<Verification>(("/auth/challenges/{id}/verify", id), &body).reading(|reply| {
             let Verification { challenge, valid } = transport::read(reply)?;
-            if valid { Ok(challenge) } else { Err(Failure::answered(Error::wrong_code())) }
+            if valid { Ok(VerifiedChallenge { challenge }) } else { Err(Failure::answered(Error::wrong_code())) }
         })
     }
 }
@@ -275,6 +275,14 @@ pub struct AuthenticationChallenge {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A challenge whose code was right.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct VerifiedChallenge {
+    /// The challenge.
+    pub challenge: AuthenticationChallenge,
 }
 
 #[derive(Deserialize)]

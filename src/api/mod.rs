@@ -54,7 +54,7 @@ pub use custom::CustomRequest;
 pub use email::{EmailChange, VerificationEmail};
 pub use factors::{
     AuthenticationChallenge, AuthenticationFactor, EnrollFactor, EnrolledFactor, EnrolledTotp, SmsFactor, TotpFactor,
-    TotpSettings, UserFactorEnrollment,
+    TotpSettings, UserFactorEnrollment, VerifiedChallenge,
 };
 pub use invitations::{CreateInvitation, Invitation, InvitationState};
 pub use magic_auth::{CreateMagicAuth, MagicAuth};

@@ -193,7 +193,7 @@ impl<K> OpenedSession<K> {
 
     /// Takes the session apart, for an application that keeps it in its own store.
     #[must_use]
-    pub fn into_parts(self) -> SessionParts {
+    pub fn into_unverified_parts(self) -> SessionParts {
         self.0.parts
     }
 }

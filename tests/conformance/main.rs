@@ -16,8 +16,8 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 use workos_auth::api::{
-    ApiRequest, AuthenticationChallenge, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus,
-    Roles, SendInvitation, SessionStatus, TotpSettings, UpdateUser,
+    ApiRequest, CreateInvitation, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles,
+    SessionStatus, TotpSettings, UpdateUser, VerifiedChallenge,
 };
 use workos_auth::id::{ConnectionId, PhoneNumber};
 use workos_auth::login::PasswordGrant;
@@ -226,7 +226,7 @@ async fn reused_code(peer: &Peer) -> Outcome<Verdict> {
     let session = client.authorize(redirect()).authkit().login_hint(ADA).begin_without_pkce()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     let state = State::new(parameter(session.url().as_str(), "state")?);
-    session.exchange(Callback::from_url(&callback)?)?.send().await?;
+    drop(session.exchange(Callback::from_url(&callback)?)?.send().await?);
     let again = client.authenticate_with_code(Callback::from_url(&callback)?.code_for(&state)?).send().await;
     Ok(expect_refusal(again, "400 invalid_grant"))
 }
@@ -248,7 +248,7 @@ async fn password_wrong(peer: &Peer) -> Outcome<Verdict> {
 async fn magic_auth(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let made = client.magic_auth().create(&CreateMagicAuth::new(EmailAddress::new(ADA)?)).send().await?;
-    let grant = client.authenticate_with_magic_auth(made.code, made.email);
+    let grant = client.authenticate_with_magic_auth(made.code, EmailAddress::new(made.email)?);
     Ok(expect(grant.send().await?.user.email == ADA, "another user"))
 }
 
@@ -446,7 +446,7 @@ async fn magic_auth_code_read_back(peer: &Peer) -> Outcome<Verdict> {
     let made = client.magic_auth().create(&CreateMagicAuth::new(EmailAddress::new(ADA)?)).send().await?;
     let read = client.magic_auth().get(&made.id).send().await?;
     let same = read.code.expose_secret() == made.code.expose_secret() && read.user_id == made.user_id;
-    let response = client.authenticate_with_magic_auth(read.code, read.email).send().await?;
+    let response = client.authenticate_with_magic_auth(read.code, EmailAddress::new(read.email)?).send().await?;
     Ok(expect(same && response.user.id == made.user_id, "another code"))
 }
 
@@ -472,7 +472,7 @@ async fn email_verified_over_the_api(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let emails = client.email_verification();
     let user = client.users().create(&CreateUser::new(EmailAddress::new(EMAIL)?)).send().await?.user;
-    emails.send(&user.id).send().await?;
+    emails.send_email(&user.id).send().await?;
     let wrong = emails.confirm(&user.id, &EmailVerificationCode::new("wrong")).send().await.is_err();
     let Some(authkit) = &peer.authkit else {
         return Ok(expect(wrong && !user.email_verified, "a wrong code was taken"));
@@ -485,7 +485,7 @@ async fn email_verified_over_the_api(peer: &Peer) -> Outcome<Verdict> {
 async fn email_changed(peer: &Peer) -> Outcome<Verdict> {
     let user = peer.create_user("before@example.com").await?;
     let client = peer.confidential()?;
-    let sent = client.email_change().send(&user.id, &EmailAddress::new("after@example.com")?).send().await;
+    let sent = client.email_change().send_email(&user.id, &EmailAddress::new("after@example.com")?).send().await;
     let (Some(authkit), Ok(sent)) = (&peer.authkit, &sent) else {
         return Ok(match sent {
             Ok(sent) => expect(sent.new_email.as_str() == "after@example.com", "another address"),
@@ -513,7 +513,7 @@ async fn factors(peer: &Peer) -> Outcome<Verdict> {
 }
 
 /// Whether the code that answers a challenge is right.
-async fn is_right(answer: ApiRequest<AuthenticationChallenge>) -> Result<bool, Error> {
+async fn is_right(answer: ApiRequest<VerifiedChallenge>) -> Result<bool, Error> {
     match answer.send().await {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.kind(), ErrorKind::WrongCode) => Ok(false),
@@ -561,7 +561,7 @@ async fn invitations(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let invitations = client.invitations();
     let email = EmailAddress::new("invited@example.com")?;
-    let sent = invitations.send(&SendInvitation::new(email.clone()).expires_in_days(3)).send().await?;
+    let sent = invitations.create(&CreateInvitation::new(email.clone()).expires_in_days(3)).send().await?;
     let read = invitations.get(&sent.id).send().await?;
     let by_token = invitations.get_by_token(&sent.token).send().await?;
     let listed = invitations.list().email(&email).send().await?.data;
@@ -576,7 +576,7 @@ async fn invitations(peer: &Peer) -> Outcome<Verdict> {
 async fn invitation_revoked(peer: &Peer) -> Outcome<Verdict> {
     let client = peer.confidential()?;
     let invitations = client.invitations();
-    let sent = invitations.send(&SendInvitation::new(EmailAddress::new("revoked@example.com")?)).send().await?;
+    let sent = invitations.create(&CreateInvitation::new(EmailAddress::new("revoked@example.com")?)).send().await?;
     let revoked = invitations.revoke(&sent.id).send().await?;
     let accepted = invitations.accept(&sent.id).send().await;
     Ok(expect(revoked.state == InvitationState::Revoked && accepted.is_err(), "still pending"))
@@ -658,7 +658,9 @@ async fn challenge_answered(peer: &Peer) -> Outcome<Verdict> {
     let code = challenge.code.ok_or("no code")?;
     match client.mfa().verify(&challenge.id, &code).send().await {
         Err(error) if !matches!(error.kind(), ErrorKind::WrongCode) => Err(error.into()),
-        answered => Ok(expect(answered.is_ok_and(|it| it.id == challenge.id), "the right code was not taken")),
+        answered => {
+            Ok(expect(answered.is_ok_and(|it| it.challenge.id == challenge.id), "the right code was not taken"))
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 use workos_auth::api::{
-    CreateMagicAuth, CreateUser, EnrollFactor, MembershipStatus, Order, PasswordHashType, PasswordSaltPosition, Roles,
-    SendInvitation, SendRadarSms, TotpSettings, UpdateUser,
+    CreateInvitation, CreateMagicAuth, CreateUser, EnrollFactor, MembershipStatus, Order, PasswordHashType,
+    PasswordSaltPosition, Roles, SendRadarSms, TotpSettings, UpdateUser,
 };
 use workos_auth::id::{ConnectionId, PhoneNumber};
 use workos_auth::login::RadarContext;
@@ -368,14 +368,17 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
         [LATER, TIME, LATER].map(|time| time.parse().unwrap())
     );
     let wrapped = json!({"object": "wrapper", "user": user()});
-    assert_read(&pin!("email_verification_send", &wrapped, emails.send(&user_id)), user());
+    assert_read(&pin!("email_verification_send", &wrapped, emails.send_email(&user_id)), user());
     let code = EmailVerificationCode::new("123456");
     assert_read(&pin!("email_verification_confirm", &wrapped, emails.confirm(&user_id, &code)), user());
 
     let change =
         json!({"user": bare_user(), "new_email": "grace@example.com", "expires_at": LATER, "created_at": TIME});
     let new_email = EmailAddress::new("grace@example.com")?;
-    assert_read(&pin!("email_change_send", &change, client.email_change().send(&user_id, &new_email)), change.clone());
+    assert_read(
+        &pin!("email_change_send", &change, client.email_change().send_email(&user_id, &new_email)),
+        change.clone(),
+    );
     let code = EmailChangeCode::new("123456");
     assert_read(&pin!("email_change_confirm", &wrapped, client.email_change().confirm(&user_id, &code)), user());
 
@@ -411,7 +414,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(made.radar_auth_attempt_id.as_deref(), Some("attempt-1"));
     pin!("magic_auth_get", emailed("magic_auth_1"), client.magic_auth().get(&made.id));
     recorder.reply(SIGNED_IN);
-    client.authenticate_with_magic_auth(made.code, made.email).send().await?;
+    drop(client.authenticate_with_magic_auth(made.code, made.email.parse()?).send().await?);
     recorder.take();
 
     assert_read(&pin!("sessions_list", list(&session()), client.sessions().list(&user_id)).data, json!([session()]));
@@ -432,7 +435,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(shown, ["S", "Q", "U"]);
     assert_eq!((enrollment.factor.id.as_str(), enrollment.factor.kind.as_str()), ("auth_factor_1", "totp"));
     assert_eq!(enrollment.factor.user_id.as_ref(), Some(&user_id));
-    assert_eq!(enrollment.factor.sms.map(|sms| sms.phone_number.to_string()).as_deref(), Some("+15005550006"));
+    assert_eq!(enrollment.factor.sms.map(|sms| sms.phone_number).as_deref(), Some("+15005550006"));
     assert_eq!(
         [enrollment.factor.created_at, enrollment.factor.updated_at],
         [TIME, LATER].map(|time| time.parse().unwrap())
@@ -463,7 +466,7 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(challenged.authentication_factor_id, factor_id);
     let reply = json!({"challenge": bare_challenge(), "valid": true});
     let verified = pin!("mfa_verify", reply, mfa.verify(&challenged.id, &TotpCode::new("123456")));
-    assert_eq!(verified.id, challenged.id);
+    assert_eq!(verified.challenge.id, challenged.id);
     recorder.reply(json!({"challenge": bare_challenge(), "valid": false}));
     let wrong = mfa.verify(&challenged.id, &TotpCode::new("123456")).send().await.unwrap_err();
     assert!(matches!(wrong.kind(), ErrorKind::WrongCode) && !wrong.is_transient(), "{wrong:?}");
@@ -489,14 +492,14 @@ async fn every_endpoint_sends_what_it_should_and_reads_what_comes() -> Outcome {
     assert_eq!(pin!("invitations_list", list(&invitation()), invitations.list()).data.len(), 1);
     let all = invitations.list().email(&email()).organization(&organization_id).order(Order::Descending).limit(100);
     pin!("invitations_list_full", list(&bare_invitation()), all.after("invitation_0"));
-    pin!("invitations_send", invitation(), invitations.send(&SendInvitation::new(email())));
-    let full = SendInvitation::new(email())
+    pin!("invitations_send", invitation(), invitations.create(&CreateInvitation::new(email())));
+    let full = CreateInvitation::new(email())
         .organization_id(organization_id.clone())
         .role_slug("admin")
         .expires_in_days(3)
         .inviter_user_id(user_id.clone())
         .locale("en-GB");
-    pin!("invitations_send_full", invitation(), invitations.send(&full));
+    pin!("invitations_send_full", invitation(), invitations.create(&full));
     pin!("invitations_accept", invitation(), invitations.accept(&id));
     pin!("invitations_revoke", invitation(), invitations.revoke(&id));
     pin!("invitations_resend", invitation(), invitations.resend(&id, None));

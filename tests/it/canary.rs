@@ -31,9 +31,9 @@ use workos_auth::session::{
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Fault};
 use workos_auth::{
-    AccessToken, Callback, Client, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
-    LoginHandlers, LoopbackListener, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken,
-    SessionCookie, SessionManager, Step, TotpCode, UserId, danger,
+    AccessToken, Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
+    LoginHandlers, LoopbackListener, NotSignedIn, OpenedSession, OrganizationId, Password, PublicClient, RedirectUri,
+    RefreshToken, SessionCookie, SessionManager, Step, TotpCode, UserId, danger,
 };
 
 use crate::support::Outcome;
@@ -312,6 +312,25 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
     Ok(())
 }
 
+/// Every value that a refused refresh goes through.
+async fn refused_refreshes_hold_no_secret(cage: &Cage, opened: OpenedSession<Confidential>) -> Outcome {
+    let refused = opened.refresh().await.unwrap_err();
+    cage.debug("refresh error", &refused);
+    cage.error(&refused);
+    let RefreshError::Kept(kept) = refused else { panic!("a 429 ended the session") };
+    cage.debug("kept", &kept);
+    cage.error(kept.error());
+    let refreshed = kept.into_refreshed();
+    cage.debug("refreshed", &refreshed);
+    let rejected = refreshed.keep(async |_| Err(io::Error::other("full"))).await.unwrap_err();
+    cage.error(&rejected);
+    let refused = keep(rejected.recover()?).await.refresh().await.unwrap_err();
+    cage.debug("refresh error", &refused);
+    cage.error(&refused);
+    cage.error(&refused.error());
+    Ok(())
+}
+
 #[tokio::test]
 async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     const NOW: u64 = 1_767_225_600;
@@ -400,20 +419,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     }
     cage.error(&cookie.set(&session(AccessToken::new("canary".repeat(1000)))?).unwrap_err());
 
-    let refused = opened.refresh().await.unwrap_err();
-    cage.debug("refresh error", &refused);
-    cage.error(&refused);
-    let RefreshError::Kept(kept) = refused else { panic!("a 429 ended the session") };
-    cage.debug("kept", &kept);
-    cage.error(kept.error());
-    let refreshed = kept.into_refreshed();
-    cage.debug("refreshed", &refreshed);
-    let rejected = refreshed.keep(async |_| Err(io::Error::other("full"))).await.unwrap_err();
-    cage.error(&rejected);
-    let refused = keep(rejected.recover()?).await.refresh().await.unwrap_err();
-    cage.debug("refresh error", &refused);
-    cage.error(&refused);
-    cage.error(&refused.error());
+    refused_refreshes_hold_no_secret(&cage, opened).await?;
     let request = active.revoke();
     cage.debug("revoke", &request);
     cage.error(&request.send().await.unwrap_err());

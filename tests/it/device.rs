@@ -64,7 +64,7 @@ async fn a_lost_reply_doubles_the_interval_and_a_429_is_obeyed() -> Outcome {
     ];
     // No interval in the reply: 5 s.
     let (server, clock, login) = begin(r#","expires_in":300"#, &polls).await?;
-    login.wait().await?;
+    drop(login.wait().await?);
     assert_eq!(clock.waits(), seconds(&[10, 20, 30]));
     assert_eq!(server.requests().len(), 1 + 4, "each poll is one request");
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use workos_auth::api::{
-    CreateUser, EnrollFactor, MembershipStatus, Roles, SendInvitation, SessionStatus, TotpSettings,
+    CreateInvitation, CreateUser, EnrollFactor, MembershipStatus, Roles, SessionStatus, TotpSettings,
 };
 use workos_auth::error::ParkedError;
 use workos_auth::id::ConnectionId;
@@ -39,7 +39,7 @@ async fn from_sign_up_to_a_refused_refresh() -> Outcome {
     let step = next_step(login().send().await);
     assert!(matches!(step, Step::EmailVerification(_)), "an unverified address signs in");
 
-    client.email_verification().send(&user.id).send().await?;
+    client.email_verification().send_email(&user.id).send().await?;
     let confirm = async |code: String| {
         let code = EmailVerificationCode::new(code);
         client.email_verification().confirm(&user.id, &code).send().await
@@ -126,8 +126,8 @@ async fn an_invitation_and_a_membership_change_what_tokens_say() -> Outcome {
     };
     assert_eq!(login().await?.organization_id(), None);
 
-    let invitation = SendInvitation::new(email.clone()).organization_id(organization.clone()).role_slug("admin");
-    let sent = client.invitations().send(&invitation.expires_in_days(1)).send().await?;
+    let invitation = CreateInvitation::new(email.clone()).organization_id(organization.clone()).role_slug("admin");
+    let sent = client.invitations().create(&invitation.expires_in_days(1)).send().await?;
     client.invitations().accept(&sent.id).send().await?;
     let token = login().await?;
     assert_eq!(token.organization_id(), Some(&organization));
@@ -143,7 +143,7 @@ async fn an_invitation_and_a_membership_change_what_tokens_say() -> Outcome {
     assert_eq!(list().send().await?.data.len(), 0);
     assert_eq!(list().statuses([MembershipStatus::Inactive]).send().await?.data.len(), 1);
 
-    let sent = client.invitations().send(&SendInvitation::new(email.clone()).expires_in_days(1)).send().await?;
+    let sent = client.invitations().create(&CreateInvitation::new(email.clone()).expires_in_days(1)).send().await?;
     authkit.advance(Duration::from_secs(86401));
     assert!(client.invitations().accept(&sent.id).send().await.is_err(), "an expired invitation was accepted");
     Ok(())
@@ -191,7 +191,7 @@ async fn a_factor_of_the_application_is_answered_once() -> Outcome {
     let code = challenge.code.ok_or("no code")?;
     let wrong = mfa.verify(&challenge.id, &TotpCode::new("wrong")).send().await.unwrap_err();
     assert!(matches!(wrong.kind(), ErrorKind::WrongCode), "{wrong:?}");
-    assert_eq!(mfa.verify(&challenge.id, &code).send().await?.id, challenge.id);
+    assert_eq!(mfa.verify(&challenge.id, &code).send().await?.challenge.id, challenge.id);
     assert!(mfa.verify(&challenge.id, &code).send().await.is_err());
     Ok(())
 }

@@ -92,7 +92,7 @@ async fn a_cancelled_sign_in_is_a_typed_error_and_may_be_tried_again() -> Outcom
 
     let session = rejected.recover()?;
     let callback = browser.sign_in(session.url().as_str(), ADA).await?;
-    session.exchange(Callback::from_url(&callback)?)?.send().await?;
+    drop(session.exchange(Callback::from_url(&callback)?)?.send().await?);
     Ok(())
 }
 
@@ -103,7 +103,7 @@ async fn the_state_and_the_redirect_uri_come_back_as_they_were_sent() -> Outcome
     let session = public(&authkit)?.authorize(redirect).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     assert!(callback.starts_with("com.example.app:/callback?kept=1&code="), "{callback}");
-    session.exchange(Callback::from_url(&callback)?)?.send().await?;
+    drop(session.exchange(Callback::from_url(&callback)?)?.send().await?);
 
     let session = public(&authkit)?.authorize(RedirectUri::new("http://127.0.0.1:1/other")?).authkit().begin()?;
     let refused = Browser::new()?.sign_in(session.url().as_str(), ADA).await.unwrap_err();
@@ -211,7 +211,7 @@ async fn a_refresh_switches_the_organization_for_members() -> Outcome {
     let rejected = rejection(grant.send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OrganizationMembershipNotFound));
     let token = rejected.recover()?.into_token();
-    client.authenticate_with_refresh_token(token).send().await?;
+    drop(client.authenticate_with_refresh_token(token).send().await?);
     Ok(())
 }
 

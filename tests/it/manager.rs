@@ -44,7 +44,7 @@ async fn the_memory_store_keeps_every_rule() -> Outcome {
 
 #[test]
 fn a_store_in_redis_connects_when_it_is_asked_for_something() {
-    let error = RedisSessionStore::connect("http://:hunter2@example.com").unwrap_err();
+    let error = RedisSessionStore::from_url("http://:hunter2@example.com").unwrap_err();
     assert_eq!(error.to_string(), "redis_url is no address of a Redis");
     assert!(!format!("{error:?}").contains("hunter2"));
 }

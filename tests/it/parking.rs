@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use workos_auth::error::{CallbackError, ParkedError};
-use workos_auth::parking::{DirectoryStore, KeyringStore, LoginCookies, LoginHandle, MemoryStore, Parking, PkceStore};
+use workos_auth::parking::{
+    DirectoryPkceStore, KeyringPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore,
+};
 use workos_auth::secret::PendingAuthenticationToken;
 use workos_auth::step::{EmailVerification, OrganizationSelection, RadarSmsCode, TotpChallenge};
 use workos_auth::testing::ManualClock;
@@ -251,7 +253,7 @@ async fn check(store: &impl PkceStore) -> Outcome {
 
 #[tokio::test]
 async fn the_memory_store_gives_each_login_once() -> Outcome {
-    check(&MemoryStore::new()).await
+    check(&MemoryPkceStore::new()).await
 }
 
 fn directory(name: &str) -> std::path::PathBuf {
@@ -263,7 +265,7 @@ fn directory(name: &str) -> std::path::PathBuf {
 
 #[tokio::test]
 async fn the_directory_store_gives_each_login_once() -> Outcome {
-    check(&DirectoryStore::open(directory("once"))?).await
+    check(&DirectoryPkceStore::open(directory("once"))?).await
 }
 
 #[cfg(unix)]
@@ -272,7 +274,7 @@ async fn the_directory_is_private_and_holds_no_secret_in_plain_text() -> Outcome
     use std::os::unix::fs::PermissionsExt;
 
     let path = directory("private");
-    let store = DirectoryStore::open(&path)?;
+    let store = DirectoryPkceStore::open(&path)?;
     let session = begin(&public());
     let callback = callback(&session);
     let state = login::state(session.url());
@@ -294,7 +296,7 @@ async fn the_directory_is_private_and_holds_no_secret_in_plain_text() -> Outcome
 #[tokio::test]
 async fn a_stored_login_expires_and_is_swept() -> Outcome {
     let path = directory("swept");
-    let store = DirectoryStore::open(&path)?;
+    let store = DirectoryPkceStore::open(&path)?;
     let past = ManualClock::new(jiff::Timestamp::now() - Duration::from_secs(601));
     let late = clients::public(BASE_URL).clock(past).build()?;
     let session = begin(&late);
@@ -304,7 +306,7 @@ async fn a_stored_login_expires_and_is_swept() -> Outcome {
     assert_eq!(reason(error), ParkedError::Expired);
 
     // The store's own lifetime counts.
-    let patient = DirectoryStore::open(&path)?.with_lifetime(Duration::from_secs(3600));
+    let patient = DirectoryPkceStore::open(&path)?.lifetime(Duration::from_secs(3600));
     let session = begin(&late);
     let callback = callback(&session);
     let (_, handle) = session.store(&patient).await?;
@@ -318,8 +320,8 @@ async fn a_stored_login_expires_and_is_swept() -> Outcome {
 
 #[tokio::test]
 async fn a_store_sweeps_by_the_clock_that_dates_its_logins() -> Outcome {
-    let directory = DirectoryStore::open(directory("dated"))?;
-    let memory = MemoryStore::new();
+    let directory = DirectoryPkceStore::open(directory("dated"))?;
+    let memory = MemoryPkceStore::new();
     for day in ["2001-01-01T00:00:00Z", "2101-01-01T00:00:00Z"] {
         dated(&directory, day).await?;
         dated(&memory, day).await?;
@@ -360,7 +362,7 @@ mod shared_machines {
     use crate::support::users::{at_once, pipe, superuser_and_nobody};
 
     /// A login comes and goes, whatever else is in the directory.
-    fn comes_and_goes(store: DirectoryStore) -> Result<(), String> {
+    fn comes_and_goes(store: DirectoryPkceStore) -> Result<(), String> {
         at_once(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move { check(&store).await.map_err(|error| format!("{error:?}")) })
@@ -373,7 +375,7 @@ mod shared_machines {
     #[test]
     fn what_is_no_login_is_passed_over() -> Outcome {
         let path = directory("passed-over");
-        let store = DirectoryStore::open(&path)?;
+        let store = DirectoryPkceStore::open(&path)?;
         let target = path.join("target");
         fs::write(&target, EXPIRED)?;
         pipe(&path.join("pipe.login"))?;
@@ -391,7 +393,7 @@ mod shared_machines {
     #[test]
     fn a_login_that_others_can_touch_is_not_taken() -> Outcome {
         let path = directory("touched");
-        let store = DirectoryStore::open(&path)?;
+        let store = DirectoryPkceStore::open(&path)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let session = begin(&public());
         let callback = callback(&session);
@@ -416,7 +418,7 @@ mod shared_machines {
     #[test]
     fn what_processes_that_died_have_left_is_swept() -> Outcome {
         let path = directory("died");
-        let store = DirectoryStore::open(&path)?;
+        let store = DirectoryPkceStore::open(&path)?;
         let (old, young) = (path.join("a.login.0123456789abcdef.new"), path.join("b.login.0123456789abcdef.new"));
         for file in [&old, &young] {
             fs::write(file, "{")?;
@@ -438,7 +440,7 @@ mod shared_machines {
                 }
                 Ok(())
             },
-            |directory| Ok(comes_and_goes(DirectoryStore::open(directory)?)?),
+            |directory| Ok(comes_and_goes(DirectoryPkceStore::open(directory)?)?),
         )
     }
 }
@@ -451,7 +453,7 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
     let (first_callback, second_callback) = (callback(&first), callback(&second));
     let first = LoginCookies::from_header("theme=dark").begin(&parking(), first)?;
     let second = LoginCookies::from_header("").begin(&parking(), second)?;
-    let text = first[0].to_string();
+    let text = first[0].expose_header();
     for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/", "Max-Age=600"] {
         assert!(text.contains(attribute), "{attribute} is missing in {text}");
     }
@@ -462,7 +464,7 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
     for callback in [second_callback, first_callback] {
         let (session, clear) = cookies.resume(&parking(), &client, &redirect(), &callback)?;
         assert!(header.contains(clear.name()) && clear.is_clearing() && clear.expose_secret().is_empty());
-        assert!(clear.to_string().contains("Max-Age=0"));
+        assert!(clear.expose_header().contains("Max-Age=0"));
         assert!(session.exchange(callback).is_ok());
     }
     // What another host of the domain has planted is not looked at.
@@ -490,7 +492,7 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
 
     let local = client.authorize(RedirectUri::new("http://localhost:3000/callback")?).authkit().begin()?;
     let set = LoginCookies::from_header("").begin(&parking(), local)?;
-    assert!(!set[0].to_string().contains("Secure"), "a browser drops a Secure cookie of plain http");
+    assert!(!set[0].expose_header().contains("Secure"), "a browser drops a Secure cookie of plain http");
     Ok(())
 }
 
@@ -589,7 +591,7 @@ fn a_cookie_shows_its_value_where_it_is_meant_to_go() -> Outcome {
     let value = cookie.expose_secret().to_owned();
     let line = format!("{}={value}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600", cookie.name());
     assert!(!format!("{cookie:?} {cookie:#?}").contains(&value));
-    assert_eq!(cookie.to_string(), line);
+    assert_eq!(cookie.expose_header(), line);
     let header = http::HeaderValue::from(&cookie);
     assert_eq!(header, line);
     assert!(header.is_sensitive());
@@ -597,7 +599,7 @@ fn a_cookie_shows_its_value_where_it_is_meant_to_go() -> Outcome {
     let cookies = LoginCookies::from_header(&line);
     assert!(!format!("{cookies:?} {cookies:#?}").contains(&value));
     let other = cookie.clone().into_cookie();
-    assert_eq!((other.name_value(), other.to_string()), ((cookie.name(), &*value), cookie.to_string()));
+    assert_eq!((other.name_value(), other.to_string()), ((cookie.name(), &*value), cookie.expose_header()));
     Ok(())
 }
 
@@ -654,5 +656,5 @@ fn return_paths_stay_on_their_origin() {
 #[tokio::test]
 async fn the_keyring_store_gives_each_login_once() -> Outcome {
     keyring::mock();
-    check(&KeyringStore::new("workos-auth-tests")).await
+    check(&KeyringPkceStore::new("workos-auth-tests")).await
 }

@@ -108,7 +108,7 @@ async fn a_public_client_has_sessions_too() -> Outcome {
     let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
     let session = keep(session.refresh().await?).await;
     // An application that keeps the parts in its own place gets the same session of them.
-    let session = client.session(session.into_parts()).check(&verifier).await?;
+    let session = client.session(session.into_unverified_parts()).check(&verifier).await?;
     let session = keep(session.refresh().await?).await.check(&verifier).await?;
     let goodbye = session.sign_out(None);
     Browser::new()?.visit(goodbye.url.as_str()).await?;
@@ -154,8 +154,8 @@ async fn the_token_of_another_user_is_refused() -> Outcome {
     let app = start().await?;
     let verifier = app.client.verifier();
     let (ada, grace) = (sign_in(&app, "ada@example.com").await?, sign_in(&app, "grace@example.com").await?);
-    let mut mixed = ada.into_parts();
-    mixed.access_token = grace.into_parts().access_token;
+    let mut mixed = ada.into_unverified_parts();
+    mixed.access_token = grace.into_unverified_parts().access_token;
     let Err(NotActive::Invalid(rejected)) = app.client.session(mixed).check(&verifier).await else {
         panic!("it is another user's")
     };
@@ -172,8 +172,8 @@ async fn the_token_of_another_user_is_refused() -> Outcome {
 #[tokio::test]
 async fn a_refresh_that_brings_another_user_is_thrown_away() -> Outcome {
     let app = start().await?;
-    let mut mixed = sign_in(&app, "ada@example.com").await?.into_parts();
-    mixed.refresh_token = sign_in(&app, "grace@example.com").await?.into_parts().refresh_token;
+    let mut mixed = sign_in(&app, "ada@example.com").await?.into_unverified_parts();
+    mixed.refresh_token = sign_in(&app, "grace@example.com").await?.into_unverified_parts().refresh_token;
     let error = ended(app.client.session(mixed).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::AnotherUser));
     Ok(())
@@ -220,7 +220,7 @@ async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
     let elsewhere = confidential_of(&app.authkit).base_url(NOWHERE).clock(app.clock.clone()).build()?;
-    let (session, error) = kept(elsewhere.session(session.into_parts()).refresh().await);
+    let (session, error) = kept(elsewhere.session(session.into_unverified_parts()).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::NotSent) && error.replay_before().is_none());
     let _refreshed = app.client.session(parts(session).await).refresh().await?;
     Ok(())
@@ -313,18 +313,21 @@ fn cookies_have_the_attributes_that_they_need() -> Outcome {
     let client = ConfidentialClient::new("client_123", "sk_example")?;
     let session = session(&client, "refresh");
     let set = cookie().set(&session)?;
-    let attributes = set.to_string().split_once("; ").unwrap().1.to_owned();
+    let attributes = set.expose_header().split_once("; ").unwrap().1.to_owned();
     assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=34560000");
     assert_eq!(set.name(), "wos-session");
     let local = cookie().served_at(&RedirectUri::new("http://localhost:8080/callback")?);
-    assert!(!local.set(&session)?.to_string().contains("Secure"));
+    assert!(!local.set(&session)?.expose_header().contains("Secure"));
     let remote = cookie().served_at(&RedirectUri::new("https://example.com/callback")?);
-    assert!(remote.set(&session)?.to_string().contains("; Secure"));
+    assert!(remote.set(&session)?.expose_header().contains("; Secure"));
     let host = cookie().name("session")?.host_prefix().max_age(Duration::from_secs(60));
     assert_eq!(host.cookie_name(), "__Host-session");
     let evidence = cookie().open(&client, "").unwrap_err();
     assert_reason(&evidence, SignedOutReason::Unreadable);
-    assert_eq!(host.clear(&evidence).to_string(), "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+    assert_eq!(
+        host.clear(&evidence).expose_header(),
+        "__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+    );
     assert_eq!(cookie().host_prefix().name("other")?.cookie_name(), "__Host-other");
     assert!(cookie().name("no spaces").is_err() && cookie().name("").is_err());
     Ok(())
@@ -394,7 +397,7 @@ fn what_can_not_be_opened_has_its_reason() -> Outcome {
     let session = session(&client, "refresh");
     let cookie = cookie();
     let sealed = cookie.seal(&session)?;
-    assert_eq!(cookie.open(&client, &sealed)?.into_parts().user.email, "ada@example.com");
+    assert_eq!(cookie.open(&client, &sealed)?.into_unverified_parts().user.email, "ada@example.com");
 
     let other = CookiePassword::new("another-random-password-of-32-characters")?;
     let another = SessionCookie::new(other)?;
@@ -458,7 +461,7 @@ fn a_password_has_the_id_that_the_application_gave_it() -> Outcome {
     let sealed = both.seal(&session(&client, "second"))?;
     assert!(sealed.starts_with("Fe26.2*key_2026*"), "{sealed}");
     for (sealed, token) in [(&sealed_before, "first"), (&sealed, "second")] {
-        assert_eq!(both.open(&client, sealed)?.into_parts().refresh_token.expose_secret(), token);
+        assert_eq!(both.open(&client, sealed)?.into_unverified_parts().refresh_token.expose_secret(), token);
     }
     // An ID that is known means a change, or another password of the same name; one that isn't, another password.
     let third = |id: &str| CookiePassword::new("x".repeat(32)).and_then(|password| password.with_id(id)).unwrap();

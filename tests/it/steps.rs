@@ -70,7 +70,7 @@ async fn magic_auth_signs_in_and_tells_wrong_expired_and_too_many_apart() -> Out
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let rejected = rejection(grant(wrong).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidOneTimeCode));
-    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?;
+    drop(rejected.recover()?.code(MagicAuthCode::new(code)).send().await?);
 
     let code = authkit.send_magic_auth(ADA)?;
     authkit.advance(Duration::from_secs(601));
@@ -78,7 +78,7 @@ async fn magic_auth_signs_in_and_tells_wrong_expired_and_too_many_apart() -> Out
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodeExpired));
     // Another code can be sent for the same grant.
     let code = authkit.send_magic_auth(ADA)?;
-    rejected.recover()?.code(MagicAuthCode::new(code)).send().await?;
+    drop(rejected.recover()?.code(MagicAuthCode::new(code)).send().await?);
 
     let code = authkit.send_magic_auth(ADA)?;
     let wrong = if code == "000000" { "000001" } else { "000000" };
@@ -105,7 +105,7 @@ async fn a_second_factor_is_challenged_and_verified() -> Outcome {
     let wrong = format!("{:06}", (code.parse::<u32>()? + 1) % 1_000_000);
     let rejected = rejection(challenge.verify(TotpCode::new(wrong)).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidOneTimeCode));
-    rejected.recover()?.verify(TotpCode::new(code.clone())).send().await?;
+    drop(rejected.recover()?.verify(TotpCode::new(code.clone())).send().await?);
 
     // The code was used: the next login wants the next one.
     let step = expect_step!(password(&client).await, MfaChallenge);
@@ -114,7 +114,7 @@ async fn a_second_factor_is_challenged_and_verified() -> Outcome {
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodePreviouslyUsed));
     authkit.advance(Duration::from_secs(30));
     let next = authkit.totp_code(ADA).ok_or("no factor")?;
-    rejected.recover()?.verify(TotpCode::new(next)).send().await?;
+    drop(rejected.recover()?.verify(TotpCode::new(next)).send().await?);
     Ok(())
 }
 
@@ -130,7 +130,7 @@ async fn an_expired_challenge_is_sent_again() -> Outcome {
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OneTimeCodeExpired));
     let challenge = rejected.recover()?.challenge(&factor).send().await?;
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    challenge.verify(TotpCode::new(code)).send().await?;
+    drop(challenge.verify(TotpCode::new(code)).send().await?);
     Ok(())
 }
 
@@ -148,7 +148,7 @@ async fn a_challenge_that_the_login_sent_is_answered_or_sent_again() -> Outcome 
     let challenge = challenge.challenge(&factor).send().await?;
     assert_ne!(*challenge.id(), first);
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    challenge.verify(TotpCode::new(code)).send().await?;
+    drop(challenge.verify(TotpCode::new(code)).send().await?);
     Ok(())
 }
 
@@ -162,7 +162,7 @@ async fn a_second_factor_is_enrolled_in_the_middle_of_a_login() -> Outcome {
     let secret = enrollment.secret.expose_secret();
     assert_eq!(enrollment.uri.expose_secret(), format!("otpauth://totp/Example:{ADA}?secret={secret}&issuer=Example"));
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
-    enrollment.challenge.verify(TotpCode::new(code)).send().await?;
+    drop(enrollment.challenge.verify(TotpCode::new(code)).send().await?);
 
     // From now on it is asked for.
     let step = expect_step!(password(&client).await, MfaChallenge);
@@ -187,7 +187,7 @@ async fn an_email_address_is_verified_in_the_middle_of_a_login() -> Outcome {
     let code = authkit.last_code(ADA).ok_or("nothing was sent")?;
     let response = step.verify(EmailVerificationCode::new(code)).send().await?;
     assert!(response.user.email_verified);
-    password(&client).await?;
+    drop(password(&client).await?);
     Ok(())
 }
 
@@ -206,7 +206,7 @@ async fn an_organization_is_selected_among_those_on_offer() -> Outcome {
     let step = expect_step!(password(&client).await, OrganizationSelection);
     let rejected = rejection(step.select_unlisted("org_3".parse()?).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::OrganizationMembershipNotFound));
-    rejected.recover()?.select(&"org_1".parse()?)?.send().await?;
+    drop(rejected.recover()?.select(&"org_1".parse()?)?.send().await?);
     Ok(())
 }
 
@@ -222,7 +222,7 @@ async fn steps_follow_each_other_and_are_built_from_their_parts() -> Outcome {
     let challenge = step.challenge(&factor).send().await?;
     let code = authkit.totp_code(ADA).ok_or("no factor")?;
     let step = expect_step!(challenge.verify(TotpCode::new(code)).send().await, OrganizationSelection);
-    step.select(&"org_1".parse()?)?.send().await?;
+    drop(step.select(&"org_1".parse()?)?.send().await?);
 
     // What an application kept itself: a token that nobody knows gets nowhere.
     let pending = || PendingAuthenticationToken::new("kept");
@@ -251,7 +251,7 @@ async fn sso_is_a_login_of_its_own() -> Outcome {
     let session = step.authorize(&connection, redirect())?.begin()?;
     assert!(session.url().as_str().contains("connection_id=conn_1"));
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
-    session.exchange(workos_auth::Callback::from_url(&callback)?)?.send().await?;
+    drop(session.exchange(workos_auth::Callback::from_url(&callback)?)?.send().await?);
     Ok(())
 }
 
@@ -260,7 +260,7 @@ async fn radar_is_answered() -> Outcome {
     let (authkit, client) = start(ada().radar(RadarDemand::Email)).await?;
     let step = expect_step!(password(&client).await, RadarEmailChallenge);
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?;
+    drop(step.verify(code).send().await?);
 
     // The right code of another challenge, and over another way, is no answer.
     let step = expect_step!(password(&client).await, RadarEmailChallenge);
@@ -273,18 +273,18 @@ async fn radar_is_answered() -> Outcome {
     // The true step is still good, out of its parking place too.
     let parking = Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef")?);
     let step: RadarEmailChallenge<Confidential> = parking.resume_step(&client, &parked)?;
-    step.verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?)).send().await?;
+    drop(step.verify(RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?)).send().await?);
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignIn)).await?;
     let step = expect_step!(password(&client).await, RadarSmsCode);
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?;
+    drop(step.verify(code).send().await?);
 
     let (authkit, client) = start(ada().radar(RadarDemand::SmsSignUp)).await?;
     let step = expect_step!(password(&client).await, RadarSmsSignUp);
-    let step = step.send(PhoneNumber::new("+15005550006")?).send().await?;
+    let step = step.send_sms(PhoneNumber::new("+15005550006")?).send().await?;
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
-    step.verify(code).send().await?;
+    drop(step.verify(code).send().await?);
     Ok(())
 }
 
@@ -300,7 +300,7 @@ async fn a_device_login_waits_for_its_user() -> Outcome {
     Browser::new()?.approve_device(&address, ADA).await?;
     let response = login.wait().await?;
     assert_eq!(response.user.email, ADA);
-    client.authenticate_with_refresh_token(response.refresh_token).send().await?;
+    drop(client.authenticate_with_refresh_token(response.refresh_token).send().await?);
 
     let login = client.device_authorization().send().await?;
     let address = login.verification_uri_complete().ok_or("no address")?.to_string();

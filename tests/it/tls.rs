@@ -329,7 +329,7 @@ async fn a_redis_whose_certificate_is_not_trusted_gets_no_byte() -> Outcome {
         let client = redis::Client::build_with_tls(url.as_str(), trusted)?;
         let config = ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
         let given = RedisSessionStore::new(ConnectionManager::new_lazy_with_config(client, config)?);
-        let system = RedisSessionStore::connect(&url)?;
+        let system = RedisSessionStore::from_url(&url)?;
         let error = given.load("key").await.err().ok_or("it was trusted")?;
         assert!(error.to_string().contains(told), "{fault}: {error}");
         for error in [error, system.load("key").await.err().ok_or("the system trusts it")?] {
@@ -343,7 +343,7 @@ async fn a_redis_whose_certificate_is_not_trusted_gets_no_byte() -> Outcome {
 
 #[tokio::test]
 async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
-    let error = RedisSessionStore::connect("rediss://user:canary@localhost/#insecure").unwrap_err();
+    let error = RedisSessionStore::from_url("rediss://user:canary@localhost/#insecure").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redis_url", .. }), "{error:?}");
     assert!(!format!("{error:?}").contains("canary"));
 }

@@ -150,7 +150,7 @@ mod shared_machines {
     use std::path::Path;
 
     use workos_auth::Error;
-    use workos_auth::parking::DirectoryStore;
+    use workos_auth::parking::DirectoryPkceStore;
 
     use super::*;
     use crate::support::users::{NOBODY, at_once, is_superuser, pipe, superuser_and_nobody};
@@ -292,7 +292,7 @@ mod shared_machines {
                 vec![
                     FileTokenStore::open(&path).unwrap_err(),
                     KeyringTokenStore::new("workos-auth-tests", "default", path).unwrap_err(),
-                    DirectoryStore::open(&directory).unwrap_err(),
+                    DirectoryPkceStore::open(&directory).unwrap_err(),
                 ]
             };
             for error in open() {
@@ -307,7 +307,7 @@ mod shared_machines {
         for good in [0o700, 0o755, 0o1777] {
             mode(&directory, good)?;
             FileTokenStore::open(directory.join("file"))?;
-            DirectoryStore::open(&directory)?;
+            DirectoryPkceStore::open(&directory)?;
         }
         mode(&directory, 0o700)?;
         if is_superuser() {
@@ -325,7 +325,7 @@ mod shared_machines {
             refused("belongs to user 65534, not to user 0");
             // However it is named: a slash after a link makes the operating system follow it.
             for name in [format!("{}/", directory.display()), format!("{}/.", directory.display())] {
-                let error = DirectoryStore::open(&name).map(drop).unwrap_err();
+                let error = DirectoryPkceStore::open(&name).map(drop).unwrap_err();
                 let source = std::error::Error::source(&error).ok_or("no source")?.to_string();
                 assert!(source.contains("belongs to user 65534, not to user 0"), "{name}: {source}");
             }

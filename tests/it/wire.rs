@@ -68,9 +68,9 @@ async fn code_exchange() -> Outcome {
     let recorder = Recorder::start().await;
 
     let client = public(recorder.base_url())?;
-    pkce_exchange(&client)?.send().await?;
+    drop(pkce_exchange(&client)?.send().await?);
     assert_bytes("code_exchange_public.http", recorder.take());
-    full(pkce_exchange(&public(recorder.base_url())?)?).send().await?;
+    drop(full(pkce_exchange(&public(recorder.base_url())?)?).send().await?);
     assert_bytes("code_exchange_public_full.http", recorder.take());
 
     let confidential_exchange = || -> Result<CodeExchange<Confidential>, Error> {
@@ -78,20 +78,20 @@ async fn code_exchange() -> Outcome {
         let callback = callback(session.url());
         Ok(session.exchange(callback)?)
     };
-    confidential_exchange()?.send().await?;
+    drop(confidential_exchange()?.send().await?);
     assert_bytes("code_exchange_confidential.http", recorder.take());
-    full(confidential_exchange()?).send().await?;
+    drop(full(confidential_exchange()?).send().await?);
     assert_bytes("code_exchange_confidential_full.http", recorder.take());
 
     let session = confidential(recorder.base_url())?.authorize(redirect()).authkit().begin_without_pkce()?;
     let callback = callback(session.url());
-    session.exchange(callback)?.send().await?;
+    drop(session.exchange(callback)?.send().await?);
     assert_bytes("code_exchange_without_pkce.http", recorder.take());
 
     let client = confidential(recorder.base_url())?;
-    client.authenticate_with_code(authorization_code("the-code")).send().await?;
+    drop(client.authenticate_with_code(authorization_code("the-code")).send().await?);
     assert_bytes("code_exchange_bare.http", recorder.take());
-    client.accept_impersonation(Callback::from_query("code=the-code")?)?.send().await?;
+    drop(client.accept_impersonation(Callback::from_query("code=the-code")?)?.send().await?);
     assert_bytes("code_exchange_impersonation.http", recorder.take());
     Ok(())
 }
@@ -103,16 +103,16 @@ async fn refresh() -> Outcome {
     let confidential = confidential(recorder.base_url())?;
     let token = || RefreshToken::new("the-refresh-token");
 
-    public.authenticate_with_refresh_token(token()).send().await?;
+    drop(public.authenticate_with_refresh_token(token()).send().await?);
     assert_bytes("refresh_public.http", recorder.take());
-    confidential.authenticate_with_refresh_token(token()).send().await?;
+    drop(confidential.authenticate_with_refresh_token(token()).send().await?);
     assert_bytes("refresh_confidential.http", recorder.take());
-    public.authenticate_with_refresh_token(token()).organization("org_1".parse()?).send().await?;
+    drop(public.authenticate_with_refresh_token(token()).organization("org_1".parse()?).send().await?);
     assert_bytes("refresh_with_organization.http", recorder.take());
-    public.authenticate_with_refresh_token(token()).context(context()).send().await?;
+    drop(public.authenticate_with_refresh_token(token()).context(context()).send().await?);
     assert_bytes("refresh_with_context.http", recorder.take());
     let grant = confidential.authenticate_with_refresh_token(token()).organization("org_1".parse()?);
-    grant.context(context()).send().await?;
+    drop(grant.context(context()).send().await?);
     assert_bytes("refresh_full.http", recorder.take());
     Ok(())
 }
@@ -125,21 +125,21 @@ async fn grants_of_confidential_clients() -> Outcome {
     let radar = || RadarContext::new().auth_attempt_id("attempt-1").signals_id("signals-1");
 
     let grant = || client.authenticate_with_password(email(), Password::new("pass\"word"));
-    grant().send().await?;
+    drop(grant().send().await?);
     assert_bytes("password.http", recorder.take());
     let full = grant().invitation_token(InvitationToken::new("invitation")).context(context()).radar(radar());
-    full.send().await?;
+    drop(full.send().await?);
     assert_bytes("password_full.http", recorder.take());
 
     let grant = || client.authenticate_with_magic_auth(MagicAuthCode::new("123456"), email());
-    grant().send().await?;
+    drop(grant().send().await?);
     assert_bytes("magic_auth.http", recorder.take());
     let full = grant()
         .invitation_token(InvitationToken::new("invitation"))
         .link_authorization_code(authorization_code("link"))
         .context(context())
         .radar(radar());
-    full.send().await?;
+    drop(full.send().await?);
     assert_bytes("magic_auth_full.http", recorder.take());
     Ok(())
 }
@@ -152,9 +152,9 @@ async fn grants_that_answer_a_step() -> Outcome {
 
     macro_rules! pin {
         ($name:literal, $answer:expr) => {
-            $answer.send().await?;
+            drop($answer.send().await?);
             assert_bytes(concat!($name, ".http"), recorder.take());
-            $answer.context(context()).send().await?;
+            drop($answer.context(context()).send().await?);
             assert_bytes(concat!($name, "_full.http"), recorder.take());
         };
     }
@@ -198,7 +198,7 @@ async fn calls_between_the_steps() -> Outcome {
     let client = confidential(recorder.base_url())?;
     let request = || -> Result<_, Error> {
         let step = RadarSmsSignUp::from_parts(&client, pending(), "user_1".parse()?);
-        Ok(step.send(PhoneNumber::new("+15005550006")?))
+        Ok(step.send_sms(PhoneNumber::new("+15005550006")?))
     };
     let _ = request()?.send().await?;
     assert_bytes("send_radar_sms.http", recorder.take());
@@ -235,12 +235,12 @@ async fn device_login() -> Outcome {
         }
     };
     let client = Client::builder().client_id("client_123").build_with(transport.clone())?;
-    client.device_authorization().send().await?.wait().await?;
+    drop(client.device_authorization().send().await?.wait().await?);
     assert_bytes("device_code.http", tokens.take());
-    client.device_authorization().context(context()).send().await?.wait().await?;
+    drop(client.device_authorization().context(context()).send().await?.wait().await?);
     assert_bytes("device_code_full.http", tokens.take());
     let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(transport)?;
-    client.device_authorization().send().await?.wait().await?;
+    drop(client.device_authorization().send().await?.wait().await?);
     assert_bytes("device_code_confidential.http", tokens.take());
     Ok(())
 }
@@ -304,7 +304,7 @@ async fn what_is_given_for_one_call_goes_out() -> Outcome {
     let recorder = Recorder::start().await;
     let client = builder(recorder.base_url()).api_key("sk_old").app_name("my-app/1.2 (tests)").build()?;
     let client = client.with_client_id(ClientId::new("client_call")?).with_api_key(ApiKey::new("sk_new")?);
-    client.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token")).send().await?;
+    drop(client.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token")).send().await?);
     assert_bytes("refresh_with_client_id_key_and_app_name.http", recorder.take());
     Ok(())
 }
@@ -361,7 +361,7 @@ async fn the_challenge_in_the_url_is_the_hash_of_the_verifier_sent() -> Outcome 
         let session = client.authorize(redirect()).authkit().begin()?;
         let (challenge, state) = (parameter(session.url(), "code_challenge"), parameter(session.url(), "state"));
         let callback = callback(session.url());
-        session.exchange(callback)?.send().await?;
+        drop(session.exchange(callback)?.send().await?);
         let request = String::from_utf8(recorder.take())?;
         let body: serde_json::Value = serde_json::from_str(request.split_once("\n\n").ok_or("no body")?.1)?;
         let verifier = body["code_verifier"].as_str().ok_or("no verifier")?.to_owned();

@@ -79,7 +79,7 @@ static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// use workos_auth::session::RedisSessionStore;
 /// use workos_auth::SessionManager;
 ///
-/// let sessions = SessionManager::new(client, RedisSessionStore::connect("redis://127.0.0.1/")?);
+/// let sessions = SessionManager::new(client, RedisSessionStore::from_url("redis://127.0.0.1/")?);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl RedisSessionStore {
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `redis_url`, or
     /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities).
-    pub fn connect(url: &str) -> Result<Self, Error> {
+    pub fn from_url(url: &str) -> Result<Self, Error> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
             .set_response_timeout(Some(REDIS_REPLY_TIMEOUT))

@@ -12,7 +12,7 @@ pub(crate) async fn keep<K>(refreshed: Refreshed<K>) -> OpenedSession<K> {
 }
 
 pub(crate) async fn parts<K>(refreshed: Refreshed<K>) -> SessionParts {
-    keep(refreshed).await.into_parts()
+    keep(refreshed).await.into_unverified_parts()
 }
 
 /// A cookie as the browser gets it.
