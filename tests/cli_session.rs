@@ -180,8 +180,8 @@ async fn a_login_in_the_browser() -> Outcome {
     assert!(text(&unknown.stderr).starts_with("Please try again"));
     device.authkit.heal();
 
-    let goodbye = device.run(&["logout"]).await?;
-    assert!(text(&goodbye.stdout).contains("/user_management/sessions/logout?session_id=session_"));
+    let logged_out = device.run(&["logout"]).await?;
+    assert!(text(&logged_out.stdout).contains("/user_management/sessions/logout?session_id=session_"));
     assert!(!device.file().exists());
     assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(1));
     assert_eq!(text(&device.run(&["logout"]).await?.stdout).trim(), "Signed out.");
@@ -239,7 +239,7 @@ async fn a_login_on_another_device() -> Outcome {
     assert!(terminal.end().await?.0);
     assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
 
-    // Whoever is refused is told so, and stays signed in.
+    // A refused user is told so, and stays signed in.
     let mut terminal = Terminal::start(device.command(&["login", "--device"])?)?;
     let complete = terminal.line_after("or  ").await?;
     Browser::new()?.deny_device(complete.trim()).await?;

@@ -21,7 +21,7 @@ struct Case {
     run: fn() -> Outcome,
 }
 
-/// A port of loopback that nobody listens on: whoever asks this proxy fails.
+/// A port of loopback that nobody listens on: a request through this proxy fails.
 const DEAD_PROXY: &str = "http://127.0.0.1:9";
 
 /// In a value it stands for an address of loopback at which the case may listen.
@@ -215,7 +215,7 @@ fn public_client_carries_no_key() -> Outcome {
 fn loopback_traffic_goes_past_the_proxy() -> Outcome {
     let runtime = runtime()?;
     runtime.block_on(async {
-        // The proxy is in force for whoever doesn't guard against it.
+        // The proxy is in force for clients that don't guard against it.
         let server = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
         let unguarded = reqwest::Client::builder().build()?.get(server.base_url()).send().await;
         assert!(unguarded.is_err_and(|error| error.is_connect()), "the proxy variable has no effect here");

@@ -165,7 +165,7 @@ fn imports(sources: &[Source]) -> Imports {
             for name in first_names(&source.code[offset + path.len()..]) {
                 assert!(
                     name == "testing" || imports.contains_key(name),
-                    "{}\n`crate::{name}` is no module of its own in src/: write the module that defines it, so that imports show",
+                    "{}\n`crate::{name}` isn't a module of its own in src/: write the module that defines it, so that imports show",
                     source.at(offset)
                 );
                 if name != source.module() && name != "testing" {

@@ -1,5 +1,5 @@
-//! Processes that are killed. One begins a login and parks it, another completes it, a third finds nothing left; and whoever
-//! writes a token file leaves a whole one.
+//! Processes that are killed. One begins a login and parks it, another completes it, a third finds nothing left; and a
+//! killed writer leaves a whole token file.
 
 use std::error::Error as StdError;
 use std::fs;

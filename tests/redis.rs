@@ -94,9 +94,9 @@ async fn run() -> Outcome {
     one_refresh(&authkit, &redis).await?;
     killed_process(&authkit, &redis).await?;
     let processes = [client(authkit.base_url())?, client(authkit.base_url())?];
-    let door = client(authkit.base_url())?;
+    let direct = client(authkit.base_url())?;
     sign_out::interleave(&processes, RedisSessionStore::from_url(&redis.url())?, async || {
-        expired(&authkit, &door).await
+        expired(&authkit, &direct).await
     })
     .await?;
     killed_redis(redis).await
@@ -106,15 +106,16 @@ fn client(base_url: &str) -> Result<ConfidentialClient, Error> {
     Client::builder().client_id("client_test_authkit").api_key("sk_test_authkit").base_url(base_url).build()
 }
 
-async fn login(door: &ConfidentialClient) -> Result<AuthenticationResponse, Error> {
-    let grant = door.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
+async fn login(direct: &ConfidentialClient) -> Result<AuthenticationResponse, Error> {
+    let grant =
+        direct.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("correct horse"));
     Ok(grant.send().await?)
 }
 
 /// A login whose access token is from another time.
-async fn expired(authkit: &AuthKit, door: &ConfidentialClient) -> Outcome<AuthenticationResponse> {
+async fn expired(authkit: &AuthKit, direct: &ConfidentialClient) -> Outcome<AuthenticationResponse> {
     authkit.set_skew(SignedDuration::from_secs(-400));
-    let response = login(door).await;
+    let response = login(direct).await;
     authkit.set_skew(SignedDuration::ZERO);
     Ok(response?)
 }
@@ -317,7 +318,7 @@ async fn tls() -> Outcome {
         if text != "the store keeps every rule" {
             return Err(format!("over {protocols}: {text}").into());
         }
-        // An authority for this connection alone.
+        // An authority for this connection only.
         let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority.pem.clone().into_bytes()) };
         let client = redis::Client::build_with_tls(format!("rediss://localhost:{}/", redis.port), trusted)?;
         check_session_store(RedisSessionStore::new(ConnectionManager::new(client).await?)).await?;
@@ -351,11 +352,11 @@ async fn tls() -> Outcome {
 
 /// A Redis without memory: nobody can sign in, and everybody can sign out.
 async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
-    let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
+    let direct = client(authkit.base_url())?;
+    let manager = SessionManager::new(direct.clone(), RedisSessionStore::from_url(&redis.url())?);
     let other = SessionManager::new(client(authkit.base_url())?, RedisSessionStore::from_url(&redis.url())?);
-    let idle = manager.sign_in(login(&door).await?).await?;
-    let renewed = manager.sign_in(expired(authkit, &door).await?).await?;
+    let idle = manager.sign_in(login(&direct).await?).await?;
+    let renewed = manager.sign_in(expired(authkit, &direct).await?).await?;
 
     // A refresh is under way, with a new pair that it will want to write.
     let before = authkit.requests_to(AUTHENTICATE);
@@ -377,7 +378,7 @@ async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
     if said.matches("deleted without a tombstone").count() != 2 || !said.contains("Redis has no memory left") {
         return Err(format!("the warnings are {said}").into());
     }
-    let error = manager.sign_in(login(&door).await?).await.err().ok_or("a full Redis took a session")?;
+    let error = manager.sign_in(login(&direct).await?).await.err().ok_or("a full Redis took a session")?;
     let source = error.error().source().map(ToString::to_string).unwrap_or_default();
     if !source.contains("no memory") {
         return Err(format!("of a full Redis: {error:?}").into());
@@ -396,13 +397,13 @@ async fn full_redis(authkit: &AuthKit, redis: &Redis) -> Outcome {
 }
 
 async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {
-    let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
+    let direct = client(authkit.base_url())?;
+    let manager = SessionManager::new(direct.clone(), RedisSessionStore::from_url(&redis.url())?);
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
         processes.push(Process::start(authkit, redis)?);
     }
-    let handle = manager.sign_in(expired(authkit, &door).await?).await?;
+    let handle = manager.sign_in(expired(authkit, &direct).await?).await?;
     let before = authkit.requests_to(AUTHENTICATE);
     for process in &mut processes {
         process.ask(TASKS, &handle)?;
@@ -418,12 +419,12 @@ async fn one_refresh(authkit: &AuthKit, redis: &Redis) -> Outcome {
 }
 
 async fn killed_process(authkit: &AuthKit, redis: &Redis) -> Outcome {
-    let door = client(authkit.base_url())?;
-    let manager = SessionManager::new(door.clone(), RedisSessionStore::from_url(&redis.url())?);
+    let direct = client(authkit.base_url())?;
+    let manager = SessionManager::new(direct.clone(), RedisSessionStore::from_url(&redis.url())?);
     // It dies once before WorkOS has done anything, and once with a new pair that it never wrote.
     for fault in [Fault::Stall, Fault::Slow(Duration::from_secs(60))] {
         let (mut victim, mut other) = (Process::start(authkit, redis)?, Process::start(authkit, redis)?);
-        let handle = manager.sign_in(expired(authkit, &door).await?).await?;
+        let handle = manager.sign_in(expired(authkit, &direct).await?).await?;
         let before = (authkit.requests_to(AUTHENTICATE), authkit.refreshes());
         authkit.inject(AUTHENTICATE, fault, 1);
         victim.ask(TASKS, &handle)?;
@@ -454,7 +455,7 @@ async fn killed_redis(mut redis: Redis) -> Outcome {
     // Tokens so short that each session is refreshed over and over.
     let ada = TestUser::new("ada@example.com").password("correct horse");
     let authkit = AuthKit::builder().user(ada).access_token_lifetime(Duration::from_secs(3)).start().await?;
-    let door = client(authkit.base_url())?;
+    let direct = client(authkit.base_url())?;
     let mut managers = Vec::new();
     for _ in 0..2 {
         managers.push(SessionManager::new(client(authkit.base_url())?, RedisSessionStore::from_url(&redis.url())?));
@@ -463,11 +464,11 @@ async fn killed_redis(mut redis: Redis) -> Outcome {
     let mut tasks = JoinSet::new();
     let mut handles = Vec::new();
     for session in 0..SESSIONS {
-        handles.push(managers[session % 2].sign_in(login(&door).await?).await?);
+        handles.push(managers[session % 2].sign_in(login(&direct).await?).await?);
     }
     for (number, manager) in managers.iter().cycle().take(2 * SESSIONS).enumerate() {
         let handle = SessionHandle::new(handles[number / 2].expose_secret());
-        let (manager, stop, door) = (manager.clone(), Arc::clone(&stop), door.clone());
+        let (manager, stop, direct) = (manager.clone(), Arc::clone(&stop), direct.clone());
         tasks.spawn(async move {
             let (mut active, mut unknown, mut acknowledged) = (0_u32, 0_u32, Vec::new());
             while !stop.load(Ordering::SeqCst) {
@@ -478,7 +479,7 @@ async fn killed_redis(mut redis: Redis) -> Outcome {
                 }
                 // Some sign in meanwhile: what was acknowledged must not be lost either.
                 if number % 8 == 0
-                    && let Ok(response) = login(&door).await
+                    && let Ok(response) = login(&direct).await
                     && let Ok(handle) = manager.sign_in(response).await
                 {
                     acknowledged.push(handle);

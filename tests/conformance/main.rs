@@ -102,7 +102,7 @@ const FLOWS: &[Flow] = flows![
     sso_profile,
 ];
 
-/// What `workos` 0.14.0 does otherwise, and why that is no fault here: see `docs/coverage.md`.
+/// What `workos` 0.14.0 does otherwise, and why that isn't a fault here: see `docs/coverage.md`.
 const EMULATOR: &[(&str, &str)] = &[
     ("wrong_verifier", "known difference: 400 invalid_code_verifier"),
     ("reused_code", "known difference: 400 invalid_code"),

@@ -118,7 +118,7 @@ impl Jar {
 
     async fn ask(&mut self, app: &Example, method: &str, target: &str) -> Outcome<Page> {
         let url = if target.starts_with("http://") { target.to_owned() } else { format!("{}{target}", app.origin) };
-        assert!(url.starts_with(&app.origin), "cookies are for {} alone", app.origin);
+        assert!(url.starts_with(&app.origin), "cookies are for {} only", app.origin);
         let cookies: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = app.http.request(method.parse()?, url);
         if !cookies.is_empty() {
@@ -181,14 +181,14 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     assert!(account.text.contains("ada@example.com in org_one"), "{}", account.text);
     assert!(account.set_cookies().is_empty());
 
-    // Another organization, and one that the user is no member of.
+    // Another organization, and one that the user isn't a member of.
     let switched = jar.post(&app, "/organizations/org_two").await?;
     assert_eq!((switched.status, switched.location()), (303, "/account"));
     assert!(jar.get(&app, "/account").await?.text.contains("in org_two"));
     assert_eq!(jar.post(&app, "/organizations/org_three").await?.status, 400);
     assert!(jar.get(&app, "/account").await?.text.contains("in org_two"), "the session is as it was");
 
-    // A new login is a new session: the old cookie's value is worth nothing to whoever planted it.
+    // A new login is a new session: the old cookie's value is worth nothing to the attacker who planted it.
     let before = jar.clone();
     jar.log_in(&app, "/login").await?;
     assert_ne!(jar.0[cookie], before.0[cookie]);
@@ -202,14 +202,17 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     // Signing out, which no link can do.
     assert_eq!(jar.get(&app, "/logout").await?.status, 405);
     let copy = jar.clone();
-    let goodbye = jar.post(&app, "/logout").await?;
-    assert!(goodbye.status == 303 && goodbye.is_private());
+    let logged_out = jar.post(&app, "/logout").await?;
+    assert!(logged_out.status == 303 && logged_out.is_private());
     let expected = format!("{}/user_management/sessions/logout?session_id=session_", app.authkit.base_url());
-    assert!(goodbye.location().starts_with(&expected), "{}", goodbye.location());
+    assert!(logged_out.location().starts_with(&expected), "{}", logged_out.location());
     assert!(jar.0.is_empty(), "the cookie is cleared");
     assert_eq!(jar.get(&app, "/account").await?.status, 303);
     let replayed = copy.clone().get(&app, "/account").await?;
-    assert_eq!(replayed.status, 303, "the session is gone, whoever has its cookie; without a store, in this process");
+    assert_eq!(
+        replayed.status, 303,
+        "the session is gone, also for holders of its cookie; without a store, in this process"
+    );
     if sessions != "cookie" {
         assert!(replayed.set_cookies().is_empty(), "a new login may have set the cookie in between");
     }
@@ -331,8 +334,8 @@ async fn outages(app: &Example, cookie: &str) -> Outcome {
     let mut jar = Jar::default();
     jar.log_in_long_ago(app).await?;
     let session_id = {
-        let goodbye = jar.clone().post(app, "/logout").await?;
-        goodbye.location().split_once("session_id=").ok_or("no session")?.1.to_owned()
+        let logged_out = jar.clone().post(app, "/logout").await?;
+        logged_out.location().split_once("session_id=").ok_or("no session")?.1.to_owned()
     };
     app.authkit.end_session(&session_id);
     assert_eq!(jar.get(app, "/account").await?.status, 303);
@@ -611,7 +614,7 @@ async fn two_values_of_one_name_are_no_cookie() -> Outcome {
             (vec![[&ada[..], b"; ", &mallory].concat()], NOBODY),
             (vec![ada.clone(), mallory.clone()], NOBODY),
             (vec![[&ada[..], b"; ", &ada].concat()], "ada@example.com"),
-            // Whatever others have set does no harm, and spaces and tabs are no part of anything.
+            // Whatever others have set does no harm, and spaces and tabs don't count.
             (vec![[&b"name=Jos\xe9; \xff=\xfe; ;=; "[..], &ada, b"\t ; x=\"\xf0; y"].concat()], "ada@example.com"),
             (vec![b"\xff=1".to_vec(), [&b" \t"[..], &ada].concat(), b"theme=dark".to_vec()], "ada@example.com"),
         ] {
@@ -705,9 +708,9 @@ async fn only_the_applications_own_pages_sign_out_and_switch() -> Outcome {
             jar.take(&switched);
             let line = jar.line();
             all[0].1 = &line;
-            let goodbye = site.send("POST", "/logout", &all).await?;
-            assert_eq!(goodbye.status, 303, "{headers:?}");
-            jar.take(&goodbye);
+            let logged_out = site.send("POST", "/logout", &all).await?;
+            assert_eq!(logged_out.status, 303, "{headers:?}");
+            jar.take(&logged_out);
             assert!(jar.0.is_empty());
         }
     }
@@ -725,8 +728,8 @@ async fn a_handler_inside_a_middleware_has_the_last_word() -> Outcome {
     };
     // The token has expired, so that the middleware has a new cookie for it.
     let mut jar = site.log_in_long_ago("ada@example.com").await?;
-    let goodbye = site.post(&mut jar, "/wrapped/logout").await?;
-    one_cookie(&goodbye);
+    let logged_out = site.post(&mut jar, "/wrapped/logout").await?;
+    one_cookie(&logged_out);
     assert!(jar.0.is_empty(), "a logout stays one");
 
     let mut jar = site.log_in_long_ago("ada@example.com").await?;
@@ -820,7 +823,7 @@ async fn an_answer_that_comes_late_undoes_nothing() -> Outcome {
         })
         .await?;
         assert!(jar.0.is_empty(), "a logout stays one");
-        // In this process it holds for whoever has kept a copy, too.
+        // In this process it also holds for copies of the cookie.
         let page = site.send("GET", "/account", &[("Cookie", &old)]).await?;
         assert_eq!(page.text, NOBODY);
 

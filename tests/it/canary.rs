@@ -498,8 +498,8 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let refused = handlers.sessions().switch_organization(&SessionHandle::new(&handle), two).await.unwrap_err();
     cage.debug("switch", &refused);
     cage.error(&refused);
-    let goodbye = handlers.logout(&request("/logout", &cookie)?).await?;
-    cage.debug("goodbye", &goodbye);
+    let logged_out = handlers.logout(&request("/logout", &cookie)?).await?;
+    cage.debug("logged_out", &logged_out);
     let found = handlers.authenticate(&request("/", &cookie)?).await;
     cage.debug("found", &found);
     let (state, _) = split(found);

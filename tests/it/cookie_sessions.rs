@@ -1,4 +1,4 @@
-//! Sessions in their cookies alone: what is set, what is kept, and what is shared between tasks.
+//! Sessions that are only in their cookies: what is set, what is kept, and what is shared between tasks.
 
 use std::time::Duration;
 
@@ -77,9 +77,9 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     assert!(nothing.is_none());
 
     let return_to = RedirectUri::new("https://example.com/")?;
-    let (goodbye, cleared) = split(sessions.sign_out(&renewed.value, Some(&return_to)).await);
+    let (logged_out, cleared) = split(sessions.sign_out(&renewed.value, Some(&return_to)).await);
     assert!(
-        goodbye.is_some_and(|url| url
+        logged_out.is_some_and(|url| url
             .query()
             .is_some_and(|query| query.ends_with("return_to=https%3A%2F%2Fexample.com%2F")))
     );
@@ -131,7 +131,7 @@ async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome
     app.clock.advance(Duration::from_secs(60));
     access_token(ask(&sessions, &sealed).await.0);
 
-    // The new token's key is one that can't be had.
+    // The new token's key is unavailable.
     let sealed = expired(&app, &sessions).await?;
     app.authkit.rotate_keys()?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
@@ -240,7 +240,7 @@ async fn a_slow_refresh_ahead_of_expiry_sets_its_cookie() -> Outcome {
     let (state, renewed) = begun.await?;
     let renewed = renewed.ok_or("the new pair is in no cookie")?;
     assert_ne!(access_token(state), old);
-    // Whoever comes back when WorkOS replays nothing any more is still signed in.
+    // A user who comes back when WorkOS no longer replays anything is still signed in.
     app.clock.advance(Duration::from_secs(300));
     access_token(ask(&sessions, &renewed.value).await.0);
     Ok(())
@@ -384,7 +384,7 @@ async fn a_cookie_that_grew_leaves_out_what_is_needed_least() -> Outcome {
     app.clock.advance(Duration::from_secs(301));
     access_token(ask(&sessions, cookie.expose_secret()).await.0);
 
-    // There is no room whatever comes: that is known before the token is spent.
+    // There is no room in any case, which is known before the token is spent.
     let name = "n".repeat(3_000);
     let narrow = SessionCookie::new(CookiePassword::new(COOKIE_PASSWORD)?)?.name(name)?;
     let narrow = CookieSessions::new(app.client.clone(), narrow);

@@ -149,7 +149,7 @@ async fn a_login_that_never_ends_is_waited_for() -> Outcome {
         let client = public(server.base_url()).clock(clock.clone());
         let login = client.build()?.device_authorization().send().await?;
         assert!(login.expires_in() > Duration::from_secs(1_000_000_000), "{endless}: {:?}", login.expires_in());
-        // Whoever polls by themselves adds it to a clock of their own.
+        // Applications that poll by themselves add it to their own clock.
         let _ = std::time::Instant::now() + login.expires_in();
         assert_eq!(login.wait().await?.user.email, "ada@example.com", "{endless}");
         assert_eq!(clock.waits(), seconds(&[5]));

@@ -170,7 +170,7 @@ async fn sso_gives_a_profile_and_no_session() -> Outcome {
     let profile = client.with_access_token(&login.access_token).profile().send().await?;
     assert_eq!(profile, login.profile);
 
-    // The API key is no user's token, and the code is good at its own door alone.
+    // The API key isn't a user's token, and the code is good only at its own endpoint.
     let key = workos_auth::secret::SsoAccessToken::new(authkit.api_key());
     assert!(client.with_access_token(&key).profile().send().await.is_err());
     let session = client.authorize(redirect.clone()).authkit().begin()?;

@@ -160,7 +160,7 @@ async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() ->
     assert_eq!(rejected.error().status().map(|status| status.as_u16()), Some(401));
     assert!(rejected.error().request_id().is_some_and(|id| id.starts_with("req_")));
 
-    // The session of a confidential client is no use to a public one.
+    // A public client can't use the session of a confidential one.
     let response = sign_in(&confidential(&authkit)?).await?;
     let rejected = rejection(public(&authkit)?.authenticate_with_refresh_token(response.refresh_token).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidClient));

@@ -152,7 +152,7 @@ async fn beside(how: Hold) -> Outcome {
     for _ in 0..300 {
         holding.spawn(hold(address, how));
     }
-    // Some of them have been let in, and some wait at the door.
+    // Some of them were accepted, and some wait in the queue.
     tokio::time::sleep(Duration::from_millis(50)).await;
     for pause in [0, 300] {
         tokio::time::sleep(Duration::from_millis(pause)).await;

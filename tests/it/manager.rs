@@ -45,7 +45,7 @@ async fn the_memory_store_keeps_every_rule() -> Outcome {
 #[test]
 fn a_store_in_redis_connects_when_it_is_asked_for_something() {
     let error = RedisSessionStore::from_url("http://:hunter2@example.com").unwrap_err();
-    assert_eq!(error.to_string(), "redis_url is no address of a Redis");
+    assert_eq!(error.to_string(), "redis_url isn't the address of a Redis server");
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
@@ -130,12 +130,12 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     assert_eq!(app.requests() - before, 1);
 
     let return_to = RedirectUri::new("https://example.com/")?;
-    let goodbye = manager.sign_out(&handle, Some(&return_to)).await?.expect("a URL");
+    let logged_out = manager.sign_out(&handle, Some(&return_to)).await?.expect("a URL");
     let expected =
         format!("/user_management/sessions/logout?session_id={session_id}&return_to=https%3A%2F%2Fexample.com%2F");
-    assert_eq!(goodbye.as_str(), format!("{}{expected}", app.authkit.base_url()));
+    assert_eq!(logged_out.as_str(), format!("{}{expected}", app.authkit.base_url()));
     over(manager.authenticate(&handle).await, SignedOutReason::Removed);
-    assert!(manager.sign_out(&handle, None).await?.is_none(), "signing out twice is no error");
+    assert!(manager.sign_out(&handle, None).await?.is_none(), "signing out twice isn't an error");
 
     let nobody = SessionHandle::new("forged");
     over(manager.authenticate(&nobody).await, SignedOutReason::NotFound);
@@ -198,7 +198,7 @@ async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
     }
     assert_ne!(handles[0].expose_secret(), handles[1].expose_secret(), "each sign-in has a handle of its own");
 
-    // Whoever can write to the store can't put one user's session under another's handle.
+    // A writer of the store can't put one user's session under another's handle.
     let (other_key, other_value) = store.seen.lock().unwrap()[1].clone();
     let (key, _) = store.seen.lock().unwrap()[0].clone();
     assert_ne!(key, other_key);
@@ -285,7 +285,7 @@ async fn an_outage_signs_nobody_out() -> Outcome {
     }
     access_token(manager.authenticate(&handle).await);
 
-    // The keys can't be had.
+    // The keys are unavailable.
     let manager = manager_of(&app, MemorySessionStore::new())?;
     let handle = manager.sign_in(login(&app).await?).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
@@ -486,7 +486,7 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
     store.down.store(false, Ordering::SeqCst);
     manager.sign_in(parts).await?;
 
-    // It goes away with the new pair in the process alone. That is longer than WorkOS replays the old one.
+    // It goes away while only the process has the new pair. That is longer than WorkOS replays the old one.
     app.expire();
     store.falling.store(true, Ordering::SeqCst);
     let state = manager.authenticate(&handle).await;

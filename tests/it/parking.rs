@@ -168,7 +168,7 @@ fn what_a_retired_password_sealed_is_resumed() -> Outcome {
     let foreign = Parking::new(password("d")?).park(begin(&here))?;
     let unknown = now.resume_login(&here, &redirect(), &foreign).map(drop).map_err(reason);
     assert_eq!(unknown, Err(ParkedError::WrongPassword));
-    // What one of them sealed and somebody changed is no matter of passwords.
+    // A seal that was changed fails, whatever the password.
     let mut changed = old.park(begin(&here))?;
     changed.pop();
     changed.pop();
@@ -638,7 +638,7 @@ fn return_paths_stay_on_their_origin() {
         "/.%2E//evil.example",
         "/%2e%2e%2fevil.example",
         "/a/..//evil.example",
-        // Whoever decodes it, to redirect without a slash at the end for example, makes a host of it.
+        // An application that decodes it, for example to redirect without a slash at the end, makes a host of it.
         "/%2fevil.example",
         "/%5cevil.example",
         "%2f/evil.example",

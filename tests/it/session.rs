@@ -110,8 +110,8 @@ async fn a_public_client_has_sessions_too() -> Outcome {
     // An application that keeps the parts in its own place gets the same session of them.
     let session = client.session(session.into_unverified_parts()).check(&verifier).await?;
     let session = keep(session.refresh().await?).await.check(&verifier).await?;
-    let goodbye = session.sign_out(None);
-    Browser::new()?.visit(goodbye.url.as_str()).await?;
+    let logged_out = session.sign_out(None);
+    Browser::new()?.visit(logged_out.url.as_str()).await?;
     Ok(())
 }
 
@@ -487,7 +487,7 @@ fn no_flipped_bit_opens() -> Outcome {
         for bit in 0..8 {
             let mut bytes = sealed.as_bytes().to_vec();
             bytes[index] ^= 1 << bit;
-            // A cookie is text: what is no UTF-8 never gets here.
+            // A cookie is text: anything but UTF-8 never gets here.
             let changed = String::from_utf8_lossy(&bytes).into_owned();
             assert!(cookie.open(&client, &changed).is_err(), "bit {bit} of byte {index}");
             refused += 1;

@@ -546,7 +546,7 @@ async fn keys_rotate_without_a_failed_check() -> Outcome {
         app.clock.advance(Duration::from_secs(301));
         session = keep(refreshed.refresh().await?).await;
         app.authkit.retire_keys();
-        // An outage of the keys is no outage of the application.
+        // An outage of the keys doesn't stop the application.
         app.authkit.inject_for(&app.authkit.jwks_path(), Fault::LostBefore, Duration::from_secs(600));
         assert!(cookies.again(&session).check(&verifier).await.is_ok(), "round {round}");
         app.authkit.heal();

@@ -262,7 +262,7 @@ async fn radar_is_answered() -> Outcome {
     let code = RadarCode::new(authkit.last_code(ADA).ok_or("nothing was sent")?);
     drop(step.verify(code).send().await?);
 
-    // The right code of another challenge, and over another way, is no answer.
+    // The right code of another challenge, and over another way, doesn't answer it.
     let step = expect_step!(password(&client).await, RadarEmailChallenge);
     let parked = Parking::new(CookiePassword::new("0123456789abcdef0123456789abcdef")?).park(step)?;
     let pending = PendingAuthenticationToken::new("unknown");

@@ -186,7 +186,7 @@ async fn a_server_whose_authority_is_trusted_is_spoken_to() -> Outcome {
     Ok(())
 }
 
-/// Certificates for a client that trusts the authority alone and asks for `localhost`, and what it says of them.
+/// Certificates for a client that trusts only the authority and asks for `localhost`, and what it says of them.
 fn untrusted(
     authority: &Authority,
     stranger: &Authority,
@@ -248,7 +248,7 @@ async fn a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attemp
     const HANDSHAKE: u8 = 22;
     const ALERT: u8 = 21;
     let authority = Authority::new("the authority")?;
-    for (fault, answer) in [("TLS 1.1", TLS_1_1), ("TLS 1.1 alone", NO_COMMON_VERSION), ("plain HTTP", NO_TLS)] {
+    for (fault, answer) in [("TLS 1.1", TLS_1_1), ("only TLS 1.1", NO_COMMON_VERSION), ("plain HTTP", NO_TLS)] {
         let server = Running::start(Server::Raw(answer)).await?;
         let requests = requests(&server.client(&authority)?).await?;
         let seen = server.seen();

@@ -338,7 +338,7 @@ async fn every_token_that_is_not_to_be_trusted_has_its_reason() -> Outcome {
         ("exp as text", signer.sign(&with(json!({"exp": "soon"}))), TokenError::MalformedClaims),
         ("exp out of range", signer.sign(&with(json!({"exp": 1e300}))), TokenError::MalformedClaims),
         ("nbf in the future", signer.sign(&with(json!({"nbf": NOW + 3600}))), TokenError::NotYetValid),
-        ("claims that are no object", signer.sign(&json!([1])), TokenError::MalformedClaims),
+        ("claims that aren't an object", signer.sign(&json!([1])), TokenError::MalformedClaims),
         (
             "claims as an array",
             signer.sign(&json!([
@@ -814,7 +814,7 @@ async fn forged_keys_bring_no_outage_to_good_tokens() -> Outcome {
     Ok(())
 }
 
-/// A key that is no longer published: it serves in an outage, and not because somebody asks at the same time.
+/// A key that isn't published any more: it serves in an outage, and not because somebody asks at the same time.
 #[tokio::test]
 async fn old_keys_serve_in_an_outage_only() -> Outcome {
     let (retired, signer) = (Signer::new("retired"), Signer::new("key_1"));

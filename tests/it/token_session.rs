@@ -126,7 +126,7 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
     let names: Vec<_> = fs::read_dir(app.directory.join("nested"))?.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
 
-    // The refresh token, and nothing else; after an exchange the one that it came of, for those who come at the same time.
+    // The refresh token, and nothing else; after an exchange also the one that it replaced, for processes that start at the same time.
     let response = app.login().await?;
     let token = response.refresh_token.expose_secret().to_owned();
     session.sign_in(response).await?;
@@ -238,7 +238,7 @@ mod shared_machines {
         }
         assert_eq!(run(kept(store.clone()))?.as_deref(), Some("mine"));
 
-        // A login takes the place of what stands there, and leaves alone where it leads to.
+        // A login takes the place of what stands there, and doesn't touch what it leads to.
         let target = directory.join("target");
         fs::write(&target, "untouched")?;
         fs::remove_file(&file)?;
@@ -266,7 +266,7 @@ mod shared_machines {
             fs::remove_dir(&path)?;
             pipe(&path)?;
             run(keep(store.clone(), "beside a pipe"))?;
-            assert!(path.exists(), "a pipe is no file of ours");
+            assert!(path.exists(), "a pipe isn't a file of ours");
             fs::remove_file(&path)?;
             symlink(&target, &path)?;
             run(keep(store.clone(), "beside a link"))?;
@@ -402,8 +402,8 @@ async fn a_session_from_login_to_logout() -> Outcome {
     assert_eq!(session.authenticate().await.active()?.organization_id(), Some(&two));
 
     let id = switched.token().session_id().clone();
-    let goodbye = other.sign_out(None).await?.ok_or("no URL")?;
-    assert!(goodbye.as_str().ends_with(&format!("/user_management/sessions/logout?session_id={id}")));
+    let logged_out = other.sign_out(None).await?.ok_or("no URL")?;
+    assert!(logged_out.as_str().ends_with(&format!("/user_management/sessions/logout?session_id={id}")));
     assert!(!app.file().exists());
     // The other process notices at once.
     over(session.authenticate().await, SignedOutReason::NotFound);
@@ -522,7 +522,7 @@ async fn a_store_that_fails_signs_nobody_out() -> Outcome {
     access_token(session.authenticate().await);
     assert!(!format!("{session:?}").contains(&fs::read_to_string(app.file())?));
 
-    // What this crate did not write is no session.
+    // What this crate did not write isn't a session.
     fs::write(app.file(), "hello")?;
     let state = app.process()?.authenticate().await;
     over(state, SignedOutReason::Unreadable);
@@ -728,7 +728,7 @@ async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
     }
     tokio::task::yield_now().await;
     assert_eq!(store.waiting.load(Ordering::SeqCst), 0);
-    // Whoever has the lock goes on.
+    // The holder of the lock goes on.
     tokio::time::sleep(Duration::from_secs(1)).await;
     access_token(session.authenticate().await);
     assert_eq!(app.authkit.refreshes(), 1);

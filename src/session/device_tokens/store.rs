@@ -14,7 +14,7 @@ use crate::wire;
 /// This crate has stores in a file (`FileTokenStore`, feature `token-file`), in the operating system's keyring (`KeyringTokenStore`,
 /// feature `keyring`) and in memory ([`MemoryTokenStore`]).
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no store for the token of a command line",
+    message = "`{Self}` isn't a store for the token of a command line",
     label = "needs a `TokenStore`",
     note = "take a `FileTokenStore` (feature `token-file`), a `KeyringTokenStore` (feature `keyring`) or a `MemoryTokenStore`, or implement `TokenStore`"
 )]

@@ -47,7 +47,7 @@ pub enum StoredSession {
 /// After an error nobody knows whether the call took effect. An unavailable store must return an error, and never say that there is no
 /// session.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no store for sessions",
+    message = "`{Self}` isn't a store for sessions",
     label = "needs a `SessionStore`",
     note = "take a `MemorySessionStore` or a `RedisSessionStore` (feature `redis`), or implement `SessionStore` on a database of your own",
     note = "a `PkceStore` keeps logins that are under way, and a `TokenStore` the token of a command line"

@@ -107,7 +107,7 @@ impl RedisSessionStore {
             .set_min_delay(RECONNECT_PAUSE)
             .set_max_delay(RECONNECT_PAUSE)
             .set_number_of_retries(1);
-        let refuse = |_| Error::invalid_value("redis_url", "is no address of a Redis");
+        let refuse = |_| Error::invalid_value("redis_url", "isn't the address of a Redis server");
         if cfg!(not(feature = "redis-tls")) && url.starts_with("rediss:") {
             return Err(Error::invalid_value("redis_url", "needs the feature `redis-tls` for `rediss:`"));
         }

@@ -67,7 +67,7 @@ impl State {
             };
         if !valid {
             let location = callback_url(&redirect_uri, ("error", "invalid_request"), state.as_deref());
-            let no_url = BrowserReply::ErrorPage("The redirect URI is no URL.");
+            let no_url = BrowserReply::ErrorPage("The redirect URI isn't a URL.");
             return Ok(location.map_or(no_url, BrowserReply::Redirect));
         }
         let [_, _, organization_id] = targets;
@@ -118,7 +118,7 @@ impl State {
             impersonator: Some(by),
         };
         let code = self.issue_code(authorization)?;
-        callback_url(redirect_uri, ("code", &code), None).ok_or_else(|| refuse("the redirect URI is no URL"))
+        callback_url(redirect_uri, ("code", &code), None).ok_or_else(|| refuse("the redirect URI isn't a URL"))
     }
 
     fn issue_code(&mut self, authorization: Authorization) -> io::Result<String> {

@@ -169,7 +169,7 @@ impl TestUser {
 
     pub(super) fn check_member_of(&self, organization_id: &str) -> Result<(), Refusal> {
         let member = self.organizations.iter().any(|id| id == organization_id);
-        let refusal = Refusal::OAuth("organization_membership_not_found", "The user is no member.");
+        let refusal = Refusal::OAuth("organization_membership_not_found", "The user isn't a member.");
         if member { Ok(()) } else { Err(refusal) }
     }
 

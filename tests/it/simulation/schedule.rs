@@ -166,7 +166,7 @@ pub(crate) struct Schedule {
     pub(crate) kills: Vec<Kill>,
     pub(crate) jumps: Vec<Jump>,
     pub(crate) users: Vec<Vec<Step>>,
-    /// WorkOS refuses an exchanged token to whoever wants it for another organization.
+    /// WorkOS refuses an exchanged token to a caller who asks for another organization.
     pub(crate) strict: bool,
 }
 
@@ -238,7 +238,7 @@ fn tab(dice: &mut Dice) -> Tab {
 fn weather(dice: &mut Dice, span: u64) -> Weather {
     let place = dice.pick(&[Place::WorkOs, Place::WorkOs, Place::Keys, Place::Store]);
     let process = dice.chance(40).then(|| dice.index(PROCESSES));
-    // What cuts off one process alone is over before anybody else gives its work up for lost.
+    // What cuts off only one process is over before anybody else gives its work up for lost.
     let longest = if place == Place::Store && process.is_some() { 15_000 } else { 240_000 };
     let from = dice.between(0, span);
     let until = from + if dice.chance(60) { dice.between(500, 15_000) } else { dice.between(500, longest) };

@@ -269,7 +269,7 @@ impl<L: Layer> Browser<L> {
         }
     }
 
-    /// Whoever should be signed in is, in each process.
+    /// Each user who should be signed in is, in each process.
     async fn is_well(&self) {
         let Some((session, _)) = self.cookie() else { return };
         for process in 0..PROCESSES {

@@ -22,7 +22,7 @@ pub(crate) const REPLAY: Duration = Duration::from_secs(30);
 /// An outage swallows no new pair later than this after it began, and is over so long after it did: nobody could repair one
 /// that outlasts the replays.
 const SWALLOWING: Duration = Duration::from_secs(8);
-/// An outage that has swallowed a new pair lasts no longer than this for whoever may have it replayed.
+/// An outage that has swallowed a new pair lasts no longer than this for callers who may have it replayed.
 const OUTAGE: Duration = Duration::from_secs(14);
 /// For so long a process that has just got a new pair can't reach the store, longer than WorkOS replays it.
 const CUT_OFF: Duration = Duration::from_secs(45);
@@ -518,7 +518,7 @@ impl World {
             let had = known.pairs.get(generation + 1).and_then(|pair| pair.delivered.get(&life.number));
             let again = had.is_some_and(|at| self.kind == Kind::Manager || at.elapsed() < KEPT);
             let twice = !known.pairs[generation].asking.insert(life.number);
-            // What comes after a sign-out is thrown away. Of command lines, each process has the newest pair replayed.
+            // What comes after a sign-out is discarded. Of command lines, each process has the newest pair replayed.
             if !(known.ended || known.sign_out_began || self.kind == Kind::Tokens) {
                 problem = match (again, twice) {
                     (true, _) => Some("has it"),
@@ -711,7 +711,7 @@ impl World {
         }
     }
 
-    /// The only way to lose a session of a store: whoever had the new pair, or was sent it, was killed before it was written,
+    /// The only way to lose a session of a store: the process that had the new pair, or was sent it, was killed before it was written,
     /// and nobody else was asked in time.
     fn blame_of_a_shared_store(&self, call: &Call) -> Option<String> {
         let state = self.state();
@@ -798,7 +798,7 @@ impl State {
                 let replaced = match kind {
                     // Each process has pairs of its own.
                     Kind::Tokens => before.find(|before| before.by == pair.by && has(before)),
-                    // Whoever shares a store or a cookie goes by the newest.
+                    // Processes that share a store or a cookie go by the newest.
                     Kind::Manager | Kind::Cookies => before.next().filter(|before| has(before) || ahead.is_zero()),
                 };
                 // To a process, a time of day that was set forward is the same as a sleep, which makes its pairs older.
