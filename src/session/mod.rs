@@ -48,7 +48,7 @@ pub use cookie_sessions::CookieSessions;
 pub use device_tokens::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use device_tokens::KeyringTokenStore;
-pub use device_tokens::{MemoryTokenStore, TokenSession, TokenStore};
+pub use device_tokens::{MemoryTokenLock, MemoryTokenStore, TokenSession, TokenStore};
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
 use parts::Session;

@@ -47,6 +47,12 @@ pub struct StoredLogin {
 }
 
 impl StoredLogin {
+    /// An entry from the columns of an application's own store.
+    #[must_use]
+    pub fn new(state_hash: String, stored: Timestamp, expires: Timestamp, sealed: String) -> Self {
+        Self { state_hash, stored, expires, sealed }
+    }
+
     /// Whether it is the login with this state; compared in constant time.
     #[must_use]
     pub fn matches(&self, state_hash: &str) -> bool {

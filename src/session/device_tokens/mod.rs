@@ -16,4 +16,4 @@ pub use file::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringTokenStore;
 pub use session::TokenSession;
-pub use store::{MemoryTokenStore, TokenStore};
+pub use store::{MemoryTokenLock, MemoryTokenStore, TokenStore};

@@ -62,11 +62,17 @@ impl MemoryTokenStore {
     }
 }
 
+/// The lock of a [`MemoryTokenStore`], until it is dropped.
+#[derive(Debug)]
+pub struct MemoryTokenLock {
+    _guard: OwnedMutexGuard<()>,
+}
+
 impl TokenStore for MemoryTokenStore {
-    type Lock = OwnedMutexGuard<()>;
+    type Lock = MemoryTokenLock;
 
     async fn lock(&self) -> io::Result<Self::Lock> {
-        Ok(Arc::clone(&self.lock).lock_owned().await)
+        Ok(MemoryTokenLock { _guard: Arc::clone(&self.lock).lock_owned().await })
     }
 
     async fn read(&self) -> io::Result<Option<StoredToken>> {
