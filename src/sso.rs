@@ -241,7 +241,7 @@ impl<K> SsoExchange<K> {
 
     async fn login(&self) -> Result<SsoLogin, Failure> {
         let call = self.call().map_err(Failure::unsent)?;
-        self.caller.client.core.send(call).await.and_then(transport::read)
+        self.caller.client.core.send(call).await.and_then(transport::read::<SsoTokenReply>).map(SsoLogin::from)
     }
 
     fn call(&self) -> Result<Call, Error> {
@@ -271,7 +271,7 @@ impl<K> fmt::Debug for SsoExchange<K> {
 }
 
 /// A finished SSO login.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct SsoLogin {
     /// The user who signed in, according to the identity provider.
@@ -279,10 +279,26 @@ pub struct SsoLogin {
     /// A token for [`AccessTokenClient::profile`] only. It is opaque, not a JWT.
     pub access_token: SsoAccessToken,
     /// How long the access token is valid, if the API says.
-    #[serde(default, deserialize_with = "seconds")]
     pub expires_in: Option<Duration>,
     /// The tokens of the OAuth provider, if the environment is configured to return them.
     pub oauth_tokens: Option<OAuthTokens>,
+}
+
+/// The reply. The public type has no `Deserialize`, so that nothing else makes one.
+#[derive(Deserialize)]
+struct SsoTokenReply {
+    profile: Profile,
+    access_token: SsoAccessToken,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<Duration>,
+    oauth_tokens: Option<OAuthTokens>,
+}
+
+impl From<SsoTokenReply> for SsoLogin {
+    fn from(reply: SsoTokenReply) -> Self {
+        let SsoTokenReply { profile, access_token, expires_in, oauth_tokens } = reply;
+        Self { profile, access_token, expires_in, oauth_tokens }
+    }
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {

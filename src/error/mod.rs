@@ -165,7 +165,8 @@ pub enum ErrorKind {
     /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
     #[error("the login isn't an impersonation")]
     NotImpersonated,
-    /// The code that answered a challenge is wrong.
+    /// The code that answered a challenge with `mfa().verify` is wrong. In a login, a wrong code is [`Api`](Self::Api) with a code of its
+    /// own, such as [`ErrorCode::InvalidOneTimeCode`].
     #[error("the code is wrong")]
     WrongCode,
 }

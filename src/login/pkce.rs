@@ -189,6 +189,7 @@ impl Callback {
     /// Makes a callback of values that a web framework has already parsed.
     #[must_use]
     pub fn from_parts(code: impl Into<String>, state: Option<State>) -> Self {
+        let state = state.filter(|state| !wire::text(state).is_empty());
         Self { result: Ok(AuthorizationCode::new(code)), state }
     }
 
@@ -203,8 +204,13 @@ impl Callback {
         // The state is checked first: an error that somebody else sent says nothing about this login.
         let problem = match &self.state {
             None => CallbackError::MissingState,
+            // Of an application that has lost the state, or began no login.
+            Some(_) if wire::text(state).is_empty() => CallbackError::MissingState,
             Some(given) if !given.matches(state) => CallbackError::StateMismatch,
             Some(_) => match self.result {
+                Ok(code) if wire::text(&code).is_empty() => {
+                    return Err(Rejected::spent(Error::callback(CallbackError::MissingCode)));
+                }
                 Ok(code) => return Ok(code),
                 Err(ref code) => CallbackError::Authorization(code.clone()),
             },
@@ -217,6 +223,7 @@ impl Callback {
         match (self.state, self.result) {
             (Some(_), _) => Err(Error::callback(CallbackError::UnexpectedState)),
             (None, Err(code)) => Err(Error::callback(CallbackError::Authorization(code))),
+            (None, Ok(code)) if wire::text(&code).is_empty() => Err(Error::callback(CallbackError::MissingCode)),
             (None, Ok(code)) => Ok(code),
         }
     }

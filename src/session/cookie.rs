@@ -186,6 +186,9 @@ impl SessionCookie {
     }
 
     pub(super) fn opened<K: IsConfidential>(&self, client: &Client<K>, sealed: &str) -> Result<Session<K>, SignedOut> {
+        if sealed.is_empty() {
+            return Err(SignedOut::not_found());
+        }
         let now = || client.core.runtime.clock.now();
         match seal::open(&self.passwords, sealed, now, cookie_format::read) {
             Ok(parts) => Ok(Session::new(client, parts)),

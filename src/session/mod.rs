@@ -67,7 +67,7 @@ pub use crate::cookies::{CookieFingerprint, SetCookie};
 use crate::credentials::{HasClientId, IsConfidential};
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri, SessionId};
-use crate::model::{AuthenticationMethod, Impersonator, User};
+use crate::model::{AuthenticationMethod, User};
 use crate::rejected::Rejected;
 pub use crate::response::ForResponse;
 use crate::sealed::INTERNAL;
@@ -98,7 +98,7 @@ impl<K> Client<K> {
     /// An application that holds the session calls [`ActiveSession::sign_out`] or [`ExpiredSession::sign_out`] instead: they also
     /// discard the result of a refresh in flight, which could bring the session back.
     #[must_use]
-    pub fn logout_url(&self, token: &impl NamesSession, return_to: Option<&RedirectUri>) -> Url
+    pub fn logout_url(&self, token: &(impl NamesSession + ?Sized), return_to: Option<&RedirectUri>) -> Url
     where
         K: HasClientId,
     {
@@ -144,7 +144,8 @@ impl<K> Client<K> {
 ///             return Err(signed_out.into());
 ///         }
 ///     },
-///     // The token is invalid, or the signing keys are unavailable.
+///     // A token that can't be verified, such as one whose signing key was retired, is `Invalid`:
+///     // `rejected.recover()?.refresh().await` goes on as above. Else the keys are unavailable, or the session is over.
 ///     Err(other) => return Err(other.into()),
 /// };
 /// println!("hello, {}", active.user().email);
@@ -166,6 +167,10 @@ impl<K> OpenedSession<K> {
     /// [`NotActive`]: the token has expired, is invalid, or the signing keys are unavailable.
     pub async fn check(self, verifier: &TokenVerifier) -> Result<ActiveSession<K>, NotActive<K>> {
         let Self(session) = self;
+        // Its access token may be good for minutes more.
+        if let Some(error) = session.known().ended {
+            return Err(NotActive::Ended(SignedOut::ended(error)));
+        }
         match session.verify(verifier).await {
             Ok(token) => Ok(ActiveSession { session, token }),
             Err(NotVerified::Expired(token)) => {
@@ -200,7 +205,7 @@ impl<K> OpenedSession<K> {
 
 /// Why an opened session isn't a signed-in user's.
 ///
-/// There is no fourth case, so this enum is exhaustive.
+/// There is no fifth case, so this enum is exhaustive.
 #[must_use = "it holds the session"]
 pub enum NotActive<K> {
     /// The access token has expired: refresh the session.
@@ -209,6 +214,9 @@ pub enum NotActive<K> {
     Invalid(Rejected<OpenedSession<K>>),
     /// The signing keys are unavailable, so nobody can tell at the moment. The session comes back.
     KeysUnavailable(Rejected<OpenedSession<K>>),
+    /// This client or one of its clones knows that the session is over: it was signed out here, or WorkOS refused its refresh for
+    /// good. The user must sign in again; the value is the evidence for [`SessionCookie::clear`].
+    Ended(SignedOut),
 }
 
 impl<K> NotActive<K> {
@@ -218,6 +226,7 @@ impl<K> NotActive<K> {
         match self {
             Self::Expired(_) => Error::token(crate::error::TokenError::Expired),
             Self::Invalid(rejected) | Self::KeysUnavailable(rejected) => rejected.error().clone(),
+            Self::Ended(signed_out) => signed_out.clone().into(),
         }
     }
 }
@@ -234,6 +243,7 @@ impl<K> fmt::Debug for NotActive<K> {
             Self::Expired(session) => formatter.debug_tuple("Expired").field(session).finish(),
             Self::Invalid(rejected) => formatter.debug_tuple("Invalid").field(rejected).finish(),
             Self::KeysUnavailable(rejected) => formatter.debug_tuple("KeysUnavailable").field(rejected).finish(),
+            Self::Ended(signed_out) => formatter.debug_tuple("Ended").field(signed_out).finish(),
         }
     }
 }
@@ -249,6 +259,7 @@ impl<K> StdError for NotActive<K> {
         match self {
             Self::Expired(_) => None,
             Self::Invalid(rejected) | Self::KeysUnavailable(rejected) => rejected.source(),
+            Self::Ended(signed_out) => signed_out.source(),
         }
     }
 }
@@ -287,10 +298,10 @@ impl<K> ActiveSession<K> {
         self.session.parts.authentication_method.as_ref()
     }
 
-    /// The administrator who acts as the user.
+    /// The e-mail address of the administrator who acts as the user (`act.sub` of the token).
     #[must_use]
-    pub fn impersonator(&self) -> Option<&Impersonator> {
-        self.session.parts.impersonator.as_ref()
+    pub fn impersonator(&self) -> Option<&str> {
+        self.token.impersonator()
     }
 
     /// The access token, for a service that verifies it, or for a [`custom_claims`](TokenVerifier::custom_claims) verifier.
@@ -376,7 +387,7 @@ impl<K> ExpiredSession<K> {
         SignOut::of(&self.session, self.token.session_id(), return_to)
     }
 
-    /// Ends the session in this process, and at WorkOS without the browser.
+    /// Ends the session in this process at once, and at WorkOS, without the browser, when the request is sent.
     pub fn revoke(self) -> ApiRequest<SignedOut>
     where
         K: IsConfidential,
@@ -416,7 +427,12 @@ impl<K> Refreshed<K> {
     /// # async fn write(_: &[u8]) -> std::io::Result<()> { Ok(()) }
     /// use workos_auth::ExposeSecret;
     ///
-    /// let session = refreshed.keep(async |parts| write(parts.refresh_token.expose_secret().as_bytes()).await).await?;
+    /// let session = refreshed
+    ///     .keep(async |parts| {
+    ///         write(parts.refresh_token.expose_secret().as_bytes()).await?;
+    ///         Ok::<_, std::io::Error>(())
+    ///     })
+    ///     .await?;
     /// # Ok(()) }
     /// ```
     ///
@@ -437,7 +453,7 @@ impl<K> Refreshed<K> {
 }
 
 /// A session that was signed out in this process.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "the session at WorkOS ends when the browser goes to `url`, and the cookie is cleared with `signed_out`"]
 #[non_exhaustive]
 pub struct SignOut {
@@ -445,6 +461,13 @@ pub struct SignOut {
     pub url: Url,
     /// The evidence that [`SessionCookie::clear`] needs.
     pub signed_out: SignedOut,
+}
+
+/// The URL names the session, so it isn't shown.
+impl fmt::Debug for SignOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SignOut").field("signed_out", &self.signed_out).finish_non_exhaustive()
+    }
 }
 
 impl SignOut {

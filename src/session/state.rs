@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::parts::{Session, SessionParts};
 use crate::error::Error;
 use crate::id::OrganizationId;
-use crate::model::{AuthenticationMethod, Impersonator, User};
+use crate::model::{AuthenticationMethod, User};
 use crate::secret::AccessToken;
 use crate::token::VerifiedToken;
 
@@ -58,9 +58,11 @@ pub enum SignedOutReason {
     Removed,
     /// The user signed out just now.
     ByTheUser,
-    /// WorkOS ended the session; [`SignedOut::error`] says why.
+    /// The session has ended; [`SignedOut::error`] says why: WorkOS refused its refresh for good, it was signed out by this client
+    /// ([`ErrorKind::SignedOut`]), or its refresh brought another user.
     Ended,
-    /// The stored session can't be opened: it was changed, or sealed with a password that is no longer in use.
+    /// The stored session can't be opened: it was changed, or sealed with a password that isn't in use, or
+    /// its own lifetime is over.
     Unreadable,
 }
 
@@ -108,7 +110,7 @@ impl fmt::Display for SignedOut {
             SignedOutReason::NotFound => "there is no such session",
             SignedOutReason::Removed => "the session was signed out a short while ago",
             SignedOutReason::ByTheUser => "the session was signed out",
-            SignedOutReason::Ended => "the session was ended by WorkOS",
+            SignedOutReason::Ended => "the session has ended",
             SignedOutReason::Unreadable => "the session can't be opened",
         })
     }
@@ -204,10 +206,10 @@ impl SignedIn {
         self.parts.authentication_method.as_ref()
     }
 
-    /// The administrator who acts as the user.
+    /// The e-mail address of the administrator who acts as the user (`act.sub` of the token).
     #[must_use]
-    pub fn impersonator(&self) -> Option<&Impersonator> {
-        self.parts.impersonator.as_ref()
+    pub fn impersonator(&self) -> Option<&str> {
+        self.token.impersonator()
     }
 
     /// The access token, for a service that verifies it, or for a

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{poll_fn, ready};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use super::object::Object;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
 use crate::id::ClientId;
-use crate::runtime::Moment;
+use crate::runtime::{Clock, Moment};
 use crate::transport::{self, Body, Call, Core, RequestKind, Route, TransportError};
 
 /// Keys of this age are fetched again in the background, so that no request waits for them.
@@ -105,14 +105,16 @@ pub(crate) struct KeyCaches(Mutex<HashMap<ClientId, Arc<Jwks>>>);
 impl KeyCaches {
     pub(super) fn of(&self, core: &Arc<Core>, client_id: &ClientId) -> Arc<Jwks> {
         let mut caches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Jwks::new(Arc::clone(core), client_id.clone()));
+        let new = || Arc::new(Jwks::new(core, client_id.clone()));
         Arc::clone(caches.entry(client_id.clone()).or_insert_with(new))
     }
 }
 
 /// The keys of one client ID.
 pub(super) struct Jwks {
-    core: Arc<Core>,
+    /// The core keeps these keys, so they must not keep it; each verifier does.
+    core: Weak<Core>,
+    clock: Arc<dyn Clock>,
     client_id: ClientId,
     state: Mutex<State>,
 }
@@ -149,12 +151,13 @@ struct Awaited {
 }
 
 impl Jwks {
-    fn new(core: Arc<Core>, client_id: ClientId) -> Self {
-        Self { core, client_id, state: Mutex::default() }
+    fn new(core: &Arc<Core>, client_id: ClientId) -> Self {
+        let clock = Arc::clone(&core.runtime.clock);
+        Self { core: Arc::downgrade(core), clock, client_id, state: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> jiff::Timestamp {
-        self.core.runtime.clock.now()
+        self.clock.now()
     }
 
     /// The key with this ID, if it is known without waiting.
@@ -236,7 +239,7 @@ impl Jwks {
     }
 
     fn age(&self, moment: Moment) -> Duration {
-        moment.age(&*self.core.runtime.clock)
+        moment.age(&*self.clock)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,7 +271,8 @@ impl Jwks {
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
         let route = Route::of("/sso/jwks/{client_id}", &self.client_id)?;
         let call = Call { method: Method::GET, route, authorization: None, body: Body::None, kind: RequestKind::Keys };
-        let reply = self.core.send(call).await.map_err(|failure| failure.error)?;
+        let core = self.core.upgrade().ok_or_else(Error::abandoned)?;
+        let reply = core.send(call).await.map_err(|failure| failure.error)?;
         let Object(document) = transport::read(reply).map_err(|failure| failure.error)?;
         let known = self.state().keys.clone();
         Ok(prepare(document, known.as_deref().map(|known| &known.keys)))
@@ -289,7 +293,7 @@ impl FetchTask {
     }
 
     fn settle(&self, keys: Result<HashMap<String, Key>, Error>) {
-        let now = Moment::now(&*self.jwks.core.runtime.clock);
+        let now = Moment::now(&*self.jwks.clock);
         let mut state = self.jwks.state();
         if state.fetch.take_if(|fetch| fetch.number == self.number).is_none() {
             return;
@@ -374,7 +378,7 @@ mod tests {
 
     use super::*;
     use crate::id::BaseUrl;
-    use crate::runtime::{Clock, Runtime, Sleep};
+    use crate::runtime::{Runtime, Sleep};
 
     const JWK: &str = r#"{"kid":"key_1","kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}"#;
     const LONG: Duration = Duration::from_secs(60);
@@ -398,7 +402,7 @@ mod tests {
     }
 
     /// Keys from an endpoint that doesn't answer the first `stalls` requests; the number of requests; the clock.
-    fn jwks(stalls: usize) -> (Arc<Jwks>, Arc<AtomicUsize>, Arc<Asleep>) {
+    fn jwks(stalls: usize) -> (Arc<Core>, Arc<Jwks>, Arc<AtomicUsize>, Arc<Asleep>) {
         let (asked, clock) = (Arc::new(AtomicUsize::new(0)), Arc::new(Asleep::default()));
         let count = Arc::clone(&asked);
         let transport = move |_: Request<Bytes>| {
@@ -413,13 +417,14 @@ mod tests {
         let base_url = BaseUrl::parse("http://127.0.0.1:9").unwrap();
         let runtime = Runtime { clock: Arc::clone(&clock) as _, ..Runtime::default() };
         let core = Core::new(base_url, transport, HeaderValue::from_static("test"), LONG, 3, runtime);
-        let jwks = Jwks::new(Arc::new(core), ClientId::new("client_123").unwrap());
-        (Arc::new(jwks), asked, clock)
+        let core = Arc::new(core);
+        let jwks = Jwks::new(&core, ClientId::new("client_123").unwrap());
+        (core, Arc::new(jwks), asked, clock)
     }
 
     #[tokio::test]
     async fn keys_grow_old_while_the_computer_sleeps() {
-        let (jwks, asked, clock) = jwks(0);
+        let (_core, jwks, asked, clock) = jwks(0);
         assert!(jwks.key("key_1", LONG).await.is_ok() && jwks.at_hand("key_1").is_some());
         *clock.0.lock().unwrap() += KEYS_USED_FOR;
         assert!(jwks.at_hand("key_1").is_none(), "they are older than ten minutes");
@@ -432,7 +437,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fetch_that_stands_still_makes_room_for_another() {
-        let (jwks, asked, _) = jwks(1);
+        let (_core, jwks, asked, _) = jwks(1);
         assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err());
         assert!(jwks.key("key_1", Duration::from_millis(10)).await.is_err(), "it may still come");
         if let Some(fetch) = &mut jwks.state().fetch {

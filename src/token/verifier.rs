@@ -21,6 +21,7 @@ use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorKind, TokenError};
 use crate::id::ClientId;
 use crate::secret::AccessToken;
+use crate::transport::Core;
 use crate::wire;
 
 /// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
@@ -64,6 +65,8 @@ const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 /// # }
 /// ```
 pub struct TokenVerifier<C = NoCustomClaims> {
+    /// It sends the requests for the keys.
+    core: Arc<Core>,
     jwks: Arc<Jwks>,
     policy: Policy,
     keys_timeout: Duration,
@@ -144,6 +147,7 @@ impl<K> Client<K> {
     {
         let (client_id, base_url) = (self.client_id().clone(), self.base_url());
         TokenVerifier {
+            core: Arc::clone(&self.core),
             jwks: self.core.shared.get::<KeyCaches>().of(&self.core, &client_id),
             policy: Policy {
                 shared_issuers: [base_url.to_owned(), format!("{base_url}/")],
@@ -161,7 +165,8 @@ impl<K> Client<K> {
 }
 
 impl TokenVerifier {
-    /// A verifier for a service that knows only the client ID of the tokens it receives.
+    /// A verifier for a service that knows only the client ID of the tokens it receives. It asks the WorkOS API for the keys; for
+    /// another base URL, such as that of a test, build a client and take its [`verifier`](Client::verifier).
     ///
     /// # Errors
     /// As [`ClientBuilder::build`](crate::ClientBuilder::build).
@@ -214,8 +219,8 @@ impl<C> TokenVerifier<C> {
     #[must_use]
     pub fn custom_claims<D: DeserializeOwned>(self) -> TokenVerifier<D> {
         let memory = self.memory.map(|memory| Memory::new(memory.capacity));
-        let Self { jwks, policy, keys_timeout, .. } = self;
-        TokenVerifier { jwks, policy, keys_timeout, memory, custom: PhantomData }
+        let Self { core, jwks, policy, keys_timeout, .. } = self;
+        TokenVerifier { core, jwks, policy, keys_timeout, memory, custom: PhantomData }
     }
 
     /// Remembers up to this many verified tokens, so that the next check of one costs a hash and a look-up instead of a signature.
@@ -426,6 +431,7 @@ fn decode(text: &str, buffer: &mut [u8]) -> Result<usize, TokenError> {
 impl<C> Clone for TokenVerifier<C> {
     fn clone(&self) -> Self {
         Self {
+            core: Arc::clone(&self.core),
             jwks: Arc::clone(&self.jwks),
             policy: self.policy.clone(),
             keys_timeout: self.keys_timeout,

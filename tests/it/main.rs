@@ -14,6 +14,7 @@ mod manager;
 mod not_signed_in;
 mod outcomes;
 mod parking;
+mod released;
 mod session;
 mod simulation;
 mod single_flight;

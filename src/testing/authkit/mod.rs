@@ -104,7 +104,10 @@ impl AuthKit {
         &self.config.api_key
     }
 
-    /// Moves the time of the server forward: codes and tokens expire, and the replay window of refresh tokens ends.
+    /// Moves the time of the server forward: codes expire, and the replay window of refresh tokens ends.
+    ///
+    /// A client goes by its own clock. To let an access token expire for it, give one [`ManualClock`](super::ManualClock) to
+    /// [`AuthKitBuilder::clock`] and to `ClientBuilder::clock`, and move that.
     pub fn advance(&self, by: Duration) {
         self.state.lock().advanced_by += by;
     }
