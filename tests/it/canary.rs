@@ -378,6 +378,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
     let verifier = client.verifier();
     cage.debug("verifier", &verifier);
     let active = session(good())?.check(&verifier).await?;
+    let signing_out = session(good())?.check(&verifier).await?;
     cage.debug("active", &active);
     cage.debug("token", active.token());
     let over = || token(NOW - 300, json!({}));
@@ -421,11 +422,14 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
 
     refused_refreshes_hold_no_secret(&cage, opened).await?;
     let request = active.revoke();
-    cage.debug("revoke", &request);
-    cage.error(&request.send().await.unwrap_err());
-    let sign_out = session(good())?.check(&verifier).await?.sign_out(None);
+    let sign_out = signing_out.sign_out(None);
     cage.debug("sign-out", &sign_out);
     cage.write(sign_out.url.as_str());
+    cage.debug("revoke", &request);
+    cage.error(&request.send().await.unwrap_err());
+    let over = session(good())?.check(&verifier).await.unwrap_err();
+    cage.debug("ended", &over);
+    cage.error(&over);
 
     let bodies: String = server.requests().concat();
     assert!(bodies.contains("canary-r") && bodies.contains("sk_canary"));

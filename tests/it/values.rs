@@ -260,6 +260,16 @@ fn a_callback_gives_its_code_for_its_own_state_only() -> Result<(), Error> {
         let callback = callback.code_for(&State::new("another")).unwrap_err().recover()?;
         assert_eq!(callback.code_for(&State::new("the-state"))?.expose_secret(), "a+b");
     }
+    // An empty state ties nothing to a login, and an empty code is none.
+    let empty = || State::new("");
+    for (callback, state, problem) in [
+        (Callback::from_parts("a", Some(empty())), empty(), CallbackError::MissingState),
+        (Callback::from_parts("a", Some(State::new("b"))), empty(), CallbackError::MissingState),
+        (Callback::from_parts("", Some(State::new("b"))), State::new("b"), CallbackError::MissingCode),
+    ] {
+        let rejected = callback.code_for(&state).unwrap_err();
+        assert!(matches!(rejected.error().kind(), ErrorKind::Callback(found) if *found == problem), "{rejected:?}");
+    }
     let stateless = Callback::from_parts("a", None).code_for(&State::new("")).unwrap_err();
     assert!(matches!(stateless.error().kind(), ErrorKind::Callback(CallbackError::MissingState)), "{stateless:?}");
     Ok(())
