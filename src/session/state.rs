@@ -59,7 +59,7 @@ pub enum SignedOutReason {
     /// The user signed out just now.
     ByTheUser,
     /// The session has ended; [`SignedOut::error`] says why: WorkOS refused its refresh for good, it was signed out by this client
-    /// ([`ErrorKind::SignedOut`]), or its refresh brought another user.
+    /// ([`ErrorKind::SignedOut`](crate::ErrorKind::SignedOut)), or its refresh brought another user.
     Ended,
     /// The stored session can't be opened: it was changed, or sealed with a password that isn't in use, or
     /// its own lifetime is over.
