@@ -94,9 +94,10 @@ impl Endpoint {
         let client = confidential(BASE_URL);
         let client = client.clock(self.clock.clone()).build_with(move |request: http::Request<Bytes>| {
             assert_eq!(request.uri().path(), "/sso/jwks/client_123");
-            *endpoint.fetches.lock().unwrap() += 1;
             let answer = endpoint.answer.lock().unwrap().clone();
             let hangs = *endpoint.hangs.lock().unwrap();
+            // Last: a test that sees the count may change the answer to the next one.
+            *endpoint.fetches.lock().unwrap() += 1;
             async move {
                 if hangs {
                     std::future::pending::<()>().await;
