@@ -208,9 +208,7 @@ impl Callback {
             Some(_) if wire::text(state).is_empty() => CallbackError::MissingState,
             Some(given) if !given.matches(state) => CallbackError::StateMismatch,
             Some(_) => match self.result {
-                Ok(code) if wire::text(&code).is_empty() => {
-                    return Err(Rejected::spent(Error::callback(CallbackError::MissingCode)));
-                }
+                Ok(ref code) if wire::text(code).is_empty() => CallbackError::MissingCode,
                 Ok(code) => return Ok(code),
                 Err(ref code) => CallbackError::Authorization(code.clone()),
             },

@@ -269,6 +269,7 @@ fn a_callback_gives_its_code_for_its_own_state_only() -> Result<(), Error> {
     ] {
         let rejected = callback.code_for(&state).unwrap_err();
         assert!(matches!(rejected.error().kind(), ErrorKind::Callback(found) if *found == problem), "{rejected:?}");
+        assert!(rejected.recover().is_ok(), "the callback comes back in every case");
     }
     let stateless = Callback::from_parts("a", None).code_for(&State::new("")).unwrap_err();
     assert!(matches!(stateless.error().kind(), ErrorKind::Callback(CallbackError::MissingState)), "{stateless:?}");
