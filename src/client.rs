@@ -1,6 +1,5 @@
 //! [`Client`] and its builder.
 
-use std::env;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use http::HeaderValue;
 use url::Url;
 
 use crate::credentials::{ApiKeyOnly, Confidential, Credentials, HasClientId, Identity, NoCredentials, Public};
+use crate::environment::{self, variable};
 use crate::error::Error;
 use crate::id::{BaseUrl, ClientId};
 use crate::runtime::Runtime;
@@ -304,7 +304,7 @@ impl ClientBuilder<NoCredentials> {
 
     /// The client ID from `WORKOS_CLIENT_ID`.
     pub fn client_id_from_env(self) -> ClientBuilder<Public> {
-        self.holding(|_| Ok(Public { client_id: client_id_from_env()? }))
+        self.holding(|_| Ok(Public { client_id: environment::client_id()? }))
     }
 
     /// The API key of the application.
@@ -315,7 +315,7 @@ impl ClientBuilder<NoCredentials> {
 
     /// The API key from `WORKOS_API_KEY`.
     pub fn api_key_from_env(self) -> ClientBuilder<ApiKeyOnly> {
-        self.holding(|_| Ok(ApiKeyOnly { api_key: api_key_from_env()? }))
+        self.holding(|_| Ok(ApiKeyOnly { api_key: environment::api_key()? }))
     }
 }
 
@@ -328,7 +328,7 @@ impl ClientBuilder<Public> {
 
     /// The API key from `WORKOS_API_KEY`, which makes it a confidential client.
     pub fn api_key_from_env(self) -> ClientBuilder<Confidential> {
-        self.holding(|Public { client_id }| Ok(Confidential { client_id, api_key: api_key_from_env()? }))
+        self.holding(|Public { client_id }| Ok(Confidential { client_id, api_key: environment::api_key()? }))
     }
 }
 
@@ -341,7 +341,7 @@ impl ClientBuilder<ApiKeyOnly> {
 
     /// The client ID from `WORKOS_CLIENT_ID`, which makes it a confidential client.
     pub fn client_id_from_env(self) -> ClientBuilder<Confidential> {
-        self.holding(|ApiKeyOnly { api_key }| Ok(Confidential { client_id: client_id_from_env()?, api_key }))
+        self.holding(|ApiKeyOnly { api_key }| Ok(Confidential { client_id: environment::client_id()?, api_key }))
     }
 }
 
@@ -397,7 +397,7 @@ impl<K> ClientBuilder<K> {
     /// or https address. It sees only the name of the API's host, since TLS goes through it.
     #[cfg(feature = "reqwest")]
     pub fn proxy_from_env(mut self) -> Self {
-        self.settings.proxy = proxy_from_env();
+        self.settings.proxy = environment::proxy();
         self
     }
 
@@ -527,43 +527,5 @@ fn user_agent(app_name: Option<&str>) -> Result<HeaderValue, Error> {
         Some(name) if name.trim().is_empty() => Err(refuse("must not be empty")),
         Some(name) if !name.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => Err(refuse("must be visible ASCII")),
         Some(name) => HeaderValue::from_str(&format!("{OURS} {name}")).map_err(|_| refuse("must be visible ASCII")),
-    }
-}
-
-fn client_id_from_env() -> Result<ClientId, Error> {
-    const NAME: &str = "WORKOS_CLIENT_ID";
-    ClientId::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
-}
-
-fn api_key_from_env() -> Result<ApiKey, Error> {
-    const NAME: &str = "WORKOS_API_KEY";
-    ApiKey::new(variable(NAME)?.ok_or_else(|| Error::missing_variable(NAME))?)
-}
-
-/// The proxy for all hosts that `NO_PROXY` doesn't name.
-#[cfg(feature = "reqwest")]
-fn proxy_from_env() -> Result<Option<reqwest::Proxy>, Error> {
-    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        let Some(address) = variable(name)? else { continue };
-        let address = if address.contains("://") { address } else { format!("http://{address}") };
-        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let proxy = url.and_then(|url| reqwest::Proxy::https(url).ok());
-        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "isn't the address of an HTTP proxy"))?;
-        let direct = match variable("NO_PROXY")? {
-            Some(hosts) => Some(hosts),
-            None => variable("no_proxy")?,
-        };
-        return Ok(Some(proxy.no_proxy(direct.and_then(|hosts| reqwest::NoProxy::from_string(&hosts)))));
-    }
-    Ok(None)
-}
-
-/// Reads the environment; no other function of this crate does. An empty variable counts as unset.
-fn variable(name: &'static str) -> Result<Option<String>, Error> {
-    match env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(Error::invalid_value(name, "is not valid Unicode")),
     }
 }

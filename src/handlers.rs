@@ -44,8 +44,9 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// `L` keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::session::CookieSessions). Every
 /// response has `Cache-Control: no-store` and `Vary: Cookie`.
 ///
-/// If the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set. Names are compared byte
-/// by byte, and a name with two different values counts as no cookie.
+/// If the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set; the one exception is
+/// [`SessionCookie::without_host_prefix`](crate::SessionCookie::without_host_prefix). Names are compared byte by byte, and a name with
+/// two different values counts as no cookie.
 ///
 /// ```
 /// use workos_auth::testing::AuthKit;

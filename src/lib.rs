@@ -130,7 +130,7 @@
 //! # The environment
 //!
 //! This crate reads variables only in `from_env()` and the builder's `…_from_env()`: `WORKOS_CLIENT_ID`, `WORKOS_API_KEY`,
-//! `WORKOS_BASE_URL`, and for the proxy `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A client that is built in another way ignores
+//! `WORKOS_BASE_URL`, `WORKOS_COOKIE_PASSWORD`, and for the proxy `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A client that is built in another way ignores
 //! proxy variables. The operating system decides which certificate authorities are trusted; on Linux and the BSDs the TLS
 //! library takes those of `SSL_CERT_FILE` and `SSL_CERT_DIR` instead, where these are set.
 //!
@@ -156,6 +156,7 @@ mod cookies;
 mod credentials;
 pub mod danger;
 mod envelope;
+mod environment;
 pub mod error;
 mod files;
 pub mod handlers;
@@ -208,3 +209,19 @@ pub use token::{TokenVerifier, VerifiedToken};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from-node.md")]
+struct ComingFromNode;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/errors.md")]
+struct Errors;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/operations.md")]
+struct Operations;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/security.md")]
+struct Security;

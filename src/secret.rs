@@ -283,9 +283,14 @@ impl CookiePassword {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `cookie_password` when it has fewer
     /// than 32 characters.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        Self::named("cookie_password", value)
+    }
+
+    /// Parses the password of a field or variable of this name.
+    pub(crate) fn named(field: &'static str, value: impl Into<String>) -> Result<Self, Error> {
         let password = Self(seal(value.into()), Cow::Borrowed(PASSWORD_ID));
         if password.0.expose_secret().chars().count() < 32 {
-            return Err(Error::invalid_value("cookie_password", "must have at least 32 characters"));
+            return Err(Error::invalid_value(field, "must have at least 32 characters"));
         }
         Ok(password)
     }

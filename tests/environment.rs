@@ -10,7 +10,8 @@ use raw::{Answer, RawServer, SIGNED_IN, free_address};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use workos_auth::{
-    ApiKeyClient, Callback, Client, ConfidentialClient, Error, ErrorKind, PublicClient, RedirectUri, RefreshToken,
+    ApiKeyClient, Callback, Client, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, PublicClient,
+    RedirectUri, RefreshToken,
 };
 
 type Outcome = Result<(), Box<dyn StdError>>;
@@ -164,11 +165,39 @@ const CASES: &[Case] = &[
             Ok(())
         },
     },
+    Case {
+        name: "the_cookie_password_is_read_as_it_is",
+        variables: &[("WORKOS_COOKIE_PASSWORD", " a password of 32 characters and spaces ")],
+        run: || {
+            assert_eq!(CookiePassword::from_env()?.expose_secret(), " a password of 32 characters and spaces ");
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_missing_cookie_password_says_what_the_variable_must_hold",
+        variables: &[("WORKOS_COOKIE_PASSWORD", "")],
+        run: || {
+            assert_missing(CookiePassword::from_env().map(drop), "WORKOS_COOKIE_PASSWORD");
+            let text = CookiePassword::from_env().map(drop).unwrap_err().to_string();
+            assert!(text.contains("WORKOS_COOKIE_PASSWORD") && text.contains("32 characters"), "{text}");
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_short_cookie_password_names_its_variable_and_is_not_echoed",
+        variables: &[("WORKOS_COOKIE_PASSWORD", "canary_of_only_thirty-one_chars")],
+        run: || {
+            assert_invalid(CookiePassword::from_env().map(drop), "WORKOS_COOKIE_PASSWORD");
+            let text = CookiePassword::from_env().map(drop).unwrap_err().to_string();
+            assert_eq!(text, "WORKOS_COOKIE_PASSWORD must have at least 32 characters");
+            Ok(())
+        },
+    },
 ];
 
 fn assert_missing(result: Result<(), Error>, variable: &str) {
     let error = result.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::MissingVariable { name } if *name == variable), "{error:?}");
+    assert!(matches!(error.kind(), ErrorKind::MissingVariable { name, .. } if *name == variable), "{error:?}");
 }
 
 fn assert_invalid(result: Result<(), Error>, expected: &str) {

@@ -69,10 +69,12 @@ pub enum ErrorKind {
         reason: &'static str,
     },
     /// An environment variable is not set or is empty; nothing was sent.
-    #[error("the environment variable {name} is not set")]
+    #[error("the environment variable {name} is not set: it must hold {holds}")]
     MissingVariable {
         /// The name of the variable.
         name: &'static str,
+        /// What it must hold.
+        holds: &'static str,
     },
     /// The callback was refused before anything was sent.
     #[error("{0}")]
@@ -184,8 +186,8 @@ impl Error {
         Self::local(ErrorKind::InvalidValue { field, reason })
     }
 
-    pub(crate) fn missing_variable(name: &'static str) -> Self {
-        Self::local(ErrorKind::MissingVariable { name })
+    pub(crate) fn missing_variable(name: &'static str, holds: &'static str) -> Self {
+        Self::local(ErrorKind::MissingVariable { name, holds })
     }
 
     pub(crate) fn callback(error: CallbackError) -> Self {

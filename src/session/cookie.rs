@@ -42,6 +42,8 @@ pub struct SessionCookie {
     passwords: Vec<PreparedPassword>,
     name: Cow<'static, str>,
     secure: bool,
+    /// Whether [`served_at`](Self::served_at) leaves the name as it is.
+    keeps_name: bool,
     max_age: Duration,
     lifetime: Option<Duration>,
 }
@@ -57,6 +59,7 @@ impl SessionCookie {
             passwords: vec![PreparedPassword::new(&password)?],
             name: Cow::Borrowed(SESSION_COOKIE),
             secure: true,
+            keeps_name: false,
             max_age: LONGEST_COOKIE_AGE,
             lifetime: None,
         })
@@ -97,15 +100,27 @@ impl SessionCookie {
         self
     }
 
+    /// Leaves the name without `__Host-`, also behind [`LoginHandlers`](crate::LoginHandlers). This is for the time of a move: an
+    /// application with the WorkOS SDK for Node or authkit-nextjs on the same host reads and writes the same cookie.
+    ///
+    /// Without the prefix, another host of the domain can set such a cookie, so that a user of this application works in the
+    /// session of somebody else without a notice. Where the other SDK can be given a cookie name, prefer `__Host-wos-session` there.
+    #[must_use]
+    pub fn without_host_prefix(mut self) -> Self {
+        self.keeps_name = true;
+        self
+    }
+
     /// Fits the cookie to where the application is served, as its redirect URI says: with https, the cookie is `Secure` and has a
     /// [`__Host-` name](Self::host_prefix); with plain http, which is loopback, neither. Without this call, the cookie is always
     /// `Secure`. [`LoginHandlers`](crate::LoginHandlers) make this call themselves.
     ///
-    /// Other applications on this host that share the cookie need the name with the prefix, too.
+    /// Other applications on this host that share the cookie need the name with the prefix, too. If they can't have it, call
+    /// [`without_host_prefix`](Self::without_host_prefix) before.
     #[must_use]
     pub fn served_at(mut self, redirect_uri: &RedirectUri) -> Self {
         self.secure = redirect_uri.is_secure();
-        if self.secure { self.host_prefix() } else { self }
+        if self.secure && !self.keeps_name { self.host_prefix() } else { self }
     }
 
     /// How long a browser keeps the cookie; 400 days by default.

@@ -1,4 +1,5 @@
-//! Sealed sessions that go to and fro between this crate, the WorkOS SDK for Node and iron-session, which authkit-nextjs uses.
+//! Sealed sessions that go to and fro between this crate and the libraries for Node: the WorkOS SDK, authkit-session,
+//! authkit-nextjs and iron-session. And `docs/coming-from-node.md` has each name that their type declarations have.
 //!
 //! It needs Node and `npm ci --prefix tests/interop`, so it runs where `WORKOS_INTEROP` is set, and there it must run.
 
@@ -6,16 +7,20 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use workos_auth::login::{AuthenticationMethod, Impersonator};
-use workos_auth::session::SessionParts;
-use workos_auth::testing::{AuthKit, TestUser};
+use workos_auth::parking::Parking;
+use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts};
+use workos_auth::testing::{AuthKit, Browser, ManualClock, TestUser};
 use workos_auth::{
-    AccessToken, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, ExposeSecret, OpenedSession,
-    OrganizationId, Password, RefreshToken, SessionCookie, User,
+    AccessToken, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
+    LoginHandlers, OpenedSession, OrganizationId, Password, RedirectUri, RefreshToken, SessionCookie, SessionManager,
+    User,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -76,7 +81,9 @@ fn run() -> Outcome {
     );
     println!("the largest was {largest} bytes");
     passwords_with_ids(&mut node, &client)?;
-    live(&mut node)
+    live(&mut node)?;
+    move_to_and_fro(&mut node)?;
+    guide_is_complete(&mut node)
 }
 
 /// iron-session's `{1: old, 2: new}`: the ID of the password stands in the seal.
@@ -150,6 +157,184 @@ fn live(node: &mut Node) -> Outcome {
         return Err("the session that the SDK for Node refreshed is another".into());
     }
     println!("a session of ours was verified and refreshed by the SDK for Node, and verified here again");
+    Ok(())
+}
+
+/// Users who have signed in to an application for Node stay signed in after the move, and the other way round.
+fn move_to_and_fro(node: &mut Node) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let clock = ManualClock::ticking(Timestamp::now());
+    let user = TestUser::new("ada@example.com").password("correct horse");
+    let authkit = runtime.block_on(
+        AuthKit::builder().user(user).redirect_uri("https://example.com/callback").clock(clock.clone()).start(),
+    )?;
+    let builder = Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key());
+    let client = builder.base_url(authkit.base_url()).clock(clock.clone()).build()?;
+    let server = json!({"baseUrl": authkit.base_url(), "clientId": authkit.client_id(), "apiKey": authkit.api_key()});
+    let with = |more: Value| {
+        let mut command = server.clone();
+        command
+            .as_object_mut()
+            .into_iter()
+            .for_each(|command| command.extend(more.as_object().cloned().unwrap_or_default()));
+        command
+    };
+    let password = || CookiePassword::new(PASSWORD);
+    let redirect = || RedirectUri::new("https://example.com/callback");
+    let cookie = || Ok::<_, Error>(SessionCookie::new(password()?)?.without_host_prefix());
+    let sessions = CookieSessions::new(client.clone(), cookie()?);
+    let handlers = LoginHandlers::new(client.clone(), sessions, Parking::new(password()?), redirect()?);
+
+    // From Node: each library's own cookie is a session here, before and after its access token has expired.
+    let login =
+        json!({"op": "signIn", "email": "ada@example.com", "password": "correct horse", "cookiePassword": PASSWORD});
+    for library in ["@workos-inc/node", "@workos/authkit-session", "@workos-inc/authkit-nextjs"] {
+        let before = authkit.refreshes();
+        let theirs = node.ask(&with(login.clone()))?;
+        let header = theirs[library].as_str().ok_or("no cookie")?;
+        let (session, set_cookie) = runtime.block_on(signed_in(&handlers, header))?;
+        if set_cookie.is_some() || authkit.refreshes() != before {
+            return Err(format!("{library}: a good session was refreshed").into());
+        }
+        clock.advance(Duration::from_secs(600));
+        let (refreshed, set_cookie) = runtime.block_on(signed_in(&handlers, header))?;
+        let set_cookie = set_cookie.ok_or("an expired session got no new cookie")?;
+        if refreshed != session || authkit.refreshes() != before + 1 {
+            return Err(format!("{library}: {refreshed} is another session than {session}").into());
+        }
+        let (header, attributes) = set_cookie.split_once("; ").ok_or("no attributes")?;
+        if !header.starts_with("wos-session=") || attributes.contains("Domain") {
+            return Err(format!("{library} would not replace its cookie by this one: {attributes}").into());
+        }
+        accepted(node, &with(json!({"op": "accept", "password": PASSWORD})), header, &session)?;
+
+        let logout = http::Request::post("/logout").header("cookie", header).header("origin", "https://example.com");
+        let response = runtime.block_on(handlers.logout(&logout.body(())?.into_parts().0))?;
+        let location = response.headers().get("location").and_then(|url| url.to_str().ok()).unwrap_or_default();
+        if !location.contains(&session) {
+            return Err(format!("{library}: the logout doesn't end the session at WorkOS").into());
+        }
+    }
+
+    // From Node into a store: what the cookie holds is signed in once.
+    let manager = SessionManager::new(client.clone(), MemorySessionStore::new());
+    let theirs = node.ask(&with(login))?;
+    let header = theirs["@workos/authkit-session"].as_str().ok_or("no cookie")?;
+    let opened = cookie()?.open(&client, header.trim_start_matches("wos-session="))?;
+    let state = runtime.block_on(async {
+        let handle = manager.sign_in(opened.into_unverified_parts()).await?;
+        Outcome::Ok(manager.authenticate(&handle).await)
+    })?;
+    if state.active()?.user().email != "ada@example.com" {
+        return Err("a store holds another user's session".into());
+    }
+
+    // To Node: a cookie of a login in the browser.
+    let header = runtime.block_on(login_in_browser(&handlers))?;
+    let (session, _) = runtime.block_on(signed_in(&handlers, &header))?;
+    accepted(node, &with(json!({"op": "accept", "password": PASSWORD})), &header, &session)?;
+    println!("cookies of three libraries for Node are sessions here, also after a refresh, and the other way round");
+    Ok(())
+}
+
+/// The ID of the session that a cookie brings, and the cookie that the answer sets.
+async fn signed_in(handlers: &LoginHandlers<CookieSessions>, header: &str) -> Outcome<(String, Option<String>)> {
+    let (request, ()) = http::Request::get("/").header("cookie", header).body(())?.into_parts();
+    let mut found = Err("no answer".to_owned());
+    let response = handlers.authenticate(&request).await.respond(|state| {
+        found = match state.active() {
+            Ok(active) if active.user().email == "ada@example.com" => Ok(active.token().session_id().to_string()),
+            Ok(active) => Err(format!("{} is signed in", active.user().email)),
+            Err(error) => Err(error.to_string()),
+        };
+        http::Response::new(())
+    });
+    let set_cookie = response.headers().get("set-cookie").map(|line| line.to_str().map(str::to_owned));
+    Ok((found?, set_cookie.transpose()?))
+}
+
+/// The `Cookie` header of a browser after its login.
+async fn login_in_browser(handlers: &LoginHandlers<CookieSessions>) -> Outcome<String> {
+    let cookie = |response: &http::Response<()>| {
+        let line = response.headers().get("set-cookie").and_then(|line| line.to_str().ok()).unwrap_or_default();
+        line.split(';').next().unwrap_or_default().to_owned()
+    };
+    let (request, ()) = http::Request::get("/login").body(())?.into_parts();
+    let begun = handlers.begin_login(&request)?;
+    let url = begun.headers().get("location").ok_or("no redirect")?.to_str()?;
+    let callback = Browser::new()?.sign_in(url, "ada@example.com").await?;
+    let path = callback.trim_start_matches("https://example.com").to_owned();
+    let (request, ()) = http::Request::get(path).header("cookie", cookie(&begun)).body(())?.into_parts();
+    Ok(cookie(&handlers.finish_login(&request).await?.response))
+}
+
+/// Each library for Node takes a cookie of ours for this session.
+fn accepted(node: &mut Node, command: &Value, header: &str, session: &str) -> Outcome {
+    let mut command = command.clone();
+    command["sealed"] = header.trim_start_matches("wos-session=").into();
+    let answer = node.ask(&command)?;
+    let seen = answer.as_object().filter(|seen| seen.len() == 3).ok_or("a library is missing")?;
+    for (library, seen) in seen {
+        if *seen != json!({"email": "ada@example.com", "sessionId": session}) {
+            return Err(format!("{library} sees {seen}, and not {session}").into());
+        }
+    }
+    Ok(())
+}
+
+/// What the guide must name: classes with their methods, and options with their fields.
+const NAMED: &[&str] = &[
+    "@workos-inc/node class UserManagement",
+    "@workos-inc/node class CookieSession",
+    "@workos-inc/node class MultiFactorAuth",
+    "@workos-inc/node class SSO",
+    "@workos-inc/node class PKCE",
+    "@workos-inc/node interface WorkOSOptions",
+    "@workos-inc/node interface AuthenticateWithOptionsBase",
+    "@workos-inc/node interface AuthenticateWithCodeOptions",
+    "@workos-inc/node interface AuthenticateWithMagicAuthOptions",
+    "@workos-inc/node interface AuthenticateWithPasswordOptions",
+    "@workos-inc/node interface AuthenticateWithRefreshTokenOptions",
+    "@workos-inc/node interface AuthenticateWithTotpOptions",
+    "@workos-inc/node interface AuthenticateWithEmailVerificationOptions",
+    "@workos-inc/node interface AuthenticateWithOrganizationSelectionOptions",
+    "@workos-inc/node interface AuthenticateWithRadarEmailChallengeOptions",
+    "@workos-inc/node interface AuthenticateWithRadarSmsChallengeOptions",
+    "@workos-inc/node interface SendRadarSmsChallengeOptions",
+    "@workos-inc/node interface AuthenticateWithSessionOptions",
+    "@workos-inc/node interface AuthenticateWithSessionCookieOptions",
+    "@workos-inc/node interface UserManagementAuthorizationURLBaseOptions",
+    "@workos-inc/node interface SSOAuthorizationURLBaseFields",
+    "@workos-inc/node interface LogoutURLOptions",
+    "@workos/authkit-session class AuthService",
+    "@workos/authkit-session interface AuthKitConfig",
+    "@workos/authkit-session interface AuthUrlOptions",
+    "@workos-inc/authkit-nextjs interface AuthkitOptions",
+    "@workos-inc/authkit-nextjs interface AuthkitMiddlewareOptions",
+    "@workos-inc/authkit-nextjs interface GetAuthURLOptions",
+    "@workos-inc/authkit-nextjs interface HandleAuthOptions",
+    "@workos-inc/authkit-nextjs interface SwitchToOrganizationOptions",
+];
+
+fn guide_is_complete(node: &mut Node) -> Outcome {
+    let guide = include_str!("../../docs/coming-from-node.md");
+    let answer = node.ask(&json!({"op": "names", "types": NAMED}))?;
+    let (mut missing, mut total) = (Vec::new(), 0);
+    for (place, names) in answer.as_object().ok_or("no names")? {
+        let names =
+            names.as_array().filter(|names| names.len() > 1).ok_or_else(|| format!("{place} has no members"))?;
+        for name in names.iter().filter_map(Value::as_str) {
+            total += 1;
+            // `name`, or `name(…)`.
+            if !guide.contains(&format!("`{name}`")) && !guide.contains(&format!("`{name}(")) {
+                missing.push(format!("{name} of {place}"));
+            }
+        }
+    }
+    if !missing.is_empty() {
+        return Err(format!("docs/coming-from-node.md doesn't have {}", missing.join(", ")).into());
+    }
+    println!("the guide has each of the {total} calls and options");
     Ok(())
 }
 

@@ -1,8 +1,11 @@
-// Seals and opens sessions with the SDK for Node and with iron-session: one JSON command a line in, one answer a line out.
+// Seals and opens sessions with the libraries for Node: one JSON command a line in, one answer a line out.
 import { createServer } from 'node:http';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { WorkOS } from '@workos-inc/node';
+import { AuthService, CookieSessionStorage, sessionEncryption } from '@workos/authkit-session';
 import { sealData, unsealData } from 'iron-session';
+import { cookieJar } from './next.mjs';
 
 /** An SDK whose API answers with this. */
 async function withApi(answer, use) {
@@ -22,6 +25,49 @@ async function withApi(answer, use) {
 function sdk(baseUrl, clientId = 'client_123', apiKey = 'sk_example') {
   const url = new URL(baseUrl);
   return new WorkOS(apiKey, { clientId, apiHostname: url.hostname, port: Number(url.port), https: false });
+}
+
+/** The storage that an application of authkit-session writes: here a request is an object of cookies. */
+class Cookies extends CookieSessionStorage {
+  async getCookie(request, name) {
+    return request[name] ?? null;
+  }
+}
+
+function authService({ baseUrl, clientId, apiKey, password }) {
+  const config = { clientId, apiKey, redirectUri: 'https://example.com/callback', cookiePassword: password };
+  const full = { ...config, cookieName: 'wos-session', apiHttps: false };
+  return new AuthService(full, new Cookies(full), sdk(baseUrl, clientId, apiKey), sessionEncryption);
+}
+
+/** authkit-nextjs reads its settings from the environment once. */
+async function nextjs({ baseUrl, clientId, apiKey, password }) {
+  const url = new URL(baseUrl);
+  Object.assign(process.env, {
+    WORKOS_API_HOSTNAME: url.hostname,
+    WORKOS_API_PORT: url.port,
+    WORKOS_API_HTTPS: 'false',
+    WORKOS_API_KEY: apiKey,
+    WORKOS_CLIENT_ID: clientId,
+    WORKOS_COOKIE_PASSWORD: password,
+    NEXT_PUBLIC_WORKOS_REDIRECT_URI: 'https://example.com/callback',
+  });
+  return import('@workos-inc/authkit-nextjs');
+}
+
+/** The public members of a class or interface in the type declarations of a package. */
+function members(package_, kind, name) {
+  const folder = new URL(`./node_modules/${package_}/`, import.meta.url);
+  for (const file of readdirSync(folder, { recursive: true }).filter((file) => /\.d\.m?ts$/.test(file))) {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    const found = new RegExp(`(?:^|\\s)${kind} ${name}(?:<[^{]*>)?(?: extends [\\w, ]+| implements [\\w<>, ]+)? \\{\\n([^]*?)\\n\\}`).exec(text);
+    if (found) {
+      const indent = found[1].match(/^ +/m)[0];
+      const names = found[1].matchAll(new RegExp(`^${indent}(?:get |readonly )?(\\w+)(?:\\?|<[^(]*>)?[:(]`, 'gm'));
+      return [...new Set([...names].map(([, name]) => name))].filter((name) => name !== 'constructor');
+    }
+  }
+  throw new Error(`${package_} has no ${kind} ${name}`);
 }
 
 const commands = {
@@ -48,6 +94,49 @@ const commands = {
   },
   async openWithIds({ sealed, passwords }) {
     return { session: await unsealData(sealed, { password: passwords }) };
+  },
+  // The cookie that a user of each library has after a login with a password.
+  async signIn({ email, password, cookiePassword, ...server }) {
+    const { userManagement } = sdk(server.baseUrl, server.clientId, server.apiKey);
+    const login = (session) => userManagement.authenticateWithPassword({ email, password, session });
+    const settings = { ...server, password: cookiePassword };
+
+    const { sealedSession } = await login({ sealSession: true, cookiePassword });
+
+    const { accessToken, refreshToken, user, impersonator } = await login();
+    const data = { accessToken, refreshToken, user, impersonator };
+    const sealed = await sessionEncryption.sealData(data, { password: cookiePassword });
+    const { headers } = await authService(settings).saveSession(undefined, sealed);
+
+    globalThis.nextCookies = cookieJar({});
+    await (await nextjs(settings)).saveSession(await login(), 'https://example.com/callback');
+
+    return {
+      '@workos-inc/node': `wos-session=${sealedSession}`,
+      '@workos/authkit-session': headers['Set-Cookie'].split(';')[0],
+      '@workos-inc/authkit-nextjs': `wos-session=${globalThis.nextCookies.get('wos-session').value}`,
+    };
+  },
+  // What each library makes of a cookie: whose session it is, or why it is none.
+  async accept({ sealed, ...settings }) {
+    const { userManagement } = sdk(settings.baseUrl, settings.clientId, settings.apiKey);
+    const session = userManagement.loadSealedSession({ sessionData: sealed, cookiePassword: settings.password });
+    const { auth } = await authService(settings).withAuth({ 'wos-session': sealed });
+
+    const request = new Request('https://example.com/');
+    request.cookies = cookieJar({ 'wos-session': sealed });
+    const { session: next } = await (await nextjs(settings)).authkit(request);
+
+    const seen = ({ user, sessionId, reason }) => ({ email: user?.email ?? null, sessionId: sessionId ?? reason ?? null });
+    return {
+      '@workos-inc/node': seen(await session.authenticate()),
+      '@workos/authkit-session': seen(auth),
+      '@workos-inc/authkit-nextjs': seen(next),
+    };
+  },
+  // The names that the guide must have.
+  async names({ types }) {
+    return Object.fromEntries(types.map((type) => [type, members(...type.split(' '))]));
   },
   // A sealed session verified and refreshed by the SDK.
   async live({ sealed, password, baseUrl, clientId, apiKey }) {

@@ -6,6 +6,7 @@ mod canary;
 mod cookie_sessions;
 mod decode;
 mod device;
+mod documented;
 mod faults;
 mod journey;
 mod login;

@@ -1,0 +1,77 @@
+//! The environment. No other file reads it.
+
+use std::env;
+
+#[cfg(feature = "reqwest")]
+use url::Url;
+
+use crate::error::Error;
+use crate::id::ClientId;
+use crate::secret::{ApiKey, CookiePassword};
+
+const CLIENT_ID: &str = "WORKOS_CLIENT_ID";
+const API_KEY: &str = "WORKOS_API_KEY";
+const COOKIE_PASSWORD: &str = "WORKOS_COOKIE_PASSWORD";
+
+pub(crate) fn client_id() -> Result<ClientId, Error> {
+    let missing = || Error::missing_variable(CLIENT_ID, "the application's client ID, `client_…`");
+    ClientId::new(variable(CLIENT_ID)?.ok_or_else(missing)?)
+}
+
+pub(crate) fn api_key() -> Result<ApiKey, Error> {
+    let missing = || Error::missing_variable(API_KEY, "an API key, `sk_…`");
+    ApiKey::new(variable(API_KEY)?.ok_or_else(missing)?)
+}
+
+impl CookiePassword {
+    /// Reads `WORKOS_COOKIE_PASSWORD`, the variable that the WorkOS SDKs for Node read too.
+    ///
+    /// A retired password has no variable of this crate: read it in the application, and give it to `retired_password`.
+    ///
+    /// ```
+    /// use workos_auth::{CookiePassword, ErrorKind, SessionCookie};
+    ///
+    /// match CookiePassword::from_env() {
+    ///     Ok(password) => drop(SessionCookie::new(password)?),
+    ///     Err(error) => assert!(matches!(error.kind(), ErrorKind::MissingVariable { name: "WORKOS_COOKIE_PASSWORD", .. })),
+    /// }
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable), or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `WORKOS_COOKIE_PASSWORD` when it has fewer than 32
+    /// characters. The error never shows the value.
+    pub fn from_env() -> Result<Self, Error> {
+        let missing = || Error::missing_variable(COOKIE_PASSWORD, "a random password of at least 32 characters");
+        Self::named(COOKIE_PASSWORD, variable(COOKIE_PASSWORD)?.ok_or_else(missing)?)
+    }
+}
+
+/// The proxy for all hosts that `NO_PROXY` doesn't name.
+#[cfg(feature = "reqwest")]
+pub(crate) fn proxy() -> Result<Option<reqwest::Proxy>, Error> {
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let Some(address) = variable(name)? else { continue };
+        let address = if address.contains("://") { address } else { format!("http://{address}") };
+        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let proxy = url.and_then(|url| reqwest::Proxy::https(url).ok());
+        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "isn't the address of an HTTP proxy"))?;
+        let direct = match variable("NO_PROXY")? {
+            Some(hosts) => Some(hosts),
+            None => variable("no_proxy")?,
+        };
+        return Ok(Some(proxy.no_proxy(direct.and_then(|hosts| reqwest::NoProxy::from_string(&hosts)))));
+    }
+    Ok(None)
+}
+
+/// The value of a variable. An empty one counts as unset.
+pub(crate) fn variable(name: &'static str) -> Result<Option<String>, Error> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => Err(Error::invalid_value(name, "is not valid Unicode")),
+    }
+}
