@@ -225,3 +225,15 @@ struct Operations;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/security.md")]
 struct Security;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/dashboard.md")]
+struct Dashboard;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from-workos-crate.md")]
+struct ComingFromWorkosCrate;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from-oauth2.md")]
+struct ComingFromOauth2;
