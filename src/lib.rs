@@ -159,6 +159,8 @@ mod envelope;
 mod environment;
 pub mod error;
 mod files;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod handlers;
 pub mod id;
 pub mod login;

@@ -1,0 +1,22 @@
+//! The guides of `docs/`. Each example in them is compiled, and run where it can be.
+
+/// A page for each file. Its links to other files, which it defines at its end, lead to their pages here: the first definition of a
+/// link is the one that counts.
+macro_rules! guides {
+    ($($page:ident: $file:literal,)*) => {
+        macro_rules! links {
+            () => {
+                concat!($("[", $file, "]: crate::guide::", stringify!($page), "\n",)* "\n")
+            };
+        }
+        $(
+            #[doc = links!()]
+            #[doc = include_str!(concat!("../docs/", $file, ".md"))]
+            pub mod $page {}
+        )*
+    };
+}
+
+guides! {
+    choosing_a_client: "choosing-a-client",
+}
