@@ -68,8 +68,8 @@ async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: V
     let session = client.session(response).check(&verifier).await?;
     println!("Session    {}", describe(session.token()));
 
-    // An application writes the parts to its own store; this one has none.
-    let session = session.refresh().await?.keep(async |_| Ok::<_, Infallible>(())).await?;
+    // An application writes the new tokens to its own store; this one has none.
+    let session = session.refresh().keep(async |_| Ok::<_, Infallible>(true)).await?;
     println!("Refreshed  {}", describe(session.check(&verifier).await?.token()));
     Ok(())
 }

@@ -206,6 +206,17 @@ impl AuthorizationCode {
     }
 }
 
+impl SessionHandle {
+    /// Makes a random handle, for an application that keeps sessions in a table of its own. The browser gets the handle in a cookie; the
+    /// table gets its [`key`](Self::key).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
+    pub fn generate() -> Result<Self, Error> {
+        Ok(Self(random_text()?))
+    }
+}
+
 impl State {
     /// Compares in constant time. The length isn't secret.
     pub(crate) fn matches(&self, other: &Self) -> bool {
@@ -320,8 +331,13 @@ impl CookiePassword {
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).
     pub fn generate() -> Result<Self, Error> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
-        Ok(Self(seal(BASE64URL.encode(bytes.as_ref())), Cow::Borrowed(PASSWORD_ID)))
+        Ok(Self(random_text()?, Cow::Borrowed(PASSWORD_ID)))
     }
+}
+
+/// 256 random bits.
+fn random_text() -> Result<SecretString, Error> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
+    Ok(seal(BASE64URL.encode(bytes.as_ref())))
 }

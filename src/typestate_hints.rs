@@ -17,7 +17,8 @@ use crate::rejected::Rejected;
 use crate::response::ForResponse;
 use crate::secret::{AccessToken, AuthorizationCode, CodeVerifier, State, TotpCode};
 use crate::session::{
-    ActiveSession, ExpiredSession, NotActive, OpenedSession, RefreshError, Refreshed, SessionState, SignOut, SignedIn,
+    ActiveSession, ExpiredSession, NotActive, OpenedSession, Refresh, Refreshed, SessionParts, SessionState, SignOut,
+    SignedIn,
 };
 use crate::token::{ExpiredToken, Membership, TokenVerifier, VerifiedToken};
 
@@ -40,14 +41,14 @@ macro_rules! for_no_value {
     )*};
 }
 
-for_no_value! { Checked NotExpired Kept RefreshedByItself StateKnown HeadersAdded TokenVerified Fresh OrganizationKnown }
+for_no_value! { Checked NotExpired Kept WrittenInOneTask RefreshedByItself StateKnown HeadersAdded TokenVerified Fresh OrganizationKnown }
 for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete }
 
 #[diagnostic::on_unimplemented(
     message = "nothing of an opened session is verified: it has no user, and can't be signed out",
     label = "check the session first",
     note = "`session.check(&verifier).await` gives an `ActiveSession` with the user and the verified token",
-    note = "when its access token has expired, it gives `NotActive::Expired(expired)`, and `expired.refresh().await` goes on"
+    note = "when its access token has expired, it gives `NotActive::Expired(expired)`, and `expired.refresh()` goes on"
 )]
 pub trait Checked<'never>: Never {}
 
@@ -59,17 +60,17 @@ impl<K> OpenedSession<K> {
     pub fn token(&self) -> &VerifiedToken where for<'never> Self: Checked<'never> { self.never() }
     pub fn claims(&self) -> &VerifiedToken where for<'never> Self: Checked<'never> { self.never() }
     pub fn access_token(&self) -> &AccessToken where for<'never> Self: Checked<'never> { self.never() }
-    pub fn switch_organization(&self, _: OrganizationId) -> Renewal<K> where for<'never> Self: Checked<'never> { self.never() }
+    pub fn switch_organization(&self, _: OrganizationId) -> Refresh<K> where for<'never> Self: Checked<'never> { self.never() }
     pub fn sign_out<T>(&self, _: T) -> SignOut where for<'never> Self: Checked<'never> { self.never() }
 }
 
-type Renewal<K> = Ready<Result<Refreshed<K>, RefreshError<K>>>;
 type Check<K> = Ready<Result<ActiveSession<K>, NotActive<K>>>;
 
 #[diagnostic::on_unimplemented(
     message = "the access token of this session has expired: it doesn't say who is signed in",
     label = "refresh the session first",
-    note = "`expired.refresh().await` gives a `Refreshed`: keep it with `into_cookie(&cookie)` or `keep(…)`, then call `check(&verifier)`"
+    note = "a session in a store of your own: `expired.refresh().keep(write).await` gives a session to check",
+    note = "a session in a cookie: `expired.refresh().await?.into_cookie(&cookie)?` gives the cookie and a session to check"
 )]
 pub trait NotExpired<'never>: Never {}
 
@@ -87,9 +88,16 @@ impl<K> ExpiredSession<K> {
     message = "the new tokens of this session exist only here: keep them before the session is used",
     label = "keep the session first",
     note = "`refreshed.into_cookie(&cookie)?` gives the cookie for the response, and the session to check",
-    note = "`refreshed.keep(async |parts| …).await?` hands its parts to the application's own store, and gives the session to check"
+    note = "a store of your own is written to by `session.refresh().keep(write).await`, instead of `session.refresh().await`"
 )]
 pub trait Kept<'never>: Never {}
+
+#[diagnostic::on_unimplemented(
+    message = "a request handler may be dropped before it writes these tokens, and then the session is lost",
+    label = "refresh and write in one call",
+    note = "`session.refresh().keep(write).await`, without an `.await` before `keep`, does both in a task that goes on"
+)]
+pub trait WrittenInOneTask<'never>: Never {}
 
 #[doc(hidden)]
 #[rustfmt::skip]
@@ -98,7 +106,9 @@ impl<K> Refreshed<K> {
     pub fn token(&self) -> &VerifiedToken where for<'never> Self: Kept<'never> { self.never() }
     pub fn access_token(&self) -> &AccessToken where for<'never> Self: Kept<'never> { self.never() }
     pub fn check(&self, _: &TokenVerifier) -> Check<K> where for<'never> Self: Kept<'never> { self.never() }
-    pub fn refresh(&self) -> Renewal<K> where for<'never> Self: Kept<'never> { self.never() }
+    pub fn refresh(&self) -> Refresh<K> where for<'never> Self: Kept<'never> { self.never() }
+    pub fn keep<T>(self, _: T) -> Ready<Result<OpenedSession<K>, Error>> where for<'never> Self: WrittenInOneTask<'never> { self.never() }
+    pub fn into_unverified_parts(self) -> SessionParts where for<'never> Self: WrittenInOneTask<'never> { self.never() }
 }
 
 #[diagnostic::on_unimplemented(

@@ -254,6 +254,11 @@ impl Error {
         Self::local(ErrorKind::DeviceLoginExpired)
     }
 
+    /// Another process has changed what the application's store has of a session.
+    pub(crate) fn changed_meanwhile() -> Self {
+        Self::session_store(io::Error::other("the session was changed in between: read it again"))
+    }
+
     /// The application failed to keep a new pair of tokens.
     pub(crate) fn not_kept(source: Source) -> Self {
         Self::with_source(ErrorKind::Store, Some(source))

@@ -6,11 +6,12 @@
 //! SessionCookie::open, client.session(parts) ─▶ OpenedSession ─ check ─▶ ActiveSession ─ refresh, switch_organization ─┐
 //!                                                    ▲               └▶ ExpiredSession ─ refresh ────────────────────┤
 //!                                                    │                                                               ▼
-//!                                                    └──────────────────────── into_cookie, keep ───────────────── Refreshed
+//!                                                    ├───────────── keep: into a store of the application ──────── Refresh
+//!                                                    └───────────── into_cookie ────────────── Refreshed ◀─ .await ───┘
 //! ```
 //!
-//! An opened session says nothing about its user. An active session holds the verified token. A refreshed session must be kept before
-//! it is used, since its tokens exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
+//! An opened session says nothing about its user. An active session holds the verified token. New tokens are kept before they are used,
+//! since they exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
 //!
 //! | type | what it is |
 //! | --- | --- |
@@ -26,6 +27,7 @@ mod cookie;
 mod cookie_format;
 mod cookie_sessions;
 mod device_tokens;
+mod keep;
 mod layer;
 mod manager;
 mod parts;
@@ -49,13 +51,13 @@ pub use device_tokens::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use device_tokens::KeyringTokenStore;
 pub use device_tokens::{MemoryTokenLock, MemoryTokenStore, TokenSession, TokenStore};
+pub use keep::{NotKept, Refresh, SessionUpdate, SessionVersion};
 pub use layer::SessionLayer;
 pub use manager::SessionManager;
 use parts::Session;
 pub use parts::SessionParts;
 use refresh::Want;
 pub use refresh::{KeptSession, RefreshError};
-use refresh_table::RESULT_KEPT_FOR;
 pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
@@ -186,14 +188,11 @@ impl<K> OpenedSession<K> {
     /// Exchanges the refresh token for a new pair of tokens, whatever the access token is; as [`ActiveSession::refresh`].
     ///
     /// For a session whose token [`check`](Self::check) refused, such as one whose signing key was retired.
-    ///
-    /// # Errors
-    /// As [`ActiveSession::refresh`].
-    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    pub fn refresh(self) -> Refresh<K>
     where
         K: HasClientId,
     {
-        self.0.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
+        Refresh::new(self.0, Want::Same)
     }
 
     /// Takes the session apart, for an application that keeps it in its own store.
@@ -310,31 +309,30 @@ impl<K> ActiveSession<K> {
         &self.session.parts.access_token
     }
 
-    /// Exchanges the refresh token for a new pair of tokens, even before the access token expires.
+    /// Exchanges the refresh token for a new pair of tokens, even before the access token expires. Nothing is sent until the
+    /// [`Refresh`] hears where they go.
     ///
     /// However many tasks of this process refresh the same session at the same time, one request is sent and all get its result. A
     /// caller who has the old token gets it within 30 seconds, too. That holds for all clones of a client. The request goes on when the
     /// caller is cancelled. The new tokens are not verified.
     ///
-    /// # Errors
-    /// [`RefreshError::Kept`] gives the session back; [`RefreshError::Ended`] says why it is over.
-    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    /// It fails with a [`RefreshError`], which gives the session back or says why it is over, or with a [`NotKept`].
+    pub fn refresh(self) -> Refresh<K>
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
+        Refresh::new(self.session, Want::Same)
     }
 
     /// Exchanges the refresh token for tokens of another organization of the user.
     ///
-    /// # Errors
-    /// As [`refresh`](Self::refresh). The session is kept when the user isn't a member. An organization that requires SSO or a
-    /// second factor ends it ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
-    pub async fn switch_organization(self, id: OrganizationId) -> Result<Refreshed<K>, RefreshError<K>>
+    /// It fails as [`refresh`](Self::refresh) does. The session is kept when the user isn't a member. An organization that requires SSO
+    /// or a second factor ends it ([`ErrorKind::Unfinished`](crate::ErrorKind::Unfinished)).
+    pub fn switch_organization(self, id: OrganizationId) -> Refresh<K>
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Switch(id), RESULT_KEPT_FOR).await.map(Refreshed)
+        Refresh::new(self.session, Want::Switch(id))
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -372,14 +370,11 @@ impl<K> ExpiredSession<K> {
     }
 
     /// Exchanges the refresh token for a new pair of tokens, as [`ActiveSession::refresh`] does.
-    ///
-    /// # Errors
-    /// As [`ActiveSession::refresh`].
-    pub async fn refresh(self) -> Result<Refreshed<K>, RefreshError<K>>
+    pub fn refresh(self) -> Refresh<K>
     where
         K: HasClientId,
     {
-        self.session.renew(Want::Same, RESULT_KEPT_FOR).await.map(Refreshed)
+        Refresh::new(*self.session, Want::Same)
     }
 
     /// Ends the session in this process, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
@@ -396,9 +391,9 @@ impl<K> ExpiredSession<K> {
     }
 }
 
-/// A session with new tokens, which must be kept before it is used: the old refresh token is used up, and this is the only copy of
-/// the new one.
-#[must_use = "the new tokens exist only here: put them into the cookie with `into_cookie`, or into the application's store with `keep`"]
+/// A session with new tokens, which must be kept in its cookie before it is used: the old refresh token is used up, and this is the only
+/// copy of the new one. A session in a store of the application goes another way: [`Refresh::keep`].
+#[must_use = "the new tokens exist only here: put them into the cookie with `into_cookie`"]
 pub struct Refreshed<K>(Session<K>);
 
 impl<K> Refreshed<K> {
@@ -414,40 +409,6 @@ impl<K> Refreshed<K> {
         match cookie.set(&session) {
             Ok(set_cookie) => Ok((set_cookie, session)),
             Err(error) => Err(Rejected::returning(error, Self(session.0))),
-        }
-    }
-
-    /// Hands the session's parts to the application, which writes them to its own store.
-    ///
-    /// If the caller may be cancelled, as in a request handler, spawn the refresh and this call as one task: a pair that was not
-    /// written is lost after 30 seconds.
-    ///
-    /// ```
-    /// # async fn run(refreshed: workos_auth::Refreshed<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
-    /// # async fn write(_: &[u8]) -> std::io::Result<()> { Ok(()) }
-    /// use workos_auth::ExposeSecret;
-    ///
-    /// let session = refreshed
-    ///     .keep(async |parts| {
-    ///         write(parts.refresh_token.expose_secret().as_bytes()).await?;
-    ///         Ok::<_, std::io::Error>(())
-    ///     })
-    ///     .await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) with the application's own error as its source; the value comes back.
-    pub async fn keep<E>(
-        self,
-        write: impl AsyncFnOnce(&SessionParts) -> Result<(), E>,
-    ) -> Result<OpenedSession<K>, Rejected<Self>>
-    where
-        E: Into<Box<dyn StdError + Send + Sync>>,
-    {
-        match write(&self.0.parts).await {
-            Ok(()) => Ok(OpenedSession(self.0)),
-            Err(error) => Err(Rejected::returning(Error::not_kept(error.into()), self)),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! who wants something else of a token that was exchanged goes on with its successor.
 
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -141,9 +142,20 @@ pub(super) enum Want {
     Switch(OrganizationId),
 }
 
+/// How a renewal ended, and the token that the newest pair was exchanged for.
+pub(super) struct Renewed<K> {
+    pub(super) result: Result<Session<K>, RefreshError<K>>,
+    pub(super) spent: Option<RefreshToken>,
+}
+
 impl<K: HasClientId> Session<K> {
     /// The session with a new pair of tokens, which this process keeps for `keep`.
     pub(super) async fn renew(self, want: Want, keep: Duration) -> Result<Self, RefreshError<K>> {
+        self.renew_from(want, keep).await.result
+    }
+
+    /// As [`renew`](Self::renew), with the token that the newest pair was exchanged for.
+    pub(super) async fn renew_from(self, want: Want, keep: Duration) -> Renewed<K> {
         let own = self.parts.organization_id.clone();
         let wanted = match want {
             Want::Same => Wanted { organization: own, switch: false, any: false, keep },
@@ -152,20 +164,22 @@ impl<K: HasClientId> Session<K> {
         };
         let refreshes = refreshes(&self.caller.client);
         let held = Some(&self.parts.access_token);
-        let Attempt { result, newest } = refreshes.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
+        let attempt = refreshes.refresh(&self.caller, &self.parts.refresh_token, held, wanted).await;
+        let Attempt { result, newest, spent } = attempt;
         if newest.as_ref().is_some_and(|newest| newest.parts.user.id != self.parts.user.id) {
-            return Err(RefreshError::Ended(SignedOut::ended(Error::another_user())));
+            return Renewed { result: Err(RefreshError::Ended(SignedOut::ended(Error::another_user()))), spent };
         }
         // A pair that came on the way to another organization is the newest one, also after a failure.
         let session = match newest {
             Some(newest) => self.with(newest.parts.copy()),
             None => self,
         };
-        match result {
+        let result = match result {
             Ok(()) => Ok(session),
             Err(NotExchanged::Kept(error)) => Err(RefreshError::kept(session, error)),
             Err(NotExchanged::Ended(error)) => Err(RefreshError::Ended(SignedOut::ended(error))),
-        }
+        };
+        Renewed { result, spent }
     }
 
     /// As [`renew`](Self::renew), but never with a pair from an earlier refresh, whose access token may be about to expire.
@@ -177,7 +191,7 @@ impl<K: HasClientId> Session<K> {
 
 impl<K> Session<K> {
     /// The next tokens of this session. WorkOS may leave out how the user signed in.
-    fn with(self, parts: SessionParts) -> Self {
+    pub(super) fn with(self, parts: SessionParts) -> Self {
         let authentication_method = parts.authentication_method.clone().or(self.parts.authentication_method);
         Self { caller: self.caller, parts: SessionParts { authentication_method, ..parts } }
     }
@@ -235,7 +249,7 @@ impl BareSession<'_> {
         let any = switch_to.is_none();
         let wanted = Wanted { switch: !any, organization: switch_to, any, keep: UNDELIVERED_KEPT_FOR };
         let caller = Caller::new(client);
-        let Attempt { result, newest } = refreshes(client).refresh(&caller, self.token, self.held, wanted).await;
+        let Attempt { result, newest, .. } = refreshes(client).refresh(&caller, self.token, self.held, wanted).await;
         let session = newest.map(|newest| Session::new(client, newest.parts.copy()));
         match (result, session) {
             (Ok(()), Some(session)) => Ok(session),
@@ -246,10 +260,11 @@ impl BareSession<'_> {
     }
 }
 
-/// How a refresh ended, and the newest pair that came on the way.
+/// How a refresh ended, the newest pair that came on the way, and the token that was exchanged for it.
 struct Attempt {
     result: Result<(), NotExchanged>,
     newest: Option<Arc<NewPair>>,
+    spent: Option<RefreshToken>,
 }
 
 /// The refreshes of one client and its clones in this process.
@@ -279,23 +294,24 @@ impl Refreshes {
     ) -> Attempt {
         let mut token = wire::clone_refresh_token(token);
         let mut newest: Option<Arc<NewPair>> = None;
+        let mut spent = None;
         let mut retries = 0;
         for _ in 0..MAX_WAITS {
             let key = key(caller.identity().client_id.as_str(), &token);
             let held = newest.as_ref().map(|newest| &newest.parts.access_token).or(held);
             let (pair, is_retry) = match self.find_or_begin(key, caller, &token, held, &wanted) {
-                Found::Result(Ok(pair)) => return Attempt { result: Ok(()), newest: Some(pair) },
-                Found::Result(Err(error)) => return Attempt { result: Err(error), newest },
+                Found::Result(Ok(pair)) => return Attempt { result: Ok(()), newest: Some(pair), spent: Some(token) },
+                Found::Result(Err(error)) => return Attempt { result: Err(error), newest, spent },
                 Found::Successor(pair) => (pair, false),
                 Found::InFlight { flight, is_shared } => match flight.wait().await {
                     Some(Ok(pair)) if wanted.fits(&pair) && !pair.was_spent => {
-                        return Attempt { result: Ok(()), newest: Some(pair) };
+                        return Attempt { result: Ok(()), newest: Some(pair), spent: Some(token) };
                     }
                     Some(Ok(pair)) => {
                         let is_retry = is_shared && !pair.was_spent;
                         (pair, is_retry)
                     }
-                    Some(Err(error)) if is_shared => return Attempt { result: Err(error), newest },
+                    Some(Err(error)) if is_shared => return Attempt { result: Err(error), newest, spent },
                     // The request was for another organization. Now this caller sends its own.
                     Some(Err(_)) => continue,
                     // Nobody drives the task. WorkOS answers the same request with the same pair.
@@ -307,15 +323,15 @@ impl Refreshes {
             };
             if is_retry && retries == MAX_SWITCH_RETRIES {
                 let error = Error::another_organization();
-                return Attempt { result: Err(NotExchanged::Kept(error)), newest: Some(pair) };
+                return Attempt { result: Err(NotExchanged::Kept(error)), newest: Some(pair), spent: Some(token) };
             }
             retries += usize::from(is_retry);
             // The successor belongs to another organization.
             wanted.switch = wanted.organization.is_some();
-            token = wire::clone_refresh_token(&pair.parts.refresh_token);
+            spent = Some(mem::replace(&mut token, wire::clone_refresh_token(&pair.parts.refresh_token)));
             newest = Some(pair);
         }
-        Attempt { result: Err(NotExchanged::Kept(Error::abandoned())), newest }
+        Attempt { result: Err(NotExchanged::Kept(Error::abandoned())), newest, spent }
     }
 
     /// What the table has for a caller, who begins a request if there is nothing.
@@ -361,7 +377,7 @@ impl Refreshes {
     /// Starts a task that forgets on time when no caller does. It needs a runtime, and keeps neither it nor the table alive.
     fn sweep(self: &Arc<Self>, clock: &Arc<dyn Clock>) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let is_swept = std::mem::replace(&mut self.table().is_swept, true);
+        let is_swept = mem::replace(&mut self.table().is_swept, true);
         // The table is unlocked again: a runtime that shuts down drops the task at once, and the sweeper needs the table then.
         if !is_swept {
             let (sweeper, clock) = (Sweeper(Arc::downgrade(self)), Arc::clone(clock));

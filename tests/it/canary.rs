@@ -322,9 +322,7 @@ async fn refused_refreshes_hold_no_secret(cage: &Cage, opened: OpenedSession<Con
     cage.error(kept.error());
     let refreshed = kept.into_refreshed();
     cage.debug("refreshed", &refreshed);
-    let rejected = refreshed.keep(async |_| Err(io::Error::other("full"))).await.unwrap_err();
-    cage.error(&rejected);
-    let refused = keep(rejected.recover()?).await.refresh().await.unwrap_err();
+    let refused = keep(refreshed).refresh().await.unwrap_err();
     cage.debug("refresh error", &refused);
     cage.error(&refused);
     cage.error(&refused.error());

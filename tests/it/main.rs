@@ -14,6 +14,7 @@ mod loopback;
 mod manager;
 mod not_signed_in;
 mod outcomes;
+mod own_sessions;
 mod parking;
 mod released;
 mod session;

@@ -19,7 +19,7 @@ use crate::support::application::{AUTHENTICATE, Application};
 use crate::support::clients::{NOWHERE, clock, confidential, confidential_of, public_of};
 use crate::support::login::{PASSWORD, in_browser};
 use crate::support::scripted::{prompt_api, response_in, session, user};
-use crate::support::session::{assert_reason, keep, parts};
+use crate::support::session::{assert_reason, keep, parts, refreshed};
 
 const COOKIE_PASSWORD: &str = "a-random-password-of-32-characters";
 
@@ -110,10 +110,10 @@ async fn a_public_client_has_sessions_too() -> Outcome {
     let client = public_of(&authkit).build()?;
     let verifier = client.verifier();
     let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
-    let session = keep(session.refresh().await?).await;
+    let session = refreshed(session.refresh()).await;
     // An application that keeps the parts in its own place gets the same session of them.
     let session = client.session(session.into_unverified_parts()).check(&verifier).await?;
-    let session = keep(session.refresh().await?).await.check(&verifier).await?;
+    let session = refreshed(session.refresh()).await.check(&verifier).await?;
     let logged_out = session.sign_out(None);
     Browser::new()?.visit(logged_out.url.as_str()).await?;
     Ok(())
@@ -124,18 +124,18 @@ async fn organizations_are_switched_and_foreign_ones_refused() -> Outcome {
     let clock = clock();
     let user = TestUser::new("ada@example.com").organization("org_1").organization("org_2");
     let authkit = AuthKit::builder().clock(clock.clone()).user(user).start().await?;
-    let client = public_of(&authkit).clock(clock).build()?;
+    let client = confidential_of(&authkit).clock(clock).build()?;
     let verifier = client.verifier();
     let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_1"));
     let session = session.switch_organization(OrganizationId::new("org_2")?).await?;
-    let session = keep(session).await.check(&verifier).await?;
+    let session = keep(session).check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
     // Refused, and the session goes on.
     let (session, error) = kept(session.switch_organization(OrganizationId::new("org_3")?).await);
     assert_eq!(error.code().map(ErrorCode::as_str), Some("organization_membership_not_found"));
-    let session = keep(session).await.check(&verifier).await?.refresh().await?;
-    let session = keep(session).await.check(&verifier).await?;
+    let session = keep(session).check(&verifier).await?.refresh().await?;
+    let session = keep(session).check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_2"));
     Ok(())
 }
@@ -212,7 +212,7 @@ async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
             assert!(until > app.clock.now(), "there is time left for {fault:?}");
         }
         app.authkit.heal();
-        session = keep(keep(same).await.refresh().await?).await;
+        session = keep(keep(same).refresh().await?);
         assert!(again(&app.client, &session).check(&app.client.verifier()).await.is_ok(), "{fault:?}");
     }
     assert_eq!(app.authkit.refreshes(), faults.len(), "one for each, replays aside");
@@ -226,7 +226,7 @@ async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
     let elsewhere = confidential_of(&app.authkit).base_url(NOWHERE).clock(app.clock.clone()).build()?;
     let (session, error) = kept(elsewhere.session(session.into_unverified_parts()).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::NotSent) && error.replay_before().is_none());
-    let _refreshed = app.client.session(parts(session).await).refresh().await?;
+    let _refreshed = app.client.session(parts(session)).refresh().await?;
     Ok(())
 }
 
@@ -273,7 +273,7 @@ async fn new_tokens_are_handed_out_though_nobody_can_verify_them() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
     app.authkit.inject(&app.authkit.jwks_path(), Fault::Status(503, None), usize::MAX);
-    let session = keep(session.refresh().await?).await;
+    let session = keep(session.refresh().await?);
     let Err(NotActive::KeysUnavailable(rejected)) = session.check(&app.client.verifier()).await else {
         panic!("there are no keys")
     };
@@ -288,10 +288,10 @@ async fn an_api_that_does_not_rotate_keeps_the_token() -> Outcome {
         (200, response_in(request["refresh_token"].as_str().unwrap(), &request["organization_id"]))
     })?;
     let verifier = client.verifier();
-    let session = keep(session(&client, "token").refresh().await?).await.check(&verifier).await?;
-    let session = keep(session.switch_organization(OrganizationId::new("org_1")?).await?).await;
+    let session = keep(session(&client, "token").refresh().await?).check(&verifier).await?;
+    let session = keep(session.switch_organization(OrganizationId::new("org_1")?).await?);
     let session = session.check(&verifier).await?;
-    let parts = parts(session.switch_organization(OrganizationId::new("org_2")?).await?).await;
+    let parts = parts(session.switch_organization(OrganizationId::new("org_2")?).await?);
     assert_eq!(parts.organization_id.as_ref().map(OrganizationId::as_str), Some("org_2"));
     assert_eq!(parts.refresh_token.expose_secret(), "token");
     Ok(())

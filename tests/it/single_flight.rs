@@ -68,7 +68,7 @@ impl Cookies {
             let delay = jitter.mul_f64(f64::from(u32::try_from(task * 7_919 % TASKS).unwrap()) / 10_000.0);
             tasks.spawn(async move {
                 tokio::time::sleep(delay).await;
-                let parts = parts(cookie.open(&client, &sealed).unwrap().refresh().await.unwrap()).await;
+                let parts = parts(cookie.open(&client, &sealed).unwrap().refresh().await.unwrap());
                 (parts.access_token.expose_secret().to_owned(), parts.refresh_token.expose_secret().to_owned())
             });
         }
@@ -90,7 +90,7 @@ async fn ten_thousand_tasks_cause_one_refresh() -> Outcome {
 
     // A straggler 29 seconds later costs nothing, and gets the same.
     app.clock.advance(Duration::from_secs(29));
-    let late = parts(cookies.open(&sealed).refresh().await?).await;
+    let late = parts(cookies.open(&sealed).refresh().await?);
     assert!(results.iter().all(|(access, _)| access == late.access_token.expose_secret()));
     assert_eq!(app.authkit.requests_to(AUTHENTICATE) - before, 1);
 
@@ -182,7 +182,7 @@ impl Api {
 
     /// A session that has new tokens, and is kept.
     async fn go_on(&self, refreshed: Refreshed<Confidential>) -> ActiveSession<Confidential> {
-        self.checked(keep(refreshed).await).await
+        self.checked(keep(refreshed)).await
     }
 
     async fn checked(&self, session: OpenedSession<Confidential>) -> ActiveSession<Confidential> {
@@ -204,8 +204,8 @@ impl Api {
     }
 }
 
-async fn token(refreshed: Refreshed<Confidential>) -> String {
-    parts(refreshed).await.refresh_token.expose_secret().to_owned()
+fn token(refreshed: Refreshed<Confidential>) -> String {
+    parts(refreshed).refresh_token.expose_secret().to_owned()
 }
 
 fn organization(id: &str) -> OrganizationId {
@@ -221,15 +221,15 @@ fn cancel(future: impl Future) {
 #[tokio::test]
 async fn a_cancelled_caller_cancels_nobody() -> Outcome {
     let api = Api::rotating()?;
-    cancel(api.session("t0").refresh());
+    cancel(api.session("t0").refresh().into_future());
     api.until_asked(1).await;
-    let other = tokio::spawn(api.session("t0").refresh());
+    let other = tokio::spawn(api.session("t0").refresh().into_future());
     tokio::task::yield_now().await;
-    cancel(api.session("t0").refresh());
+    cancel(api.session("t0").refresh().into_future());
     api.answer(1);
-    assert_eq!(token(other.await??).await, "t1");
+    assert_eq!(token(other.await??), "t1");
     // The one who was cancelled comes back: the result is still there.
-    assert_eq!(token(api.session("t0").refresh().await?).await, "t1");
+    assert_eq!(token(api.session("t0").refresh().await?), "t1");
     assert_eq!(api.requests(), 1);
     Ok(())
 }
@@ -248,7 +248,7 @@ async fn organizations_take_their_turn_on_the_one_token() -> Outcome {
                 _ => session.switch_organization(organization("org_2")).await,
             }
             .unwrap();
-            let parts = parts(refreshed).await;
+            let parts = parts(refreshed);
             let token = parts.refresh_token.expose_secret().to_owned();
             (task % 3, parts.organization_id.map(|id| id.to_string()), token)
         });
@@ -267,10 +267,10 @@ async fn a_straggler_goes_on_with_the_newest_token_in_its_own_organization() -> 
     let api = Api::rotating()?;
     api.answer(100);
     let switched = api.active("t0").await.switch_organization(organization("org_1")).await?;
-    assert_eq!(token(api.go_on(switched).await.switch_organization(organization("org_2")).await?).await, "t2");
+    assert_eq!(token(api.go_on(switched).await.switch_organization(organization("org_2")).await?), "t2");
     // It was in org_1 when it got its token, and wants no other.
     let held = session_in(&api.client, "t1", Some(&organization("org_1")));
-    let straggler = parts(held.refresh().await?).await;
+    let straggler = parts(held.refresh().await?);
     assert_eq!(straggler.organization_id, Some(organization("org_1")));
     assert_eq!(straggler.refresh_token.expose_secret(), "t3");
     assert_eq!(api.requests.lock().unwrap()[2]["organization_id"], "org_1");
@@ -281,18 +281,18 @@ async fn a_straggler_goes_on_with_the_newest_token_in_its_own_organization() -> 
 async fn a_failure_is_shared_and_the_next_one_asks_again() -> Outcome {
     let api =
         Api::answering(|_, count| if count < 2 { (401, json!({"message": "no"})) } else { (200, response("t1")) })?;
-    let tasks: Vec<_> = (0..20).map(|_| tokio::spawn(api.session("t0").refresh())).collect();
+    let tasks: Vec<_> = (0..20).map(|_| tokio::spawn(api.session("t0").refresh().into_future())).collect();
     api.until_asked(1).await;
     tokio::task::yield_now().await;
     api.answer(1);
     for task in tasks {
         let RefreshError::Kept(kept) = task.await?.unwrap_err() else { panic!("it is not over") };
-        assert_eq!(token(kept.into_refreshed()).await, "t0");
+        assert_eq!(token(kept.into_refreshed()), "t0");
     }
     assert_eq!(api.requests(), 1);
     api.answer(2);
     assert!(api.session("t0").refresh().await.is_err());
-    assert_eq!(token(api.session("t0").refresh().await?).await, "t1");
+    assert_eq!(token(api.session("t0").refresh().await?), "t1");
     assert_eq!(api.requests(), 3);
     Ok(())
 }
@@ -312,7 +312,7 @@ async fn a_panic_leaves_nothing_stuck() -> Outcome {
         panic!("it is not over")
     };
     assert!(matches!(kept.error().kind(), ErrorKind::Interrupted) && kept.error().is_transient());
-    assert_eq!(token(keep(kept.into_refreshed()).await.refresh().await?).await, "t1");
+    assert_eq!(token(keep(kept.into_refreshed()).refresh().await?), "t1");
     Ok(())
 }
 
@@ -322,13 +322,13 @@ fn a_runtime_that_ends_leaves_nothing_stuck() -> Outcome {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let first = runtime()?;
     first.block_on(async {
-        cancel(api.session("t0").refresh());
+        cancel(api.session("t0").refresh().into_future());
         api.until_asked(1).await;
     });
     drop(first);
     api.requests.lock().unwrap().clear();
     api.answer(1);
-    assert_eq!(runtime()?.block_on(async { Outcome::Ok(token(api.session("t0").refresh().await?).await) })?, "t1");
+    assert_eq!(runtime()?.block_on(async { Outcome::Ok(token(api.session("t0").refresh().await?)) })?, "t1");
     Ok(())
 }
 
@@ -338,7 +338,7 @@ fn a_runtime_that_stands_still_holds_nobody_up() -> Outcome {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let first = runtime()?;
     first.block_on(async {
-        cancel(api.session("t0").refresh());
+        cancel(api.session("t0").refresh().into_future());
         api.until_asked(1).await;
     });
     // WorkOS answers the same token with the same pair. The first permit goes to the request that stands still.
@@ -346,9 +346,9 @@ fn a_runtime_that_stands_still_holds_nobody_up() -> Outcome {
     api.answer(2);
     let started = Instant::now();
     let others = async {
-        let waiting: Vec<_> = (0..20).map(|_| tokio::spawn(api.session("t0").refresh())).collect();
+        let waiting: Vec<_> = (0..20).map(|_| tokio::spawn(api.session("t0").refresh().into_future())).collect();
         for session in waiting {
-            assert_eq!(token(session.await??).await, "t1");
+            assert_eq!(token(session.await??), "t1");
         }
         Outcome::Ok(())
     };
@@ -358,7 +358,7 @@ fn a_runtime_that_stands_still_holds_nobody_up() -> Outcome {
     // When it goes on, what it brings changes nothing.
     api.requests.lock().unwrap().clear();
     first.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
-    assert_eq!(runtime()?.block_on(async { Outcome::Ok(token(api.session("t0").refresh().await?).await) })?, "t1");
+    assert_eq!(runtime()?.block_on(async { Outcome::Ok(token(api.session("t0").refresh().await?)) })?, "t1");
     Ok(())
 }
 
@@ -366,14 +366,14 @@ fn a_runtime_that_stands_still_holds_nobody_up() -> Outcome {
 async fn a_straggler_gets_no_pair_that_is_spent() -> Outcome {
     let api = Api::rotating()?;
     api.answer(100);
-    let second = keep(api.session("t0").refresh().await?).await;
-    assert_eq!(token(second.refresh().await?).await, "t2");
-    assert_eq!(token(api.session("t0").refresh().await?).await, "t2");
+    let second = keep(api.session("t0").refresh().await?);
+    assert_eq!(token(second.refresh().await?), "t2");
+    assert_eq!(token(api.session("t0").refresh().await?), "t2");
     // Neither one that is about to be.
-    let third = tokio::spawn(api.session("t2").refresh());
+    let third = tokio::spawn(api.session("t2").refresh().into_future());
     api.until_asked(3).await;
-    assert_eq!(token(api.session("t0").refresh().await?).await, "t3");
-    assert_eq!(token(third.await??).await, "t3");
+    assert_eq!(token(api.session("t0").refresh().await?), "t3");
+    assert_eq!(token(third.await??), "t3");
     assert_eq!(api.requests(), 3);
     Ok(())
 }
@@ -387,8 +387,8 @@ async fn a_replay_gives_no_pair_that_this_process_has_spent() -> Outcome {
         other => panic!("{other:?}"),
     })?;
     api.answer(10);
-    assert_eq!(token(api.session("t1").refresh().await?).await, "t2");
-    assert_eq!(token(api.session("t0").refresh().await?).await, "t2");
+    assert_eq!(token(api.session("t1").refresh().await?), "t2");
+    assert_eq!(token(api.session("t0").refresh().await?), "t2");
     assert_eq!(api.requests(), 2);
     Ok(())
 }
@@ -401,7 +401,7 @@ async fn a_switch_that_brings_another_organization_is_none() -> Outcome {
     let RefreshError::Kept(kept) = refused.unwrap_err() else { panic!("it is not over") };
     assert!(!kept.error().is_transient());
     // The pair that came all the same is not lost.
-    let parts = parts(kept.into_refreshed()).await;
+    let parts = parts(kept.into_refreshed());
     assert_eq!(parts.organization_id, Some(organization("org_old")));
     assert_eq!(parts.refresh_token.expose_secret(), format!("t{}", api.requests()));
     assert!(api.requests() <= 3);
@@ -418,7 +418,7 @@ async fn a_replay_in_another_organization_is_no_switch_to_the_old_one() -> Outco
     api.answer(100);
     drop(session_in(&api.client, "t0", Some(&organization("org_old"))).refresh().await?);
     let switched = api.active("t0").await.switch_organization(organization("org_old")).await?;
-    assert_eq!(parts(switched).await.organization_id, Some(organization("org_old")));
+    assert_eq!(parts(switched).organization_id, Some(organization("org_old")));
     Ok(())
 }
 
@@ -451,7 +451,7 @@ async fn a_refresh_that_ends_after_sign_out_is_thrown_away() -> Outcome {
     let api = Api::rotating()?;
     for wait in [0, 610] {
         api.requests.lock().unwrap().clear();
-        let under_way = tokio::spawn(api.session("t0").refresh());
+        let under_way = tokio::spawn(api.session("t0").refresh().into_future());
         api.until_asked(1).await;
         drop(api.active("t0").await.sign_out(None));
         assert!(is_signed_out(api.session("t0").refresh().await), "nobody asks again");
@@ -480,7 +480,7 @@ async fn sign_out_reaches_the_tokens_before_and_after() -> Outcome {
     // Signed out with the first one: the newest is of no use either.
     let api = Api::rotating()?;
     api.answer(10);
-    let newest = keep(api.session("t0").refresh().await?).await;
+    let newest = keep(api.session("t0").refresh().await?);
     drop(api.active("t0").await.sign_out(None));
     assert!(is_signed_out(newest.refresh().await));
     assert_eq!(api.requests(), 1);
@@ -494,7 +494,7 @@ async fn a_terminal_answer_reaches_the_tokens_before() -> Outcome {
         _ => (403, json!({"code": "sso_required", "message": "m", "email": "a@b.c", "connection_ids": []})),
     })?;
     api.answer(10);
-    let newest = keep(api.session("t0").refresh().await?).await;
+    let newest = keep(api.session("t0").refresh().await?);
     for session in [newest, api.session("t0"), api.session("t1")] {
         let RefreshError::Ended(over) = session.refresh().await.unwrap_err() else { panic!("it is over") };
         assert_eq!(over.error().and_then(Error::code), Some(&ErrorCode::SsoRequired));
@@ -508,8 +508,8 @@ async fn clients_with_another_id_share_nothing() -> Outcome {
     let api = Api::answering(|request, _| (200, response(&format!("of {}", request["client_id"].as_str().unwrap()))))?;
     api.answer(10);
     let other = api.client.with_client_id(ClientId::new("client_456")?);
-    assert_eq!(token(api.session("t0").refresh().await?).await, "of client_123");
-    assert_eq!(token(session(&other, "t0").refresh().await?).await, "of client_456");
+    assert_eq!(token(api.session("t0").refresh().await?), "of client_123");
+    assert_eq!(token(session(&other, "t0").refresh().await?), "of client_456");
     Ok(())
 }
 
@@ -534,17 +534,17 @@ async fn keys_rotate_without_a_failed_check() -> Outcome {
     let cookies = Cookies::start().await?;
     let app = &cookies.app;
     let verifier = app.client.verifier();
-    let mut session = keep(cookies.open(&cookies.expired().await?).refresh().await?).await;
+    let mut session = keep(cookies.open(&cookies.expired().await?).refresh().await?);
     for round in 0..20 {
         assert!(cookies.again(&session).check(&verifier).await.is_ok(), "round {round}");
         app.authkit.rotate_keys()?;
-        let (old, refreshed) = (cookies.again(&session), keep(session.refresh().await?).await);
+        let (old, refreshed) = (cookies.again(&session), keep(session.refresh().await?));
         // Tokens of the old key and of the new one are checked side by side.
         app.clock.advance(Duration::from_secs(31));
         assert!(cookies.again(&refreshed).check(&verifier).await.is_ok(), "round {round}");
         assert!(old.check(&verifier).await.is_ok(), "round {round}");
         app.clock.advance(Duration::from_secs(301));
-        session = keep(refreshed.refresh().await?).await;
+        session = keep(refreshed.refresh().await?);
         app.authkit.retire_keys();
         // An outage of the keys doesn't stop the application.
         app.authkit.inject_for(&app.authkit.jwks_path(), Fault::LostBefore, Duration::from_secs(600));
@@ -563,7 +563,7 @@ async fn servers_ahead_of_us_are_trusted_for_a_minute() -> Outcome {
     let verifier = app.client.verifier();
     for (ahead, good) in [(59, true), (61, false), (-299, true), (-300, false)] {
         app.authkit.set_skew(jiff::SignedDuration::from_secs(ahead));
-        let session = keep(cookies.open(&cookies.expired().await?).refresh().await?).await;
+        let session = keep(cookies.open(&cookies.expired().await?).refresh().await?);
         let check = session.check(&verifier).await;
         assert_eq!(check.is_ok(), good, "{ahead} s ahead: {check:?}");
     }

@@ -63,7 +63,7 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSess
     app.authkit.inject_for(AUTHENTICATE, outage.fault, outage.length);
     loop {
         session = match session.refresh().await {
-            Ok(refreshed) => return Ok(Ok(keep(refreshed).await)),
+            Ok(refreshed) => return Ok(Ok(keep(refreshed))),
             Err(RefreshError::Ended(over)) => return Ok(Err(over.into())),
             Err(RefreshError::Kept(kept)) => {
                 let now = app.clock.now();
@@ -73,7 +73,7 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSess
                     None => soon,
                 };
                 app.clock.advance(wait.max(Duration::from_millis(100)));
-                keep(kept.into_refreshed()).await
+                keep(kept.into_refreshed())
             }
         }
     }

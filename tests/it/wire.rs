@@ -267,9 +267,9 @@ async fn sessions() -> Outcome {
         Ok(parts)
     };
     let session = public.session(parts().await?).check(&verifier).await?;
-    let refreshed = session.refresh().await?;
+    let session = session::refreshed(session.refresh()).await;
     assert_bytes("session_refresh_public.http", recorder.take());
-    let refreshed = confidential.session(session::parts(refreshed).await).refresh().await?;
+    let refreshed = confidential.session(session.into_unverified_parts()).refresh().await?;
     assert_bytes("session_refresh_confidential.http", recorder.take());
     drop(refreshed);
 
@@ -284,13 +284,13 @@ async fn sessions() -> Outcome {
         switched.expose_secret(),
         1,
     ));
-    let switched = session.switch_organization("org_1".parse()?).await?;
+    let session = session::refreshed(session.switch_organization("org_1".parse()?)).await;
     assert_bytes("session_switch_organization.http", recorder.take());
 
     let return_to = RedirectUri::new("https://example.com/bye?from=here")?;
     let logout = |url: Url| url.as_str().replace(&recorder.base_url(), "http://127.0.0.1:PORT").into_bytes();
     assert_bytes("logout.url", logout(fresh.logout_url(&token, None)));
-    let session = session::keep(switched).await.check(&verifier).await?;
+    let session = session.check(&verifier).await?;
     assert_bytes("logout_return_to.url", logout(session.sign_out(Some(&return_to)).url));
 
     let session = confidential.session(parts().await?).check(&verifier).await?;

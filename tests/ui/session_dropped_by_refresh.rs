@@ -1,9 +1,9 @@
 //! A session is refreshed, and its new tokens are dropped.
 #![deny(unused_must_use)]
 
-use workos_auth::{ActiveSession, Error, Public};
+use workos_auth::{ActiveSession, Error, Confidential};
 
-async fn misuse(session: ActiveSession<Public>) -> Result<(), Error> {
+async fn misuse(session: ActiveSession<Confidential>) -> Result<(), Error> {
     session.refresh().await?;
     Ok(())
 }

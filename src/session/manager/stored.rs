@@ -71,7 +71,7 @@ impl<S: SessionStore> SessionManager<S> {
 
 /// The key under which the store has the session of a handle.
 pub(super) fn key(handle: &SessionHandle) -> String {
-    wire::sha256_hex(wire::text(handle))
+    handle.key()
 }
 
 /// A call of the store that takes too long has failed.

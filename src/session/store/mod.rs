@@ -13,6 +13,9 @@ pub use memory::MemorySessionStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisSessionStore;
 
+use crate::secret::SessionHandle;
+use crate::wire;
+
 /// What a [`SessionStore`] has under a key.
 ///
 /// There is no third case, so this enum is exhaustive.
@@ -100,6 +103,14 @@ pub trait SessionStore: Send + Sync + 'static {
     /// # Errors
     /// As [`load`](Self::load).
     fn unlock(&self, key: &str, owner: &str) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl SessionHandle {
+    /// The key of its session in a store: SHA-256 in hexadecimal. Who reads the store doesn't learn the handle.
+    #[must_use]
+    pub fn key(&self) -> String {
+        wire::sha256_hex(wire::text(self))
+    }
 }
 
 /// One store for several managers.

@@ -1,18 +1,29 @@
 //! Steps of a session's life that many tests walk through, as an application does.
 
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 use http::header::SET_COOKIE;
+use workos_auth::session::Refresh;
 use workos_auth::session::{ForResponse, SessionParts, SignedOutReason};
-use workos_auth::{OpenedSession, Refreshed, SessionState, SignedOut};
+use workos_auth::typestate::HasClientId;
+use workos_auth::{Confidential, CookiePassword, OpenedSession, Refreshed, SessionCookie, SessionState, SignedOut};
 
-/// Keeps a refreshed session, in the test's memory.
-pub(crate) async fn keep<K>(refreshed: Refreshed<K>) -> OpenedSession<K> {
-    refreshed.keep(async |_| Ok::<_, Infallible>(())).await.unwrap()
+static COOKIE: LazyLock<SessionCookie> =
+    LazyLock::new(|| SessionCookie::new(CookiePassword::generate().unwrap()).unwrap());
+
+/// Keeps a refreshed session in a cookie, which no browser gets.
+pub(crate) fn keep(refreshed: Refreshed<Confidential>) -> OpenedSession<Confidential> {
+    refreshed.into_cookie(&COOKIE).unwrap().1
 }
 
-pub(crate) async fn parts<K>(refreshed: Refreshed<K>) -> SessionParts {
-    keep(refreshed).await.into_unverified_parts()
+pub(crate) fn parts(refreshed: Refreshed<Confidential>) -> SessionParts {
+    keep(refreshed).into_unverified_parts()
+}
+
+/// Refreshes a session that is only in the test's memory.
+pub(crate) async fn refreshed<K: HasClientId>(refresh: Refresh<K>) -> OpenedSession<K> {
+    refresh.keep(async |_| Ok::<_, Infallible>(true)).await.unwrap()
 }
 
 /// A cookie as the browser gets it.
