@@ -337,6 +337,36 @@ fn test_exists(root: &Path, name: &str) -> bool {
     texts.any(|text| text.contains(&format!("fn {name}(")) || text.contains(&format!("\"{name}\"")))
 }
 
+/// Each `Type::name` in a guide, where `Type` is one of ours, names a function, a variant or a constant.
+#[test]
+fn each_name_in_a_guide_exists() {
+    let word = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+    let (mut types, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for line in texts_of_sources().iter().flat_map(|text| text.lines()) {
+        let line = line.trim_start();
+        for kind in ["struct ", "enum ", "trait ", "type "] {
+            types.extend(line.strip_prefix("pub ").and_then(|line| line.strip_prefix(kind)).map(word));
+        }
+        let declared = line.find("fn ").map(|at| &line[at + "fn ".len()..]);
+        let variant = line.starts_with(|c: char| c.is_ascii_uppercase()).then_some(line);
+        names.extend(declared.or(variant).map(word));
+    }
+    let (mut missing, mut seen) = (Vec::new(), 0);
+    for (guide, text) in guides() {
+        let prose = text.split("```").step_by(2).collect::<Vec<_>>().concat();
+        for text in prose.lines().flat_map(named) {
+            let Some((of, rest)) = text.split_once("::") else { continue };
+            let name = word(rest);
+            if types.contains(of) && !name.is_empty() {
+                seen += 1;
+                missing.extend((!names.contains(&name)).then(|| format!("{guide}: {of}::{name}")));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(seen >= 60, "the names were not found: {seen}");
+}
+
 /// A file of the package.
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_else(|_| panic!("no {path}"))

@@ -107,6 +107,9 @@ impl SessionCookie {
     /// session of somebody else without a notice. Where the other SDK can be given a cookie name, prefer `__Host-wos-session` there.
     #[must_use]
     pub fn without_host_prefix(mut self) -> Self {
+        if let Some(name) = self.name.strip_prefix(HOST_PREFIX) {
+            self.name = Cow::Owned(name.to_owned());
+        }
         self.keeps_name = true;
         self
     }
