@@ -25,8 +25,7 @@ use workos_auth::session::{CookieSessions, MemorySessionStore, SwitchError};
 use workos_auth::testing::AuthKit;
 use workos_auth::typestate::SessionLayer;
 use workos_auth::{
-    Client, ConfidentialClient, CookiePassword, Error, LoginHandlers, RedirectUri, SessionCookie, SessionManager,
-    SessionState,
+    ConfidentialClient, CookiePassword, Error, LoginHandlers, RedirectUri, SessionCookie, SessionManager, SessionState,
 };
 
 type App<L> = State<Arc<LoginHandlers<L>>>;
@@ -43,11 +42,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     } else {
         println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process, as ada@example.com.");
         authkit = AuthKit::start().await?;
-        Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .build()?
+        authkit.confidential_client()
     };
 
     // An application keeps its passwords where it keeps its other secrets.

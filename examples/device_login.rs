@@ -11,7 +11,7 @@ use std::error::Error;
 
 use workos_auth::login::DeviceLogin;
 use workos_auth::testing::{AuthKit, Browser};
-use workos_auth::{Client, Public, PublicClient};
+use workos_auth::{Public, PublicClient};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -23,7 +23,7 @@ async fn main() -> Result<()> {
     }
     println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process.\n");
     let authkit = AuthKit::start().await?;
-    let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+    let client = authkit.public_client();
     let login = begin(&client).await?;
     // The user, on the other device.
     if let Some(address) = login.verification_uri_complete() {

@@ -42,7 +42,7 @@ async fn run() -> Result<()> {
     if !given("WORKOS_CLIENT_ID") {
         println!("WORKOS_CLIENT_ID is not set: signing in to an AuthKit inside this process.\n");
         let authkit = AuthKit::start().await?;
-        let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+        let client = authkit.public_client();
         return login(&client, &options, Visitor::Simulated).await;
     }
     let visitor = if options.no_browser { Visitor::Elsewhere } else { Visitor::Browser };

@@ -13,9 +13,7 @@ use std::io::{self, Write};
 
 use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::{AuthKit, TestUser};
-use workos_auth::{
-    AuthenticationResponse, Client, ConfidentialClient, ErrorCode, ExposeSecret, Password, Step, TotpCode,
-};
+use workos_auth::{AuthenticationResponse, ConfidentialClient, ErrorCode, ExposeSecret, Password, Step, TotpCode};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -31,11 +29,7 @@ async fn main() -> Result<()> {
         let ada =
             TestUser::new(EMAIL).password(PASSWORD).unverified().totp().organization("org_1").organization("org_2");
         let authkit = AuthKit::builder().user(ada).start().await?;
-        let client = Client::builder()
-            .client_id(authkit.client_id())
-            .api_key(authkit.api_key())
-            .base_url(authkit.base_url())
-            .build()?;
+        let client = authkit.confidential_client();
         sign_in(&client, &Person::Simulated(&authkit)).await?
     };
     println!("Signed in  {} ({})", response.user.email, response.user.id);

@@ -12,18 +12,14 @@ use std::error::Error;
 use workos_auth::api::{CreateUser, SessionStatus, TotpSettings};
 use workos_auth::secret::EmailVerificationCode;
 use workos_auth::testing::AuthKit;
-use workos_auth::{Client, ConfidentialClient, EmailAddress, NotSignedIn, Password, Step, TotpCode};
+use workos_auth::{EmailAddress, NotSignedIn, Password, Step, TotpCode};
 
 const PASSWORD: &str = "correct horse battery staple";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let authkit = AuthKit::start().await?;
-    let client: ConfidentialClient = Client::builder()
-        .client_id(authkit.client_id())
-        .api_key(authkit.api_key())
-        .base_url(authkit.base_url())
-        .build()?;
+    let client = authkit.confidential_client();
 
     let email = EmailAddress::new("grace@example.com")?;
     let new = CreateUser::new(email.clone()).first_name("Grace").password(Password::new(PASSWORD));

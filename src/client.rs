@@ -198,7 +198,13 @@ impl<K> Client<K> {
         self.core.base_url.as_str()
     }
 
-    fn holding<L>(&self, credentials: L) -> Client<L> {
+    /// A client as another process has it: with the same settings and connections, but with keys and refreshes of its own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn separate(&self) -> Self {
+        Self { credentials: Arc::clone(&self.credentials), core: Arc::new(self.core.separate()) }
+    }
+
+    pub(crate) fn holding<L>(&self, credentials: L) -> Client<L> {
         Client { credentials: Arc::new(credentials), core: Arc::clone(&self.core) }
     }
 }

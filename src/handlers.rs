@@ -57,8 +57,7 @@ const SEC_FETCH_SITE: &str = "sec-fetch-site";
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let authkit = AuthKit::start().await?;
-/// # let client = Client::builder()
-/// #     .client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()?;
+/// # let client = authkit.confidential_client();
 /// let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
 /// let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
 /// let redirect_uri = RedirectUri::new("http://127.0.0.1:8080/callback")?;

@@ -8,7 +8,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // An AuthKit inside the process; an application writes `PublicClient::from_env()?` instead.
 //! let authkit = AuthKit::start().await?;
-//! let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+//! let client = authkit.public_client();
 //!
 //! let redirect = RedirectUri::new("http://127.0.0.1:8080/callback")?;
 //! let session = client.authorize(redirect).authkit().begin()?;

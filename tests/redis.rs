@@ -19,14 +19,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use authority::{Authority, Certificate, Period, self_signed};
-use jiff::SignedDuration;
 use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{RedisSessionStore, SessionStore};
-use workos_auth::testing::{AuthKit, Fault, TestUser, check_session_store};
+use workos_auth::testing::{AuthKit, Fault, Skew, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
     SessionManager, SessionState,
@@ -114,9 +113,9 @@ async fn login(direct: &ConfidentialClient) -> Result<AuthenticationResponse, Er
 
 /// A login whose access token is from another time.
 async fn expired(authkit: &AuthKit, direct: &ConfidentialClient) -> Outcome<AuthenticationResponse> {
-    authkit.set_skew(SignedDuration::from_secs(-400));
+    authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
     let response = login(direct).await;
-    authkit.set_skew(SignedDuration::ZERO);
+    authkit.set_skew(Skew::NONE);
     Ok(response?)
 }
 

@@ -481,7 +481,7 @@ mod tests {
     async fn results_are_forgotten_on_time_when_nobody_asks() {
         const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
             "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
         let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
         let answer = |_: http::Request<Bytes>| async {
             let body = format!(r#"{{"user":{USER},"access_token":"a1","refresh_token":"t1"}}"#);
@@ -512,7 +512,7 @@ mod tests {
     async fn a_sign_out_is_known_however_many_pairs_are_kept_and_removes_none_of_them() {
         const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
             "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
-        let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
         let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
         let answer = |request: http::Request<Bytes>| async move {
             let request: serde_json::Value = serde_json::from_slice(request.body()).unwrap();

@@ -1,9 +1,9 @@
 //! A manual clock and reproducible randomness.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -16,16 +16,37 @@ use crate::runtime::{Clock, Random, Sleep};
 /// Clones share the same time.
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, SystemTime};
 /// use workos_auth::testing::ManualClock;
 ///
-/// let clock = ManualClock::new("2026-01-01T00:00:00Z".parse()?);
+/// let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
 /// clock.advance(Duration::from_secs(60));
-/// assert_eq!(clock.now(), "2026-01-01T00:01:00Z".parse()?);
-/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// assert_eq!(clock.now(), SystemTime::UNIX_EPOCH + Duration::from_secs(60));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<State>>);
+
+/// How wrong a time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skew {
+    /// It is later than it should be.
+    Ahead(Duration),
+    /// It is earlier than it should be.
+    Behind(Duration),
+}
+
+impl Skew {
+    /// The time is right.
+    pub const NONE: Self = Self::Ahead(Duration::ZERO);
+
+    /// The time that a clock shows which is wrong by this much.
+    pub(super) fn of(self, time: Timestamp) -> Timestamp {
+        match self {
+            Self::Ahead(by) => time.checked_add(by).unwrap_or(Timestamp::MAX),
+            Self::Behind(by) => time.checked_sub(by).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
 
 #[derive(Debug)]
 struct State {
@@ -34,8 +55,8 @@ struct State {
     advanced: Duration,
     /// Set when the clock follows tokio's time: the time of its creation.
     ticking_since: Option<Instant>,
-    /// How far the time of day is ahead of the elapsed time.
-    wrong_by: SignedDuration,
+    /// How far the time of day is from the elapsed time.
+    skew: Skew,
     waits: Vec<Duration>,
 }
 
@@ -48,7 +69,7 @@ impl State {
 impl ManualClock {
     /// Creates a clock that shows this time until it is moved.
     #[must_use]
-    pub fn new(start: Timestamp) -> Self {
+    pub fn new(start: SystemTime) -> Self {
         Self::create(start, None)
     }
 
@@ -56,42 +77,45 @@ impl ManualClock {
     /// (`tokio::time::pause`), a whole application runs in virtual time.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use jiff::SignedDuration;
-    /// use workos_auth::testing::ManualClock;
+    /// use std::time::{Duration, SystemTime};
+    /// use workos_auth::testing::{ManualClock, Skew};
     ///
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let clock = ManualClock::ticking("2026-01-01T00:00:00Z".parse()?);
+    /// # async fn main() {
+    /// let start = SystemTime::now();
+    /// let clock = ManualClock::ticking(start);
     /// tokio::time::sleep(Duration::from_secs(60)).await;
-    /// assert_eq!(clock.now(), "2026-01-01T00:01:00Z".parse()?);
+    /// assert_eq!(clock.now(), start + Duration::from_secs(60));
     ///
-    /// clock.be_wrong_by(SignedDuration::from_mins(-10));
-    /// assert_eq!(clock.now(), "2025-12-31T23:51:00Z".parse()?);
-    /// # Ok(())
+    /// clock.set_skew(Skew::Behind(Duration::from_secs(600)));
+    /// assert_eq!(clock.now(), start - Duration::from_secs(540));
     /// # }
     /// ```
     #[must_use]
-    pub fn ticking(start: Timestamp) -> Self {
+    pub fn ticking(start: SystemTime) -> Self {
         Self::create(start, Some(Instant::now()))
     }
 
-    fn create(start: Timestamp, ticking_since: Option<Instant>) -> Self {
+    fn create(start: SystemTime, ticking_since: Option<Instant>) -> Self {
         Self(Arc::new(Mutex::new(State {
-            start,
+            // Times before the year -9999 and after 9999 aren't those of any test.
+            start: Timestamp::try_from(start).unwrap_or(Timestamp::UNIX_EPOCH),
             advanced: Duration::ZERO,
             ticking_since,
-            wrong_by: SignedDuration::ZERO,
+            skew: Skew::NONE,
             waits: Vec::new(),
         })))
     }
 
     /// The time that the clock shows.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
+    pub fn now(&self) -> SystemTime {
+        self.timestamp().into()
+    }
+
+    pub(super) fn timestamp(&self) -> Timestamp {
         let state = self.state();
-        let now = state.start.checked_add(state.elapsed()).unwrap_or(Timestamp::MAX);
-        now.checked_add(state.wrong_by).unwrap_or(now)
+        state.skew.of(state.start.checked_add(state.elapsed()).unwrap_or(Timestamp::MAX))
     }
 
     /// Moves the clock forward: time passes.
@@ -100,9 +124,9 @@ impl ManualClock {
         state.advanced = state.advanced.saturating_add(by);
     }
 
-    /// Makes the time of day wrong by this much, ahead or behind. No time passes.
-    pub fn be_wrong_by(&self, by: SignedDuration) {
-        self.state().wrong_by = by;
+    /// Makes the time of day wrong by this much from now on; [`Skew::NONE`] makes it right again. No time passes.
+    pub fn set_skew(&self, skew: Skew) {
+        self.state().skew = skew;
     }
 
     /// The waits of the client, in order.
@@ -122,7 +146,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Self::now(self)
+        self.timestamp()
     }
 
     fn elapsed(&self) -> Duration {

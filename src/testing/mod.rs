@@ -12,25 +12,41 @@
 //! | [`ManualClock`] | the clock of a client, moved by the test |
 //! | [`check_session_store`] | the suite for an application's own session store |
 //!
+//! An expired access token is refreshed:
+//!
 //! ```
 //! use std::time::Duration;
+//! use workos_auth::session::MemorySessionStore;
 //! use workos_auth::testing::{AuthKit, Browser};
-//! use workos_auth::{Callback, Client, ErrorCode, RedirectUri};
+//! use workos_auth::{Callback, RedirectUri, SessionManager, SessionState};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let authkit = AuthKit::builder().authorization_code_lifetime(Duration::from_secs(60)).start().await?;
-//! let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
-//! let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
-//! let callback_url = Browser::new()?.sign_in(session.url().as_str(), "ada@example.com").await?;
+//! let authkit = AuthKit::start().await?;
+//! let client = authkit.confidential_client();
+//! let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+//! let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+//! let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+//! let sessions = SessionManager::new(client, MemorySessionStore::new());
+//! let handle = sessions.sign_in(response).await?;
 //!
-//! // The user takes too long.
-//! authkit.advance(Duration::from_secs(61));
-//! let not_signed_in = session.exchange(Callback::from_url(&callback_url)?)?.send().await.unwrap_err();
-//! assert_eq!(not_signed_in.error().code(), Some(&ErrorCode::InvalidGrant));
+//! authkit.advance(Duration::from_secs(301));
+//! assert!(matches!(sessions.authenticate(&handle).await, SessionState::Active(_)));
+//! assert_eq!(authkit.refreshes(), 1);
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Time
+//!
+//! [`AuthKit::advance`] moves one clock, by which the server goes and every client that it has made: when tokens, codes and parked
+//! logins expire, for how long keys are used and refreshes are replayed, when an injected fault ends.
+//!
+//! What waits for something real goes by tokio's time, and isn't moved: the timeouts of requests, `keys_timeout` and
+//! `answer_within`; how long a session store keeps a session or a lock; how long `LoopbackListener`
+//! listens. Pauses before a retry and between the polls of a device login take real time too, unless the AuthKit has a clock of
+//! [`ManualClock::new`], with which they end at once. Where tokio's time is paused (`tokio::time::pause`), the default clock stands
+//! still with it.
 
 mod authkit;
 mod browser;
@@ -39,6 +55,6 @@ mod session_store;
 
 pub use authkit::{AuthKit, AuthKitBuilder, Fault, RadarDemand, TestUser};
 pub use browser::{Browser, BrowserError};
-pub use clock::ManualClock;
 pub(crate) use clock::SeededRandom;
+pub use clock::{ManualClock, Skew};
 pub use session_store::{SessionStoreFault, check_session_store};

@@ -22,6 +22,7 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::iter;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -178,7 +179,7 @@ pub(crate) struct Core {
     pub(crate) runtime: Runtime,
     /// Values that higher modules keep for a client and its clones.
     pub(crate) shared: Shared,
-    transport: Box<dyn ErasedTransport>,
+    transport: Arc<dyn ErasedTransport>,
     user_agent: HeaderValue,
     timeout: Duration,
     retries: u32,
@@ -308,10 +309,24 @@ impl Core {
             base_url,
             runtime,
             shared: Shared::default(),
-            transport: Box::new(transport),
+            transport: Arc::new(transport),
             user_agent,
             timeout,
             retries,
+        }
+    }
+
+    /// With the same settings and connections, and nothing that higher modules keep.
+    #[cfg(feature = "testing")]
+    pub(crate) fn separate(&self) -> Self {
+        Self {
+            base_url: self.base_url.clone(),
+            runtime: self.runtime.clone(),
+            shared: Shared::default(),
+            transport: Arc::clone(&self.transport),
+            user_agent: self.user_agent.clone(),
+            timeout: self.timeout,
+            retries: self.retries,
         }
     }
 

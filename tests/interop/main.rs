@@ -11,16 +11,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use workos_auth::login::{AuthenticationMethod, Impersonator};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts};
-use workos_auth::testing::{AuthKit, Browser, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Browser, TestUser};
 use workos_auth::{
-    AccessToken, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
-    LoginHandlers, OpenedSession, OrganizationId, Password, RedirectUri, RefreshToken, SessionCookie, SessionManager,
-    User,
+    AccessToken, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret, LoginHandlers,
+    OpenedSession, OrganizationId, Password, RedirectUri, RefreshToken, SessionCookie, SessionManager, User,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -130,8 +128,7 @@ fn live(node: &mut Node) -> Outcome {
     let (authkit, client, session) = runtime.block_on(async {
         let user = TestUser::new("ada@example.com").name("Åsa", "Łukasiewicz").password("correct horse");
         let authkit = AuthKit::builder().user(user).start().await?;
-        let builder = Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key());
-        let client = builder.base_url(authkit.base_url()).build()?;
+        let client = authkit.confidential_client();
         let email = EmailAddress::new("ada@example.com")?;
         let login = client.authenticate_with_password(email, Password::new("correct horse")).send().await?;
         let session = client.session(login);
@@ -163,13 +160,10 @@ fn live(node: &mut Node) -> Outcome {
 /// Users who have signed in to an application for Node stay signed in after the move, and the other way round.
 fn move_to_and_fro(node: &mut Node) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let clock = ManualClock::ticking(Timestamp::now());
     let user = TestUser::new("ada@example.com").password("correct horse");
-    let authkit = runtime.block_on(
-        AuthKit::builder().user(user).redirect_uri("https://example.com/callback").clock(clock.clone()).start(),
-    )?;
-    let builder = Client::builder().client_id(authkit.client_id()).api_key(authkit.api_key());
-    let client = builder.base_url(authkit.base_url()).clock(clock.clone()).build()?;
+    let authkit =
+        runtime.block_on(AuthKit::builder().user(user).redirect_uri("https://example.com/callback").start())?;
+    let client = authkit.confidential_client();
     let server = json!({"baseUrl": authkit.base_url(), "clientId": authkit.client_id(), "apiKey": authkit.api_key()});
     let with = |more: Value| {
         let mut command = server.clone();
@@ -196,7 +190,7 @@ fn move_to_and_fro(node: &mut Node) -> Outcome {
         if set_cookie.is_some() || authkit.refreshes() != before {
             return Err(format!("{library}: a good session was refreshed").into());
         }
-        clock.advance(Duration::from_secs(600));
+        authkit.advance(Duration::from_secs(600));
         let (refreshed, set_cookie) = runtime.block_on(signed_in(&handlers, header))?;
         let set_cookie = set_cookie.ok_or("an expired session got no new cookie")?;
         if refreshed != session || authkit.refreshes() != before + 1 {

@@ -16,7 +16,6 @@ use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get};
-use jiff::SignedDuration;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,13 +24,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use workos_auth::handlers::{NotLoggedOut, NotSwitched};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore};
-use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, Skew, TestUser};
 use workos_auth::typestate::SessionLayer;
 use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionCookie, SessionManager};
 
 use crate::support::Outcome;
 use crate::support::application::AUTHENTICATE;
-use crate::support::clients::{NOWHERE, confidential, confidential_of};
+use crate::support::clients::{NOWHERE, confidential};
 use crate::support::session::split;
 
 struct Example {
@@ -156,9 +155,9 @@ impl Jar {
 
     /// Logs in with a token whose time is over at once.
     async fn log_in_long_ago(&mut self, app: &Example) -> Outcome {
-        app.authkit.set_skew(SignedDuration::from_secs(-400));
+        app.authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
         self.log_in(app, "/login").await?;
-        app.authkit.set_skew(SignedDuration::ZERO);
+        app.authkit.set_skew(Skew::NONE);
         Ok(())
     }
 }
@@ -421,7 +420,7 @@ impl Site {
     async fn start<L: SessionLayer>(sessions: impl FnOnce(ConfidentialClient) -> Outcome<L>) -> Outcome<Self> {
         let ada = TestUser::new("ada@example.com").organization("org_one").organization("org_two");
         let callback = format!("{HTTPS}/callback");
-        let clock = ManualClock::new(jiff::Timestamp::now());
+        let clock = ManualClock::new(std::time::SystemTime::now());
         let authkit = AuthKit::builder()
             .clock(clock.clone())
             .user(ada)
@@ -429,7 +428,7 @@ impl Site {
             .redirect_uri(&callback)
             .start()
             .await?;
-        let client = confidential_of(&authkit).clock(clock.clone()).build()?;
+        let client = authkit.confidential_client();
         let parking = Parking::new(CookiePassword::generate()?);
         let sessions = sessions(client.clone())?;
         let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(callback)?);

@@ -37,7 +37,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
-use crate::support::clients::{clock, confidential_of, public, public_of};
+use crate::support::clients::{clock, public};
 use crate::support::login;
 use crate::support::process::passed_alone;
 use crate::support::raw::{Answer, RawServer, free_address};
@@ -448,7 +448,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(cage.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let authkit = AuthKit::builder().api_key("sk_canary").start().await?;
-    let client = confidential_of(&authkit).build()?;
+    let client = authkit.confidential_client();
     let mut secrets = vec![CANARY.to_owned()];
 
     let parking = Parking::new(CookiePassword::new("canary-of-at-least-thirty-two-characters")?);
@@ -509,7 +509,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
 
     let store = FileTokenStore::open(std::env::temp_dir().join("workos-auth-cage/token"))?;
     cage.debug("store", &store);
-    let public = public_of(&authkit).build()?;
+    let public = authkit.public_client();
     let session = TokenSession::new(public, MemoryTokenStore::new());
     cage.debug("token session", &session);
     cage.debug("token state", &session.authenticate().await);

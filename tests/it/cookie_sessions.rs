@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use workos_auth::error::SealError;
 use workos_auth::session::{CookieSessions, SignedOutReason, SwitchError};
-use workos_auth::testing::{Fault, TestUser};
+use workos_auth::testing::{Fault, Skew, TestUser};
 use workos_auth::{
     AuthenticationResponse, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, OrganizationId,
     RedirectUri, SessionCookie, SessionState, SignedIn,
@@ -291,7 +291,7 @@ async fn a_straggler_after_a_switch_gets_the_newest_pair() -> Outcome {
 async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() -> Outcome {
     let (app, sessions) = start().await?;
     let sealed = expired(&app, &sessions).await?;
-    let other = sessions_of(app.another_client()?)?;
+    let other = sessions_of(app.another_client())?;
     access_token(ask(&other, &sealed).await.0);
     let one = OrganizationId::new("org_one")?;
     let (switched, cookie) = switch(&sessions, &sealed, one.clone()).await;
@@ -322,7 +322,7 @@ async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
     let (app, sessions) = start().await?;
-    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    app.authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
     let mut sealed = sessions.sign_in(login(&app).await?)?.expose_secret().to_owned();
     for _ in 0..20 {
         app.clock.advance(Duration::from_secs(10));
@@ -332,7 +332,7 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
     }
     assert_eq!(app.authkit.refreshes(), 1);
     // The clock is right again.
-    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.authkit.set_skew(Skew::NONE);
     app.clock.advance(Duration::from_secs(120));
     access_token(ask(&sessions, &sealed).await.0);
     Ok(())
@@ -344,7 +344,7 @@ async fn a_session_is_renewed_after_the_computer_slept() -> Outcome {
     let sealed = expired(&app, &sessions).await?;
     let renewed = ask(&sessions, &sealed).await.1.ok_or("no cookie")?;
     // The time of day went on, and the monotonic clock stood still.
-    app.clock.be_wrong_by(jiff::SignedDuration::from_hours(1));
+    app.clock.set_skew(Skew::Ahead(Duration::from_secs(3600)));
     let (state, cookie) = ask(&sessions, &renewed.value).await;
     access_token(state);
     assert!(cookie.is_some());

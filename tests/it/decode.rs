@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use workos_auth::login::AuthenticationMethod;
-use workos_auth::testing::ManualClock;
 use workos_auth::transport::TransportError;
 use workos_auth::{
     AuthenticationResponse, CodeExchange, Confidential, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret,
@@ -13,7 +12,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
-use crate::support::clients::{NOWHERE, confidential};
+use crate::support::clients::{NOWHERE, clock_at, confidential};
 use crate::support::login::{authorization_code, next_step, rejection};
 
 const USER: &str = r#""id":"user_01","email":"ada@example.com","email_verified":true,
@@ -23,7 +22,7 @@ const USER: &str = r#""id":"user_01","email":"ada@example.com","email_verified":
 fn client(status: u16, headers: &'static [(&str, &str)], body: impl Into<String>) -> ConfidentialClient {
     let body = Bytes::from(body.into());
     confidential(NOWHERE)
-        .clock(ManualClock::new("2026-01-02T03:04:05Z".parse().unwrap()))
+        .clock(clock_at("2026-01-02T03:04:05Z"))
         .build_with(move |_request| {
             let mut reply = http::Response::builder().status(status);
             for (name, value) in headers {

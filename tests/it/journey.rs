@@ -12,24 +12,19 @@ use workos_auth::parking::Parking;
 use workos_auth::secret::{EmailVerificationCode, State};
 use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, TestUser};
 use workos_auth::{
-    Callback, ConfidentialClient, CookiePassword, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret,
-    OrganizationId, Password, RedirectUri, Step, TotpCode, UserId,
+    Callback, CookiePassword, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password,
+    RedirectUri, Step, TotpCode, UserId,
 };
 
 use crate::support::Outcome;
-use crate::support::clients::confidential_of;
 use crate::support::login::{next_step, rejection, state};
 
 const PASSWORD: &str = "correct horse battery staple";
 
-fn client(authkit: &AuthKit) -> Result<ConfidentialClient, Error> {
-    confidential_of(authkit).build()
-}
-
 #[tokio::test]
 async fn from_sign_up_to_a_refused_refresh() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let email = EmailAddress::new("grace@example.com")?;
     let login = || client.authenticate_with_password(email.clone(), Password::new(PASSWORD));
 
@@ -84,7 +79,7 @@ async fn from_sign_up_to_a_refused_refresh() -> Outcome {
 #[tokio::test]
 async fn the_api_needs_the_key_and_known_ids() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let unknown = UserId::new("user_unknown")?;
     let error = client.users().get(&unknown).send().await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(404));
@@ -99,7 +94,7 @@ async fn the_api_needs_the_key_and_known_ids() -> Outcome {
 async fn lists_go_page_by_page_in_either_direction() -> Outcome {
     let users = (0..25).map(|number| TestUser::new(format!("user{number:02}@example.com")));
     let authkit = users.fold(AuthKit::builder(), AuthKitBuilder::user).start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let newest: Vec<String> = (0..25).rev().map(|number| format!("user{number:02}@example.com")).collect();
     let all: Vec<String> = client.users().list().limit(10).stream().map_ok(|user| user.email).try_collect().await?;
     assert_eq!(all, newest);
@@ -117,7 +112,7 @@ async fn lists_go_page_by_page_in_either_direction() -> Outcome {
 #[tokio::test]
 async fn an_invitation_and_a_membership_change_what_tokens_say() -> Outcome {
     let authkit = AuthKit::builder().user(TestUser::new("ada@example.com").password(PASSWORD)).start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let (email, organization) = (EmailAddress::new("ada@example.com")?, OrganizationId::new("org_1")?);
     let login = async || -> Result<_, Error> {
         let grant = client.authenticate_with_password(email.clone(), Password::new(PASSWORD));
@@ -152,7 +147,7 @@ async fn an_invitation_and_a_membership_change_what_tokens_say() -> Outcome {
 #[tokio::test]
 async fn sso_gives_a_profile_and_no_session() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let redirect = RedirectUri::new("http://127.0.0.1:8080/sso")?;
     let begin = || client.authorize_sso(redirect.clone(), ConnectionId::new("conn_1")?).begin();
     let browser = Browser::new()?;
@@ -184,7 +179,7 @@ async fn sso_gives_a_profile_and_no_session() -> Outcome {
 #[tokio::test]
 async fn a_factor_of_the_application_is_answered_once() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = client(&authkit)?;
+    let client = authkit.confidential_client();
     let mfa = client.mfa();
     let factor = mfa.enroll(&EnrollFactor::sms(workos_auth::id::PhoneNumber::new("+15005550006")?)).send().await?;
     let challenge = mfa.challenge(&factor.id, None).send().await?;

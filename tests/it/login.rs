@@ -8,23 +8,14 @@ use workos_auth::secret::State;
 use workos_auth::testing::{AuthKit, Browser, BrowserError, TestUser};
 use workos_auth::typestate::HasClientId;
 use workos_auth::{
-    AuthenticationResponse, Callback, Client, ConfidentialClient, Error, ErrorCode, ErrorKind, ExposeSecret,
-    OrganizationId, PublicClient, RedirectUri, RefreshToken,
+    AuthenticationResponse, Callback, Client, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, RedirectUri,
+    RefreshToken,
 };
 
 use crate::support::Outcome;
-use crate::support::clients::{confidential_of, public_of};
 use crate::support::login::{in_browser, redirect, rejection, state};
 
 const ADA: &str = "ada@example.com";
-
-fn public(authkit: &AuthKit) -> Result<PublicClient, Error> {
-    public_of(authkit).build()
-}
-
-fn confidential(authkit: &AuthKit) -> Result<ConfidentialClient, Error> {
-    confidential_of(authkit).build()
-}
 
 async fn sign_in<K: HasClientId>(client: &Client<K>) -> Outcome<AuthenticationResponse> {
     in_browser(client, ADA).await
@@ -42,8 +33,8 @@ async fn refresh<K: HasClientId>(client: &Client<K>, token: &str) -> Result<Stri
 #[tokio::test]
 async fn both_kinds_of_client_sign_in_and_refresh() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let public = sign_in(&public(&authkit)?).await?;
-    let confidential_client = confidential(&authkit)?;
+    let public = sign_in(&authkit.public_client()).await?;
+    let confidential_client = authkit.confidential_client();
     let confidential = sign_in(&confidential_client).await?;
     for response in [&public, &confidential] {
         assert_eq!(response.user.email, ADA);
@@ -59,7 +50,7 @@ async fn both_kinds_of_client_sign_in_and_refresh() -> Outcome {
 #[tokio::test]
 async fn a_forged_state_and_a_forged_error_keep_the_login_alive() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let session = public(&authkit)?.authorize(redirect()).authkit().begin()?;
+    let session = authkit.public_client().authorize(redirect()).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
 
     let mut session = session;
@@ -83,7 +74,7 @@ async fn a_forged_state_and_a_forged_error_keep_the_login_alive() -> Outcome {
 #[tokio::test]
 async fn a_cancelled_sign_in_is_a_typed_error_and_may_be_tried_again() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let session = public(&authkit)?.authorize(redirect()).authkit().begin()?;
+    let session = authkit.public_client().authorize(redirect()).authkit().begin()?;
     let browser = Browser::new()?;
     let cancelled = browser.cancel(session.url().as_str()).await?;
     let rejected = session.exchange(Callback::from_url(&cancelled)?).unwrap_err();
@@ -100,12 +91,12 @@ async fn a_cancelled_sign_in_is_a_typed_error_and_may_be_tried_again() -> Outcom
 async fn the_state_and_the_redirect_uri_come_back_as_they_were_sent() -> Outcome {
     let authkit = AuthKit::builder().redirect_uri("com.example.app:/callback?kept=1").start().await?;
     let redirect = RedirectUri::new("com.example.app:/callback?kept=1")?;
-    let session = public(&authkit)?.authorize(redirect).authkit().begin()?;
+    let session = authkit.public_client().authorize(redirect).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     assert!(callback.starts_with("com.example.app:/callback?kept=1&code="), "{callback}");
     drop(session.exchange(Callback::from_url(&callback)?)?.send().await?);
 
-    let session = public(&authkit)?.authorize(RedirectUri::new("http://127.0.0.1:1/other")?).authkit().begin()?;
+    let session = authkit.public_client().authorize(RedirectUri::new("http://127.0.0.1:1/other")?).authkit().begin()?;
     let refused = Browser::new()?.sign_in(session.url().as_str(), ADA).await.unwrap_err();
     assert!(matches!(refused, BrowserError::Refused(400)), "{refused:?}");
     Ok(())
@@ -114,7 +105,7 @@ async fn the_state_and_the_redirect_uri_come_back_as_they_were_sent() -> Outcome
 #[tokio::test]
 async fn a_code_is_good_once_and_a_second_use_ends_the_session() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = confidential(&authkit)?;
+    let client = authkit.confidential_client();
     let session = client.authorize(redirect()).authkit().begin_without_pkce()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     let stolen = Callback::from_url(&callback)?.code_for(&State::new(state(session.url())))?;
@@ -131,7 +122,7 @@ async fn a_code_is_good_once_and_a_second_use_ends_the_session() -> Outcome {
 #[tokio::test]
 async fn a_code_of_one_login_is_worth_nothing_to_another() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = public(&authkit)?;
+    let client = authkit.public_client();
     let browser = Browser::new()?;
     let (mine, other) =
         (client.authorize(redirect()).authkit().begin()?, client.authorize(redirect()).authkit().begin()?);
@@ -150,7 +141,8 @@ async fn a_code_of_one_login_is_worth_nothing_to_another() -> Outcome {
 #[tokio::test]
 async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let session = confidential(&authkit)?
+    let session = authkit
+        .confidential_client()
         .with_api_key(workos_auth::secret::ApiKey::new("sk_wrong")?)
         .authorize(redirect())
         .authkit()
@@ -161,8 +153,9 @@ async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() ->
     assert!(rejected.error().request_id().is_some_and(|id| id.starts_with("req_")));
 
     // A public client can't use the session of a confidential one.
-    let response = sign_in(&confidential(&authkit)?).await?;
-    let rejected = rejection(public(&authkit)?.authenticate_with_refresh_token(response.refresh_token).send().await);
+    let response = sign_in(&authkit.confidential_client()).await?;
+    let rejected =
+        rejection(authkit.public_client().authenticate_with_refresh_token(response.refresh_token).send().await);
     assert_eq!(rejected.error().code(), Some(&ErrorCode::InvalidClient));
     assert!(rejected.recover().is_ok(), "the token itself is alive");
     Ok(())
@@ -171,7 +164,7 @@ async fn a_code_without_pkce_needs_the_secret_and_a_wrong_secret_is_refused() ->
 #[tokio::test]
 async fn codes_expire() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let session = public(&authkit)?.authorize(redirect()).authkit().begin()?;
+    let session = authkit.public_client().authorize(redirect()).authkit().begin()?;
     let callback = Browser::new()?.sign_in(session.url().as_str(), ADA).await?;
     authkit.advance(Duration::from_secs(601));
     let rejected = rejection(session.exchange(Callback::from_url(&callback)?)?.send().await);
@@ -182,7 +175,7 @@ async fn codes_expire() -> Outcome {
 #[tokio::test]
 async fn a_refresh_token_rotates_and_replays_for_thirty_seconds() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = public(&authkit)?;
+    let client = authkit.public_client();
     let first = sign_in(&client).await?.refresh_token.expose_secret().to_owned();
     let second = refresh(&client, &first).await?;
     assert_ne!(first, second);
@@ -199,7 +192,7 @@ async fn a_refresh_token_rotates_and_replays_for_thirty_seconds() -> Outcome {
 async fn a_refresh_switches_the_organization_for_members() -> Outcome {
     let ada = TestUser::new(ADA).organization("org_1").organization("org_2");
     let authkit = AuthKit::builder().user(ada).start().await?;
-    let client = public(&authkit)?;
+    let client = authkit.public_client();
     let response = sign_in(&client).await?;
     assert_eq!(response.organization_id, Some(OrganizationId::new("org_1")?));
 
@@ -218,7 +211,7 @@ async fn a_refresh_switches_the_organization_for_members() -> Outcome {
 #[tokio::test]
 async fn an_impersonation_is_accepted_and_nothing_else_without_a_state() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = confidential(&authkit)?;
+    let client = authkit.confidential_client();
     let callback = authkit.impersonate(ADA, "support@example.com", Some("ticket 7"), redirect().as_str())?;
 
     let session = client.authorize(redirect()).authkit().begin()?;
@@ -273,7 +266,7 @@ fn between(text: &str, start: &str, end: &str) -> Outcome<String> {
 async fn the_test_server_s_own_pages_are_careful() -> Outcome {
     let authkit = AuthKit::start().await?;
     let session =
-        public(&authkit)?.authorize(redirect()).authkit().login_hint("\"><script>alert(1)</script>").begin()?;
+        authkit.public_client().authorize(redirect()).authkit().login_hint("\"><script>alert(1)</script>").begin()?;
     let (status, page) = Browser::new()?.visit(session.url().as_str()).await?;
     assert_eq!(status, 200);
     assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"), "{page}");
@@ -299,7 +292,7 @@ async fn the_test_server_s_own_pages_are_careful() -> Outcome {
 async fn access_tokens_are_signed_with_the_published_key() -> Outcome {
     let ada = TestUser::new(ADA).organization("org_1").role("admin").permission("posts:write");
     let authkit = AuthKit::builder().user(ada).access_token_lifetime(Duration::from_secs(120)).start().await?;
-    let response = sign_in(&public(&authkit)?).await?;
+    let response = sign_in(&authkit.public_client()).await?;
     let url = format!("{}/sso/jwks/{}", authkit.base_url(), authkit.client_id());
     let (status, keys) = Browser::new()?.visit(&url).await?;
     assert_eq!(status, 200);

@@ -12,7 +12,7 @@ use workos_auth::secret::SessionHandle;
 use workos_auth::session::{
     MemorySessionStore, RedisSessionStore, SessionStore, SignedOutReason, StoredSession, SwitchError,
 };
-use workos_auth::testing::{Fault, TestUser, check_session_store};
+use workos_auth::testing::{Fault, Skew, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, ClientId, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
     Password, RedirectUri, SessionManager, SessionState, Step,
@@ -29,8 +29,8 @@ async fn start() -> Outcome<Application> {
     Application::of([ada, TestUser::new("bob@example.com").password(PASSWORD)]).await
 }
 
-fn manager_of<S: SessionStore>(app: &Application, store: S) -> Outcome<SessionManager<S>> {
-    Ok(SessionManager::new(app.another_client()?, store))
+fn manager_of<S: SessionStore>(app: &Application, store: S) -> SessionManager<S> {
+    SessionManager::new(app.another_client(), store)
 }
 
 async fn login(app: &Application) -> Outcome<AuthenticationResponse> {
@@ -112,7 +112,7 @@ async fn broken_stores_are_found_out() -> Outcome {
 async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     assert_eq!(handle.expose_secret().len(), 43, "256 bits in base64url");
 
@@ -126,7 +126,7 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
     app.expire();
     let refreshed = access_token(manager.authenticate(&handle).await);
     assert_ne!(refreshed, session.access_token().expose_secret());
-    assert_eq!(refreshed, access_token(manager_of(&app, Arc::clone(&store))?.authenticate(&handle).await));
+    assert_eq!(refreshed, access_token(manager_of(&app, Arc::clone(&store)).authenticate(&handle).await));
     assert_eq!(app.requests() - before, 1);
 
     let return_to = RedirectUri::new("https://example.com/")?;
@@ -183,7 +183,7 @@ impl SessionStore for Nosy {
 async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Nosy::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let mut handles = Vec::new();
     for _ in 0..2 {
         let response = login(&app).await?;
@@ -213,12 +213,12 @@ async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
 async fn a_thousand_tasks_of_four_processes_cause_one_refresh() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let handle = manager_of(&app, Arc::clone(&store))?.sign_in(login(&app).await?).await?;
+    let handle = manager_of(&app, Arc::clone(&store)).sign_in(login(&app).await?).await?;
     app.expire();
     let before = app.requests();
     let mut tasks = JoinSet::new();
     for _ in 0..4 {
-        let manager = manager_of(&app, Arc::clone(&store))?;
+        let manager = manager_of(&app, Arc::clone(&store));
         for _ in 0..250 {
             let (manager, handle) = (manager.clone(), SessionHandle::new(handle.expose_secret()));
             tasks.spawn(async move { access_token(manager.authenticate(&handle).await) });
@@ -234,7 +234,7 @@ async fn a_thousand_tasks_of_four_processes_cause_one_refresh() -> Outcome {
 #[tokio::test]
 async fn a_token_is_replaced_ahead_of_its_expiry() -> Outcome {
     let app = start().await?;
-    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let manager = manager_of(&app, MemorySessionStore::new());
     let handle = manager.sign_in(login(&app).await?).await?;
     let before = app.requests();
     app.clock.advance(Duration::from_secs(269));
@@ -253,7 +253,7 @@ async fn a_token_is_replaced_ahead_of_its_expiry() -> Outcome {
 #[tokio::test]
 async fn a_slow_refresh_ahead_of_expiry_holds_nobody_up() -> Outcome {
     let app = start().await?;
-    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let manager = manager_of(&app, MemorySessionStore::new());
     let handle = manager.sign_in(login(&app).await?).await?;
     let first = access_token(manager.authenticate(&handle).await);
     app.clock.advance(Duration::from_secs(271));
@@ -268,7 +268,7 @@ async fn a_slow_refresh_ahead_of_expiry_holds_nobody_up() -> Outcome {
 #[tokio::test]
 async fn an_outage_signs_nobody_out() -> Outcome {
     let app = start().await?;
-    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let manager = manager_of(&app, MemorySessionStore::new());
     let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     for fault in [
@@ -286,7 +286,7 @@ async fn an_outage_signs_nobody_out() -> Outcome {
     access_token(manager.authenticate(&handle).await);
 
     // The keys are unavailable.
-    let manager = manager_of(&app, MemorySessionStore::new())?;
+    let manager = manager_of(&app, MemorySessionStore::new());
     let handle = manager.sign_in(login(&app).await?).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
     let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
@@ -298,7 +298,7 @@ async fn an_outage_signs_nobody_out() -> Outcome {
 async fn a_renewal_goes_on_until_its_replay_window_closes() -> Outcome {
     for fault in [Fault::LostAfter, Fault::Status(520, None), Fault::Status(503, Some(60))] {
         let app = start().await?;
-        let manager = manager_of(&app, MemorySessionStore::new())?;
+        let manager = manager_of(&app, MemorySessionStore::new());
         let handle = manager.sign_in(login(&app).await?).await?;
         app.expire();
         app.authkit.inject_for(AUTHENTICATE, fault, Duration::from_secs(24));
@@ -312,14 +312,14 @@ async fn a_renewal_goes_on_until_its_replay_window_closes() -> Outcome {
 async fn a_stored_session_opens_for_its_client_id_and_base_url_alone() -> Outcome {
     let (app, other) = (start().await?, start().await?);
     let store = Arc::new(MemorySessionStore::new());
-    let handle = manager_of(&app, Arc::clone(&store))?.sign_in(login(&app).await?).await?;
-    let renamed = app.another_client()?.with_client_id(ClientId::new("client_other")?);
-    for client in [renamed, other.another_client()?] {
+    let handle = manager_of(&app, Arc::clone(&store)).sign_in(login(&app).await?).await?;
+    let renamed = app.another_client().with_client_id(ClientId::new("client_other")?);
+    for client in [renamed, other.another_client()] {
         let state = SessionManager::new(client, Arc::clone(&store)).authenticate(&handle).await;
         let error = Error::from(over(state, SignedOutReason::Unreadable));
         assert!(matches!(error.kind(), ErrorKind::Sealed(SealError::BadMac)), "{error}");
     }
-    access_token(manager_of(&app, store)?.authenticate(&handle).await);
+    access_token(manager_of(&app, store).authenticate(&handle).await);
     Ok(())
 }
 
@@ -327,7 +327,7 @@ async fn a_stored_session_opens_for_its_client_id_and_base_url_alone() -> Outcom
 async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let (here, there) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, Arc::clone(&store))?);
+    let (here, there) = (manager_of(&app, Arc::clone(&store)), manager_of(&app, Arc::clone(&store)));
     let handle = here.sign_in(login(&app).await?).await?;
     let session = here.authenticate(&handle).await.active()?;
     assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
@@ -344,7 +344,7 @@ async fn what_workos_ended_is_signed_out_everywhere() -> Outcome {
 async fn a_session_goes_to_another_organization() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let email = EmailAddress::new("ada@example.com")?;
     let outcome = app.client.authenticate_with_password(email, Password::new(PASSWORD)).send().await;
     let Step::OrganizationSelection(step) = outcome.unwrap_err().step()? else { panic!("it needs another step") };
@@ -354,7 +354,7 @@ async fn a_session_goes_to_another_organization() -> Outcome {
     let two = OrganizationId::new("org_two")?;
     let session = manager.switch_organization(&handle, two.clone()).await?;
     assert_eq!(session.token().organization_id(), Some(&two));
-    let other = manager_of(&app, Arc::clone(&store))?.authenticate(&handle).await.active()?;
+    let other = manager_of(&app, Arc::clone(&store)).authenticate(&handle).await.active()?;
     assert_eq!(other.token().organization_id(), Some(&two), "the store has it");
 
     let refused = manager.switch_organization(&handle, OrganizationId::new("org_three")?).await;
@@ -373,7 +373,7 @@ async fn a_session_goes_to_another_organization() -> Outcome {
 async fn a_lock_of_a_dead_process_is_waited_out() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Nosy::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     let (key, _) = store.seen.lock().unwrap()[0].clone();
@@ -443,7 +443,7 @@ async fn a_refusal_is_not_believed_while_another_process_has_the_new_pair() -> O
     let app = start().await?;
     let store = Arc::new(Flaky::default());
     store.forgets_locks.store(true, Ordering::SeqCst);
-    let (slow, fast) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, Arc::clone(&store))?);
+    let (slow, fast) = (manager_of(&app, Arc::clone(&store)), manager_of(&app, Arc::clone(&store)));
     let handle = slow.sign_in(login(&app).await?).await?;
     app.expire();
     store.falling.store(true, Ordering::SeqCst);
@@ -473,7 +473,7 @@ async fn known<S: SessionStore>(manager: &SessionManager<S>, handle: &SessionHan
 async fn a_store_that_is_away_loses_no_session() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Flaky::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
 
     store.down.store(true, Ordering::SeqCst);
@@ -494,7 +494,7 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
     app.clock.advance(Duration::from_secs(60));
     store.down.store(false, Ordering::SeqCst);
     let mine = known(&manager, &handle).await;
-    let others = known(&manager_of(&app, Arc::clone(&store))?, &handle).await;
+    let others = known(&manager_of(&app, Arc::clone(&store)), &handle).await;
     assert_eq!(access_token(mine), access_token(others));
     assert_eq!(app.authkit.refreshes(), 1);
     Ok(())
@@ -503,7 +503,7 @@ async fn a_store_that_is_away_loses_no_session() -> Outcome {
 #[tokio::test]
 async fn a_sign_out_during_a_refresh_stays_signed_out() -> Outcome {
     let app = start().await?;
-    let processes = [app.another_client()?, app.another_client()?];
+    let processes = [app.another_client(), app.another_client()];
     sign_out::interleave(&processes, Arc::new(MemorySessionStore::new()), async || {
         let response = login(&app).await?;
         app.expire();
@@ -571,7 +571,7 @@ async fn in_an_organization(app: &Application) -> Outcome<AuthenticationResponse
 async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Observed { slow_removal: Duration::from_secs(2), ..Observed::default() });
-    let (here, there) = (manager_of(&app, Arc::clone(&store))?, manager_of(&app, store)?);
+    let (here, there) = (manager_of(&app, Arc::clone(&store)), manager_of(&app, store));
     let handle = here.sign_in(login(&app).await?).await?;
     let session = here.authenticate(&handle).await.active()?;
     assert_eq!(here.sign_out_everywhere(&session.user().id).await?, 1);
@@ -590,7 +590,7 @@ async fn a_session_that_is_about_to_be_removed_is_removed_for_others() -> Outcom
 async fn switches_at_once_are_one_for_each_organization() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(in_an_organization(&app).await?).await?;
     let mut tasks = JoinSet::new();
     for _ in 0..200 {
@@ -622,7 +622,7 @@ async fn switches_at_once_are_one_for_each_organization() -> Outcome {
 async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(handle.expose_secret());
@@ -638,7 +638,7 @@ async fn who_waits_for_another_process_looks_less_and_less_often() -> Outcome {
 async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Observed { slow_removal: Duration::from_millis(300), ..Observed::default() });
-    let manager = manager_of(&app, store)?;
+    let manager = manager_of(&app, store);
     let handle = manager.sign_in(login(&app).await?).await?;
     let hung_up = tokio::time::timeout(Duration::from_millis(50), manager.sign_out(&handle, None)).await;
     assert!(hung_up.is_err());
@@ -651,7 +651,7 @@ async fn a_sign_out_goes_on_when_its_caller_is_gone() -> Outcome {
 async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Stall, Duration::from_secs(3600));
     let started = Instant::now();
@@ -664,7 +664,7 @@ async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
 #[tokio::test]
 async fn another_verifier_shares_no_renewal() -> Outcome {
     let app = start().await?;
-    let client = app.another_client()?;
+    let client = app.another_client();
     let lax = SessionManager::new(client.clone(), MemorySessionStore::new());
     // No access token lives that long.
     let strict = lax.clone().verifier(client.verifier().min_ttl(Duration::from_secs(400)));
@@ -684,7 +684,7 @@ async fn another_verifier_shares_no_renewal() -> Outcome {
 async fn a_lost_reply_to_a_lock_is_settled_at_once() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Observed::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     store.loses_lock.store(true, Ordering::SeqCst);
@@ -744,7 +744,7 @@ impl SessionStore for Rewinding {
 async fn a_store_that_fell_back_costs_no_pair_in_hand() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Rewinding::default());
-    let manager = manager_of(&app, Arc::clone(&store))?;
+    let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
     for round in 1..=2 {
         app.expire();
@@ -753,7 +753,7 @@ async fn a_store_that_fell_back_costs_no_pair_in_hand() -> Outcome {
     }
     // Another process, when WorkOS replays nothing any more.
     app.expire();
-    access_token(manager_of(&app, store)?.authenticate(&handle).await);
+    access_token(manager_of(&app, store).authenticate(&handle).await);
     Ok(())
 }
 
@@ -762,8 +762,8 @@ async fn a_session_is_not_buried_while_another_process_may_have_its_pair() -> Ou
     let app = start().await?;
     let memory = Arc::new(MemorySessionStore::new());
     let cut_off = Arc::new(Flaky { store: Arc::clone(&memory), ..Flaky::default() });
-    let slow = manager_of(&app, Arc::clone(&cut_off))?;
-    let fast = manager_of(&app, Arc::new(Flaky { store: memory, ..Flaky::default() }))?;
+    let slow = manager_of(&app, Arc::clone(&cut_off));
+    let fast = manager_of(&app, Arc::new(Flaky { store: memory, ..Flaky::default() }));
     let handle = slow.sign_in(login(&app).await?).await?;
     app.expire();
     cut_off.falling.store(true, Ordering::SeqCst);
@@ -785,7 +785,7 @@ async fn a_session_is_not_buried_while_another_process_may_have_its_pair() -> Ou
 #[tokio::test]
 async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
     let app = start().await?;
-    let manager = manager_of(&app, MemorySessionStore::new())?.answer_within(Duration::from_millis(200));
+    let manager = manager_of(&app, MemorySessionStore::new()).answer_within(Duration::from_millis(200));
     let handle = manager.sign_in(login(&app).await?).await?;
     app.expire();
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(800)), 1);
@@ -804,8 +804,8 @@ async fn an_answer_comes_in_time_and_the_work_goes_on() -> Outcome {
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
     let app = start().await?;
-    let manager = manager_of(&app, MemorySessionStore::new())?;
-    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    let manager = manager_of(&app, MemorySessionStore::new());
+    app.authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
     let handle = manager.sign_in(login(&app).await?).await?;
     for _ in 0..20 {
         app.clock.advance(Duration::from_secs(10));
@@ -813,7 +813,7 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
         assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
     }
     assert_eq!(app.authkit.refreshes(), 1);
-    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.authkit.set_skew(Skew::NONE);
     app.clock.advance(Duration::from_secs(120));
     access_token(manager.authenticate(&handle).await);
     Ok(())

@@ -88,7 +88,7 @@ fn client(status: u16, body: String) -> (ConfidentialClient, Sent) {
     let sent = Sent::default();
     let keep = Arc::clone(&sent);
     let client = confidential(NOWHERE)
-        .clock(workos_auth::testing::ManualClock::new(jiff::Timestamp::UNIX_EPOCH))
+        .clock(workos_auth::testing::ManualClock::new(std::time::SystemTime::UNIX_EPOCH))
         .build_with(move |request: http::Request<Bytes>| {
             *keep.lock().unwrap() = String::from_utf8_lossy(request.body()).into_owned();
             let reply = reply(status, body.clone());

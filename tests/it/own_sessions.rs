@@ -172,7 +172,7 @@ async fn drop_after(polls: usize, future: impl Future) -> bool {
 #[tokio::test]
 async fn a_handler_that_is_dropped_at_any_await_loses_no_pair() -> Outcome {
     let own = Own::start().await?;
-    let another = own.app.another_client()?;
+    let another = own.app.another_client();
     let mut drops_after_the_request = 0;
     for polls in 1.. {
         let (old, refreshes, writes) =
@@ -219,14 +219,14 @@ async fn a_handler_that_is_dropped_between_refresh_and_write_loses_no_pair() -> 
         yield_now().await;
     }
     own.app.expire();
-    assert!(authenticate(&own.app.another_client()?, &own.table).await?.is_some());
+    assert!(authenticate(&own.app.another_client(), &own.table).await?.is_some());
     Ok(())
 }
 
 #[tokio::test]
 async fn of_two_processes_one_writes_and_the_other_reads_again() -> Outcome {
     let own = Own::start().await?;
-    let another = own.app.another_client()?;
+    let another = own.app.another_client();
     let outcomes = tokio::join!(refresh(&own.app.client, &own.table), refresh(&another, &own.table));
     let (winner, other) = match outcomes {
         (Ok(winner), Err(other)) | (Err(other), Ok(winner)) => (winner, other),
@@ -245,7 +245,7 @@ async fn of_two_processes_one_writes_and_the_other_reads_again() -> Outcome {
 #[tokio::test]
 async fn a_late_refusal_removes_nothing_that_another_process_has_written() -> Outcome {
     let own = Own::start().await?;
-    let another = own.app.another_client()?;
+    let another = own.app.another_client();
     let stale = own.table.open(&another).unwrap();
     let winner = refresh(&own.app.client, &own.table).await?;
     // WorkOS replays the refresh no longer, and refuses it.
@@ -366,7 +366,7 @@ async fn who_has_read_an_old_row_spends_no_token_of_the_new_one() -> Outcome {
     let switched = own.table.keep(stale.switch_organization(OrganizationId::new("org_2")?)).await?;
     assert_eq!(own.table.version(), Some(switched.version()));
     app.expire();
-    let active = authenticate(&app.another_client()?, &own.table).await?.ok_or("signed out")?;
+    let active = authenticate(&app.another_client(), &own.table).await?.ok_or("signed out")?;
     assert_eq!(active.organization_id().map(OrganizationId::as_str), Some("org_2"));
     Ok(())
 }
@@ -374,7 +374,7 @@ async fn who_has_read_an_old_row_spends_no_token_of_the_new_one() -> Outcome {
 #[tokio::test]
 async fn a_version_is_that_of_the_pair_and_shows_nothing() -> Outcome {
     let own = Own::start().await?;
-    let (one, other) = (own.table.open(&own.app.client).unwrap(), own.table.open(&own.app.another_client()?).unwrap());
+    let (one, other) = (own.table.open(&own.app.client).unwrap(), own.table.open(&own.app.another_client()).unwrap());
     assert_eq!(one.version(), other.version());
     let version = one.version().to_string();
     assert!(version.len() == 64 && version.bytes().all(|byte| byte.is_ascii_hexdigit()));

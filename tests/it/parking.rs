@@ -1,6 +1,6 @@
 //! Logins that cross a restart: sealed strings, stores, the login cookie. Nothing here talks to a server.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use workos_auth::error::{CallbackError, ParkedError};
 use workos_auth::parking::{
@@ -22,7 +22,7 @@ use crate::support::login;
 const BASE_URL: &str = "http://127.0.0.1:9";
 
 fn clock() -> ManualClock {
-    ManualClock::new(jiff::Timestamp::now())
+    ManualClock::new(SystemTime::now())
 }
 
 fn client(clock: &ManualClock) -> ConfidentialClient {
@@ -297,7 +297,7 @@ async fn the_directory_is_private_and_holds_no_secret_in_plain_text() -> Outcome
 async fn a_stored_login_expires_and_is_swept() -> Outcome {
     let path = directory("swept");
     let store = DirectoryPkceStore::open(&path)?;
-    let past = ManualClock::new(jiff::Timestamp::now() - Duration::from_secs(601));
+    let past = ManualClock::new(SystemTime::now() - Duration::from_secs(601));
     let late = clients::public(BASE_URL).clock(past).build()?;
     let session = begin(&late);
     let late_callback = callback(&session);
@@ -331,7 +331,7 @@ async fn a_store_sweeps_by_the_clock_that_dates_its_logins() -> Outcome {
 
 /// Two logins of one client, whose clock is not the machine's: what it doesn't hold for expired stays.
 async fn dated(store: &impl PkceStore, now: &str) -> Outcome {
-    let clock = ManualClock::new(now.parse()?);
+    let clock = clients::clock_at(now);
     let client = clients::public(BASE_URL).clock(clock.clone()).build()?;
     let first = begin(&client);
     let first_callback = callback(&first);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use workos_auth::error::{SealError, TokenError};
@@ -16,7 +16,7 @@ use workos_auth::{
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application};
-use crate::support::clients::{NOWHERE, clock, confidential, confidential_of, public_of};
+use crate::support::clients::{NOWHERE, clock, confidential};
 use crate::support::login::{PASSWORD, in_browser};
 use crate::support::scripted::{prompt_api, response_in, session, user};
 use crate::support::session::{assert_reason, keep, parts, refreshed};
@@ -107,7 +107,7 @@ async fn a_session_lives_from_check_to_refresh_to_sign_out() -> Outcome {
 #[tokio::test]
 async fn a_public_client_has_sessions_too() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = public_of(&authkit).build()?;
+    let client = authkit.public_client();
     let verifier = client.verifier();
     let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
     let session = refreshed(session.refresh()).await;
@@ -124,7 +124,7 @@ async fn organizations_are_switched_and_foreign_ones_refused() -> Outcome {
     let clock = clock();
     let user = TestUser::new("ada@example.com").organization("org_1").organization("org_2");
     let authkit = AuthKit::builder().clock(clock.clone()).user(user).start().await?;
-    let client = confidential_of(&authkit).clock(clock).build()?;
+    let client = authkit.confidential_client();
     let verifier = client.verifier();
     let session = client.session(in_browser(&client, "ada@example.com").await?).check(&verifier).await?;
     assert_eq!(session.organization_id().map(OrganizationId::as_str), Some("org_1"));
@@ -209,7 +209,7 @@ async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
         let ambiguous = ambiguous || matches!(fault, Fault::Status(408, _));
         assert_eq!(error.replay_before().is_some(), ambiguous, "{fault:?}: {error:?}");
         if let Some(until) = error.replay_before() {
-            assert!(until > app.clock.now(), "there is time left for {fault:?}");
+            assert!(SystemTime::from(until) > app.clock.now(), "there is time left for {fault:?}");
         }
         app.authkit.heal();
         session = keep(keep(same).refresh().await?);
@@ -223,7 +223,7 @@ async fn failures_that_say_nothing_about_the_session_keep_it() -> Outcome {
 async fn a_connection_that_is_refused_keeps_the_session() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
-    let elsewhere = confidential_of(&app.authkit).base_url(NOWHERE).clock(app.clock.clone()).build()?;
+    let elsewhere = app.authkit.confidential_client_builder().base_url(NOWHERE).clock(app.clock.clone()).build()?;
     let (session, error) = kept(elsewhere.session(session.into_unverified_parts()).refresh().await);
     assert!(matches!(error.kind(), ErrorKind::NotSent) && error.replay_before().is_none());
     let _refreshed = app.client.session(parts(session)).refresh().await?;

@@ -16,7 +16,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
-use crate::support::clients::{confidential_of, public_of};
+use crate::support::clients::clock;
 use crate::support::login::{next_step, redirect, rejection};
 
 const ADA: &str = "ada@example.com";
@@ -28,7 +28,7 @@ fn ada() -> TestUser {
 
 async fn start(user: TestUser) -> Outcome<(AuthKit, ConfidentialClient)> {
     let authkit = AuthKit::builder().user(user).start().await?;
-    let client = confidential_of(&authkit).build()?;
+    let client = authkit.confidential_client();
     Ok((authkit, client))
 }
 
@@ -241,7 +241,7 @@ async fn steps_follow_each_other_and_are_built_from_their_parts() -> Outcome {
 #[tokio::test]
 async fn sso_is_a_login_of_its_own() -> Outcome {
     let authkit = AuthKit::builder().user(ada()).sso_domain("example.com", "conn_1").start().await?;
-    let client = confidential_of(&authkit).build()?;
+    let client = authkit.confidential_client();
     let step = expect_step!(password(&client).await, SsoRequired);
     assert_eq!(step.email(), Some(ADA));
     let rejected = step.authorize(&ConnectionId::new("conn_2")?, redirect()).unwrap_err();
@@ -291,7 +291,7 @@ async fn radar_is_answered() -> Outcome {
 #[tokio::test]
 async fn a_device_login_waits_for_its_user() -> Outcome {
     let authkit = AuthKit::start().await?;
-    let client = public_of(&authkit).build()?;
+    let client = authkit.public_client();
     let login = client.device_authorization().send().await?;
     assert_eq!(login.user_code().len(), 9);
     assert_eq!((login.expires_in(), login.interval()), (Duration::from_secs(300), Duration::from_secs(5)));
@@ -309,6 +309,8 @@ async fn a_device_login_waits_for_its_user() -> Outcome {
     assert_eq!(rejected.error().code(), Some(&ErrorCode::AccessDenied));
     assert!(rejected.recover().is_err());
 
+    // By its own clock the client can't know that the login is over.
+    let client = authkit.public_client_builder().clock(clock()).build()?;
     let login = client.device_authorization().send().await?;
     authkit.advance(Duration::from_secs(301));
     let Err(NotFinished::NotSignedIn(outcome)) = login.poll().await else { panic!("it is over") };

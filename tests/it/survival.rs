@@ -1,6 +1,6 @@
 //! A thousand outages, drawn from a seed: when an outage is over, the session works again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinSet;
 use workos_auth::session::{NotActive, RefreshError};
@@ -69,7 +69,7 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSess
                 let now = app.clock.now();
                 let soon = kept.error().retry_after().unwrap_or(Duration::from_secs(3));
                 let wait = match kept.error().replay_before() {
-                    Some(until) => soon.min(until.duration_since(now).try_into().unwrap_or(soon)),
+                    Some(until) => soon.min(SystemTime::from(until).duration_since(now).unwrap_or(soon)),
                     None => soon,
                 };
                 app.clock.advance(wait.max(Duration::from_millis(100)));

@@ -64,7 +64,7 @@ impl Endpoint {
     }
 
     fn at(now: jiff::Timestamp, keys: Value) -> Self {
-        let clock = ManualClock::new(now);
+        let clock = ManualClock::new(now.into());
         let answer = Arc::new(Mutex::new(Some(json!({"keys": keys}))));
         Self { answer, fetches: Arc::default(), hangs: Arc::default(), clock }
     }
@@ -434,7 +434,7 @@ async fn ten_thousand_tokens_get_the_verdict_of_the_peer() -> Outcome {
     // The peer looks at the system's clock; no token of these is within an hour of its limits.
     let endpoint = Endpoint::at(jiff::Timestamp::now(), json!([signer.jwk()]));
     let verifier = endpoint.verifier();
-    let now = endpoint.clock.now().as_second();
+    let now = jiff::Timestamp::try_from(endpoint.clock.now())?.as_second();
     let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(signer.jwk())?;
     let key = jsonwebtoken::DecodingKey::from_jwk(&jwk)?;
     let mut policy = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
@@ -700,7 +700,7 @@ async fn twenty_checks_of_an_endpoint_that_stalls_send_four_attempts_at_most() -
 
 #[tokio::test]
 async fn the_pause_between_fetches_is_counted_from_the_end_of_one() {
-    let clock = ManualClock::new(jiff::Timestamp::from_second(NOW).unwrap());
+    let clock = ManualClock::new(jiff::Timestamp::from_second(NOW).unwrap().into());
     let (time, attempts) = (clock.clone(), Arc::new(Mutex::new(0)));
     let count = Arc::clone(&attempts);
     let client = public(BASE_URL).clock(clock.clone());

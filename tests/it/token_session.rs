@@ -13,15 +13,14 @@ use workos_auth::secret::StoredToken;
 use workos_auth::session::{
     FileTokenStore, KeyringTokenStore, MemoryTokenStore, SignedOutReason, SwitchError, TokenSession, TokenStore,
 };
-use workos_auth::testing::{AuthKit, Fault, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Fault, ManualClock, Skew, TestUser};
 use workos_auth::{
-    AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, PublicClient, RefreshToken,
-    SessionState,
+    AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, RefreshToken, SessionState,
 };
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, access_token};
-use crate::support::clients::{clock, public_of};
+use crate::support::clients::clock;
 use crate::support::keyring;
 use crate::support::login::in_browser;
 use crate::support::session::over;
@@ -45,16 +44,12 @@ impl Device {
         Ok(Self { authkit, clock, directory })
     }
 
-    fn client(&self) -> Result<PublicClient, Error> {
-        public_of(&self.authkit).clock(self.clock.clone()).build()
-    }
-
     async fn login(&self) -> Outcome<AuthenticationResponse> {
         self.login_of("ada@example.com").await
     }
 
     async fn login_of(&self, email: &str) -> Outcome<AuthenticationResponse> {
-        in_browser(&self.client()?, email).await
+        in_browser(&self.authkit.public_client(), email).await
     }
 
     fn file(&self) -> PathBuf {
@@ -63,7 +58,7 @@ impl Device {
 
     /// Another process has a session of its own on the same file.
     fn process(&self) -> Outcome<TokenSession<FileTokenStore>> {
-        Ok(TokenSession::new(self.client()?, FileTokenStore::open(self.file())?))
+        Ok(TokenSession::new(self.authkit.public_client(), FileTokenStore::open(self.file())?))
     }
 
     fn requests(&self) -> usize {
@@ -137,7 +132,7 @@ async fn a_token_file_is_its_owners_alone() -> Outcome {
     );
     app.clock.advance(Duration::from_secs(301));
     access_token(session.authenticate().await);
-    let (text, at) = (fs::read_to_string(app.file())?, app.clock.now());
+    let (text, at) = (fs::read_to_string(app.file())?, jiff::Timestamp::try_from(app.clock.now())?);
     let replaced = format!(r#","replaced":{{"refresh_token":"{token}","at":"{at}"}}}}"#);
     assert!(text.starts_with(r#"{"refresh_token":""#) && text.ends_with(&replaced), "{text}");
     Ok(())
@@ -485,13 +480,13 @@ async fn overtaken(reads: usize) -> Outcome<(usize, usize)> {
     let app = Device::start().await?;
     let response = app.login().await?;
     let old = (0..reads).map(|_| kept(&response.refresh_token)).collect::<Vec<_>>().into();
-    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?;
+    let newer = app.authkit.public_client().authenticate_with_refresh_token(response.refresh_token).send().await?;
     // Too late for a replay.
     app.clock.advance(Duration::from_secs(31));
     let store = Behind { store: MemoryTokenStore::new(), old };
     store.write(&kept(&newer.refresh_token)).await?;
     let (requests, rotations) = (app.requests(), app.authkit.refreshes());
-    let session = TokenSession::new(app.client()?, store);
+    let session = TokenSession::new(app.authkit.public_client(), store);
     access_token(session.authenticate().await);
     Ok((app.requests() - requests, app.authkit.refreshes() - rotations))
 }
@@ -563,11 +558,11 @@ async fn a_new_token_is_written_again_and_again() -> Outcome {
     store.write(&kept(&app.login().await?.refresh_token)).await?;
     store.refusals.store(5, Ordering::SeqCst);
     let store = Arc::new(store);
-    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store)));
+    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
     access_token(session.authenticate().await);
     // Nothing but the token that was written is good now.
     app.clock.advance(Duration::from_secs(60));
-    access_token(TokenSession::new(app.client()?, Shared(store)).authenticate().await);
+    access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
     Ok(())
 }
 
@@ -634,7 +629,7 @@ async fn keys_that_are_down_cause_one_rotation_per_token_life() -> Outcome {
 #[tokio::test]
 async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
     let app = Device::start().await?;
-    app.authkit.set_skew(jiff::SignedDuration::from_secs(-400));
+    app.authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
     let session = app.process()?;
     session.sign_in(app.login().await?).await?;
     for _ in 0..20 {
@@ -643,7 +638,7 @@ async fn a_clock_that_is_ahead_causes_one_rotation_per_token_life() -> Outcome {
         assert!(matches!(&state, SessionState::TemporarilyUnknown(_)), "{state:?}");
     }
     assert_eq!(app.authkit.refreshes(), 1);
-    app.authkit.set_skew(jiff::SignedDuration::ZERO);
+    app.authkit.set_skew(Skew::NONE);
     app.clock.advance(Duration::from_secs(120));
     access_token(session.authenticate().await);
     Ok(())
@@ -718,7 +713,8 @@ impl TokenStore for Queue {
 async fn callers_who_are_gone_leave_no_queue_for_the_lock() -> Outcome {
     let app = Device::start().await?;
     let store = Arc::new(Queue { store: MemoryTokenStore::new(), waiting: AtomicU32::new(0) });
-    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store))).answer_within(Duration::from_millis(50));
+    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)))
+        .answer_within(Duration::from_millis(50));
     session.sign_in(app.login().await?).await?;
     app.clock.advance(Duration::from_secs(301));
     app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(1_500)), 1);
@@ -754,10 +750,10 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
     let store = MemoryTokenStore::new();
     store.write(&kept(&response.refresh_token)).await?;
     // Without a lock.
-    let newer = app.client()?.authenticate_with_refresh_token(response.refresh_token).send().await?;
+    let newer = app.authkit.public_client().authenticate_with_refresh_token(response.refresh_token).send().await?;
     let two = OrganizationId::new("org_two")?;
     assert_ne!(newer.organization_id.as_ref(), Some(&two));
-    let session = TokenSession::new(app.client()?, store);
+    let session = TokenSession::new(app.authkit.public_client(), store);
     let switched = session.switch_organization(two.clone()).await?;
     assert_eq!(switched.token().organization_id(), Some(&two));
     assert_eq!(session.authenticate().await.active()?.organization_id(), Some(&two));
@@ -772,7 +768,7 @@ async fn a_new_token_is_kept_at_hand_until_it_is_written() -> Outcome {
     // For about 12 seconds.
     store.refusals.store(120, Ordering::SeqCst);
     let store = Arc::new(store);
-    let session = TokenSession::new(app.client()?, Shared(Arc::clone(&store)));
+    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
     let token = access_token(session.authenticate().await);
     assert_eq!(access_token(session.authenticate().await), token);
     while store.refusals.load(Ordering::SeqCst) > 0 {
@@ -780,6 +776,6 @@ async fn a_new_token_is_kept_at_hand_until_it_is_written() -> Outcome {
     }
     tokio::time::sleep(Duration::from_millis(500)).await;
     app.clock.advance(Duration::from_secs(60));
-    access_token(TokenSession::new(app.client()?, Shared(store)).authenticate().await);
+    access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
     Ok(())
 }

@@ -42,7 +42,7 @@ const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let authkit = AuthKit::start().await?;
-/// # let client = Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url()).build()?;
+/// # let client = authkit.public_client();
 /// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
 /// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
 /// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;

@@ -31,9 +31,8 @@ mod values;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use jiff::SignedDuration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -43,7 +42,9 @@ use state::{Config, Impersonator, SharedState, State};
 pub use user::{RadarDemand, TestUser};
 use values::after;
 
-use super::clock::ManualClock;
+use super::clock::{ManualClock, Skew};
+use crate::client::{Client, ClientBuilder, ConfidentialClient, PublicClient};
+use crate::credentials::{Confidential, Public};
 
 /// An AuthKit inside the process that serves real HTTP on loopback.
 ///
@@ -52,16 +53,13 @@ use super::clock::ManualClock;
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, TestUser};
-/// use workos_auth::{Client, ConfidentialClient};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let authkit = AuthKit::builder().user(TestUser::new("grace@example.com").name("Grace", "Hopper")).start().await?;
-/// let client: ConfidentialClient = Client::builder()
-///     .client_id(authkit.client_id())
-///     .api_key(authkit.api_key())
-///     .base_url(authkit.base_url())
-///     .build()?;
+/// let client = authkit.confidential_client();
+/// let users = client.users().list().send().await?.data;
+/// assert_eq!(users[0].email, "grace@example.com");
 /// # Ok(())
 /// # }
 /// ```
@@ -69,6 +67,9 @@ pub struct AuthKit {
     state: SharedState,
     config: Arc<Config>,
     base_url: String,
+    clock: ManualClock,
+    /// What all its clients are made of. No request is sent with it.
+    client: ConfidentialClient,
     server: JoinHandle<()>,
 }
 
@@ -104,12 +105,45 @@ impl AuthKit {
         &self.config.api_key
     }
 
-    /// Moves the time of the server forward: codes expire, and the replay window of refresh tokens ends.
+    /// A client for this AuthKit with its API key, as a server has.
     ///
-    /// A client goes by its own clock. To let an access token expire for it, give one [`ManualClock`](super::ManualClock) to
-    /// [`AuthKitBuilder::clock`] and to `ClientBuilder::clock`, and move that.
+    /// Each client that it makes is one of its own, as in another process: only clones share keys and refreshes. All go by the
+    /// AuthKit's [clock](Self::clock).
+    #[must_use]
+    pub fn confidential_client(&self) -> ConfidentialClient {
+        self.client.separate()
+    }
+
+    /// A client for this AuthKit without an API key, as an application on a user's device has.
+    #[must_use]
+    pub fn public_client(&self) -> PublicClient {
+        self.client.separate().holding(Public { client_id: self.client.client_id().clone() })
+    }
+
+    /// As [`confidential_client`](Self::confidential_client), for a client with settings of its own: a timeout, retries.
+    pub fn confidential_client_builder(&self) -> ClientBuilder<Confidential> {
+        self.public_client_builder().api_key(self.api_key())
+    }
+
+    /// As [`public_client`](Self::public_client), for a client with settings of its own: a timeout, retries.
+    pub fn public_client_builder(&self) -> ClientBuilder<Public> {
+        client_builder(&self.config, &self.base_url, &self.clock)
+    }
+
+    /// The clock of the server, and of the clients that this AuthKit makes. It starts with the system's time and ticks, unless
+    /// [`AuthKitBuilder::clock`] sets another one.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    /// Lets time pass, for the server and for the clients that this AuthKit has made: access tokens and codes expire, keys grow
+    /// old, and the replay window of refresh tokens ends.
+    ///
+    /// A client that was built without this AuthKit goes by its own clock. Timeouts and the time that stores keep are tokio's
+    /// time in all clients: see [Time](super#time).
     pub fn advance(&self, by: Duration) {
-        self.state.lock().advanced_by += by;
+        self.clock.advance(by);
     }
 
     /// How many requests came to a path, such as `/user_management/authenticate`.
@@ -163,9 +197,9 @@ impl AuthKit {
         self.state.lock().keys.truncate(1);
     }
 
-    /// Sets how far the times in later tokens are ahead of the server's time, or behind it when negative.
-    pub fn set_skew(&self, ahead: SignedDuration) {
-        self.state.lock().token_skew = ahead;
+    /// Sets how wrong the times in later tokens are.
+    pub fn set_skew(&self, skew: Skew) {
+        self.state.lock().token_skew = skew;
     }
 
     /// Ends a session, as an administrator does in the dashboard.
@@ -218,10 +252,15 @@ impl fmt::Debug for AuthKit {
     }
 }
 
+fn client_builder(config: &Config, base_url: &str, clock: &ManualClock) -> ClientBuilder<Public> {
+    Client::builder().client_id(&config.client_id).base_url(base_url).clock(clock.clone())
+}
+
 /// Configures an [`AuthKit`].
 #[must_use = "no server runs until `start()`"]
 pub struct AuthKitBuilder {
     config: Config,
+    clock: Option<ManualClock>,
 }
 
 impl Default for AuthKitBuilder {
@@ -233,10 +272,10 @@ impl Default for AuthKitBuilder {
                 users: Vec::new(),
                 redirect_uris: Vec::new(),
                 sso_domains: Vec::new(),
-                clock: None,
                 access_token_lifetime: Duration::from_secs(300),
                 code_lifetime: Duration::from_secs(600),
             },
+            clock: None,
         }
     }
 }
@@ -272,9 +311,9 @@ impl AuthKitBuilder {
         self
     }
 
-    /// Uses this clock instead of the system's. A client can share it.
+    /// Uses this clock, for the server and for the clients that it makes. The default shows the system's time and ticks.
     pub fn clock(mut self, clock: ManualClock) -> Self {
-        self.config.clock = Some(clock);
+        self.clock = Some(clock);
         self
     }
 
@@ -293,7 +332,8 @@ impl AuthKitBuilder {
     /// Starts the server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// Fails when there is no free port, when no key could be generated, or when a user is in one organization twice.
+    /// Fails when there is no free port, when no key could be generated, when a user is in one organization twice, or when no
+    /// client could be made, such as with an empty client ID.
     pub async fn start(mut self) -> io::Result<AuthKit> {
         if self.config.users.is_empty() {
             self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
@@ -301,11 +341,14 @@ impl AuthKitBuilder {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let config = Arc::new(self.config);
-        let mut state = State::new(Arc::clone(&config), base_url.clone(), SigningKey::generate()?);
+        let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
+        let client =
+            client_builder(&config, &base_url, &clock).api_key(&config.api_key).build().map_err(io::Error::other)?;
+        let mut state = State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::generate()?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
-        Ok(AuthKit { state, config, base_url, server })
+        Ok(AuthKit { state, config, base_url, clock, client, server })
     }
 }
 

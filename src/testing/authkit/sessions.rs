@@ -108,8 +108,7 @@ impl State {
 
     /// The claims of an access token.
     fn claims(&self, session_id: &str, session: &Session, user: &TestUser) -> Result<Value, Refusal> {
-        let now = self.now();
-        let issued = now.checked_add(self.token_skew).unwrap_or(now);
+        let issued = self.token_skew.of(self.now());
         let mut claims = json!({
             "iss": self.base_url,
             "sub": user.id,

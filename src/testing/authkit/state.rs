@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::factors::Factors;
@@ -15,8 +15,8 @@ use super::one_time_code::OneTimeCode;
 use super::redirect::is_loopback;
 use super::refusal::Refusal;
 use super::user::TestUser;
-use super::values::{after, same};
-use crate::testing::clock::ManualClock;
+use super::values::same;
+use crate::testing::clock::{ManualClock, Skew};
 
 /// What the builder has set.
 pub(super) struct Config {
@@ -26,7 +26,6 @@ pub(super) struct Config {
     pub(super) redirect_uris: Vec<String>,
     /// Domains whose users must sign in with SSO, and their connections.
     pub(super) sso_domains: Vec<(String, String)>,
-    pub(super) clock: Option<ManualClock>,
     pub(super) access_token_lifetime: Duration,
     pub(super) code_lifetime: Duration,
 }
@@ -58,10 +57,9 @@ pub(super) struct State {
     pub(super) config: Arc<Config>,
     /// The address of the server.
     pub(super) base_url: String,
-    /// How far its time is ahead of the configured clock, or of the system's.
-    pub(super) advanced_by: Duration,
-    /// How far the times in its tokens are ahead of its time.
-    pub(super) token_skew: SignedDuration,
+    clock: ManualClock,
+    /// How wrong the times in its tokens are.
+    pub(super) token_skew: Skew,
     /// The newest first.
     pub(super) keys: Vec<SigningKey>,
     pub(super) faults: Faults,
@@ -199,11 +197,11 @@ pub(super) enum DeviceDecision {
 }
 
 impl State {
-    pub(super) fn new(config: Arc<Config>, base_url: String, key: SigningKey) -> Self {
+    pub(super) fn new(config: Arc<Config>, base_url: String, clock: ManualClock, key: SigningKey) -> Self {
         Self {
             base_url,
-            advanced_by: Duration::ZERO,
-            token_skew: SignedDuration::ZERO,
+            clock,
+            token_skew: Skew::NONE,
             keys: vec![key],
             faults: Faults::default(),
             request_counts: HashMap::new(),
@@ -227,7 +225,7 @@ impl State {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        after(self.config.clock.as_ref().map_or_else(Timestamp::now, ManualClock::now), self.advanced_by)
+        self.clock.timestamp()
     }
 
     /// Counts a request, and returns the fault that it meets.

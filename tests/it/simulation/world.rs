@@ -5,11 +5,11 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use workos_auth::testing::ManualClock;
+use workos_auth::testing::{ManualClock, Skew};
 
 use super::schedule::{Fault, Kill, PROCESSES, Place, Point, Schedule};
 use crate::support::dice::Dice;
@@ -235,7 +235,7 @@ impl World {
             calls: Vec::new(),
             set: Vec::new(),
         };
-        let clocks = std::array::from_fn(|_| ManualClock::ticking(epoch));
+        let clocks = std::array::from_fn(|_| ManualClock::ticking(epoch.into()));
         Arc::new(Self { schedule, kind, start: Instant::now(), epoch, clocks, signer, state: Mutex::new(state) })
     }
 
@@ -340,7 +340,8 @@ impl World {
             return;
         }
         self.log(format!("process {process}'s clock is wrong by {seconds} s"));
-        self.clocks[process].be_wrong_by(SignedDuration::from_secs(seconds));
+        let by = Duration::from_secs(seconds.unsigned_abs());
+        self.clocks[process].set_skew(if seconds < 0 { Skew::Behind(by) } else { Skew::Ahead(by) });
         self.state().set.push((process, Instant::now(), seconds));
     }
 
@@ -348,7 +349,7 @@ impl World {
         self.log("nothing goes wrong any more");
         self.state().calm = true;
         for (process, clock) in self.clocks.iter().enumerate() {
-            clock.be_wrong_by(SignedDuration::ZERO);
+            clock.set_skew(Skew::NONE);
             self.state().set.push((process, Instant::now(), 0));
         }
     }

@@ -7,7 +7,7 @@ use workos_auth::{
     AuthenticationResponse, ClientBuilder, Confidential, ConfidentialClient, ExposeSecret, SessionState,
 };
 
-use super::clients::{clock, confidential_of};
+use super::clients::clock;
 use super::{Outcome, login};
 
 /// Where logins and refreshes are sent.
@@ -33,13 +33,13 @@ impl Application {
         let clock = clock();
         let builder = AuthKit::builder().clock(clock.clone());
         let authkit = users.into_iter().fold(builder, AuthKitBuilder::user).start().await?;
-        let client = configure(confidential_of(&authkit).clock(clock.clone())).build()?;
+        let client = configure(authkit.confidential_client_builder()).build()?;
         Ok(Self { authkit, clock, client })
     }
 
     /// A client of its own is what another process has.
-    pub(crate) fn another_client(&self) -> Outcome<ConfidentialClient> {
-        Ok(confidential_of(&self.authkit).clock(self.clock.clone()).build()?)
+    pub(crate) fn another_client(&self) -> ConfidentialClient {
+        self.authkit.confidential_client()
     }
 
     pub(crate) async fn login(&self, email: &str) -> Outcome<AuthenticationResponse> {

@@ -1,7 +1,7 @@
 //! Clients as tests have them.
 
 use bytes::Bytes;
-use workos_auth::testing::{AuthKit, ManualClock};
+use workos_auth::testing::ManualClock;
 use workos_auth::{Client, ClientBuilder, Confidential, Public};
 
 /// Nobody listens there: for clients with a transport of their own.
@@ -9,7 +9,12 @@ pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// It stands at the beginning of 2026 until it is moved.
 pub(crate) fn clock() -> ManualClock {
-    ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap())
+    clock_at("2026-01-01T00:00:00Z")
+}
+
+/// It stands at this time, given as in RFC 3339, until it is moved.
+pub(crate) fn clock_at(time: &str) -> ManualClock {
+    ManualClock::new(time.parse::<jiff::Timestamp>().unwrap().into())
 }
 
 pub(crate) fn public(base_url: impl Into<String>) -> ClientBuilder<Public> {
@@ -18,14 +23,6 @@ pub(crate) fn public(base_url: impl Into<String>) -> ClientBuilder<Public> {
 
 pub(crate) fn confidential(base_url: impl Into<String>) -> ClientBuilder<Confidential> {
     public(base_url).api_key("sk_example")
-}
-
-pub(crate) fn public_of(authkit: &AuthKit) -> ClientBuilder<Public> {
-    Client::builder().client_id(authkit.client_id()).base_url(authkit.base_url())
-}
-
-pub(crate) fn confidential_of(authkit: &AuthKit) -> ClientBuilder<Confidential> {
-    public_of(authkit).api_key(authkit.api_key())
 }
 
 /// What a transport of a test's own answers.
