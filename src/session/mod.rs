@@ -61,7 +61,7 @@ pub use refresh::{KeptSession, RefreshError};
 pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
-pub use store::{MemorySessionStore, SessionStore, StoredSession};
+pub use store::{MemorySessionStore, SessionIndex, SessionStore, StoredSession};
 
 use crate::api::ApiRequest;
 use crate::client::Client;

@@ -25,4 +25,5 @@ mod texts;
 mod verifier;
 
 pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
+pub(crate) use verifier::unverified_session_id;
 pub use verifier::{NotVerified, TokenVerifier};

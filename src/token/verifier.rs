@@ -19,7 +19,7 @@ use crate::base64url::BASE64URL;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorKind, TokenError};
-use crate::id::ClientId;
+use crate::id::{ClientId, SessionId};
 use crate::secret::AccessToken;
 use crate::transport::Core;
 use crate::wire;
@@ -370,6 +370,17 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let later = |time: Timestamp, by: Duration| time.checked_add(by).unwrap_or(Timestamp::MAX);
         later(expires_at, self.policy.leeway) <= later(now, self.policy.min_ttl)
     }
+}
+
+/// The session (`sid`) that a token names, which is not verified: somebody else may have made the token.
+pub(crate) fn unverified_session_id(token: &AccessToken) -> Option<SessionId> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sid: SessionId,
+    }
+    let token = SplitToken::split(wire::text(token)).ok()?;
+    let payload = BASE64URL.decode(token.payload).ok()?;
+    serde_json::from_slice(&payload).ok().map(|Object(Claims { sid })| sid)
 }
 
 /// A token split into its parts (RFC 7515 §3.1), which aren't trusted yet.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use workos_auth::error::SealError;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{
-    MemorySessionStore, RedisSessionStore, SessionStore, SignedOutReason, StoredSession, SwitchError,
+    MemorySessionStore, RedisSessionStore, SessionIndex, SessionStore, SignedOutReason, StoredSession, SwitchError,
 };
 use workos_auth::testing::{Fault, Skew, TestUser, check_session_store};
 use workos_auth::{
@@ -49,41 +49,77 @@ fn a_store_in_redis_connects_when_it_is_asked_for_something() {
     assert!(!format!("{error:?}").contains("hunter2"));
 }
 
-/// Stores with one thing wrong each.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    ReplacesAnyVersion,
+    ForgetsTombstones,
+    LocksWithoutLease,
+    KeepsFirstIndex,
+    FindsRemoved,
+    IgnoresLimit,
+}
+
+/// A store with one thing wrong.
 #[derive(Default)]
 struct Broken {
     store: MemorySessionStore,
-    no_compare: bool,
-    no_tombstone: bool,
-    lock_without_lease: bool,
-    removed: Mutex<HashMap<String, u64>>,
+    wrong: Option<Wrong>,
+    created: Mutex<HashMap<String, SessionIndex>>,
+}
+
+impl Broken {
+    fn is(&self, wrong: Wrong) -> bool {
+        self.wrong == Some(wrong)
+    }
 }
 
 impl SessionStore for Broken {
     async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
         let held = self.store.load(key).await?;
-        Ok(held.filter(|held| !(self.no_tombstone && *held == StoredSession::Ended)))
+        Ok(held.filter(|held| !(self.is(Wrong::ForgetsTombstones) && *held == StoredSession::Ended)))
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.store.create(key, sealed, lifetime).await
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
+        let created = self.store.create(key, sealed, index, lifetime).await?;
+        if created {
+            self.created.lock().unwrap().insert(key.to_owned(), index.clone());
+        }
+        Ok(created)
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         let version = match self.store.load(key).await? {
-            Some(StoredSession::Live { version, .. }) if self.no_compare => version,
+            Some(StoredSession::Live { version, .. }) if self.is(Wrong::ReplacesAnyVersion) => version,
             _ => version,
         };
-        self.store.replace(key, version, sealed, lifetime).await
+        let first = self.created.lock().unwrap().get(key).cloned();
+        let index = first.filter(|_| self.is(Wrong::KeepsFirstIndex)).unwrap_or_else(|| index.clone());
+        self.store.replace(key, version, sealed, &index, lifetime).await
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        let mut found = self.store.find(hash, if self.is(Wrong::IgnoresLimit) { usize::MAX } else { limit }).await?;
+        if self.is(Wrong::FindsRemoved) && found.is_empty() {
+            let created = self.created.lock().unwrap();
+            let known = created.iter().filter(|(_, index)| [&index.user, &index.session].contains(&&hash.to_owned()));
+            found.extend(known.map(|(key, _)| key.clone()).take(limit));
+        }
+        Ok(found)
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
-        self.removed.lock().unwrap().insert(key.to_owned(), 1);
         self.store.remove(key, tombstone).await
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        let lease = if self.lock_without_lease { Duration::from_secs(86_400) } else { lease };
+        let lease = if self.is(Wrong::LocksWithoutLease) { Duration::from_secs(86_400) } else { lease };
         self.store.lock(key, owner, lease).await
     }
 
@@ -95,11 +131,15 @@ impl SessionStore for Broken {
 #[tokio::test]
 async fn broken_stores_are_found_out() -> Outcome {
     let broken = [
-        (Broken { no_compare: true, ..Broken::default() }, "only the version that is there is replaced"),
-        (Broken { no_tombstone: true, ..Broken::default() }, "what was removed leaves a tombstone"),
-        (Broken { lock_without_lease: true, ..Broken::default() }, "a lock is free when its lease is over"),
+        (Wrong::ReplacesAnyVersion, "only the version that is there is replaced"),
+        (Wrong::ForgetsTombstones, "what was removed leaves a tombstone"),
+        (Wrong::LocksWithoutLease, "a lock is free when its lease is over"),
+        (Wrong::KeepsFirstIndex, "a replacement ends what a session was found by"),
+        (Wrong::FindsRemoved, "a removal during a replacement leaves nothing to find"),
+        (Wrong::IgnoresLimit, "no more are found than the limit says"),
     ];
-    for (store, rule) in broken {
+    for (wrong, rule) in broken {
+        let store = Broken { wrong: Some(wrong), ..Broken::default() };
         let fault = check_session_store(Arc::new(store)).await.expect_err(rule);
         assert_eq!(fault.rule(), rule);
         assert_eq!(fault.to_string(), format!("the store breaks a rule: {rule}"));
@@ -156,14 +196,25 @@ impl SessionStore for Nosy {
         self.store.load(key).await
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
         self.seen.lock().unwrap().push((key.to_owned(), sealed.to_owned()));
-        self.store.create(key, sealed, lifetime).await
+        self.store.create(key, sealed, index, lifetime).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         self.seen.lock().unwrap().push((key.to_owned(), sealed.to_owned()));
-        self.store.replace(key, version, sealed, lifetime).await
+        self.store.replace(key, version, sealed, index, lifetime).await
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        self.store.find(hash, limit).await
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
@@ -202,7 +253,8 @@ async fn a_store_that_leaks_gives_nothing_away() -> Outcome {
     let (other_key, other_value) = store.seen.lock().unwrap()[1].clone();
     let (key, _) = store.seen.lock().unwrap()[0].clone();
     assert_ne!(key, other_key);
-    assert!(store.replace(&key, 1, &other_value, Duration::from_secs(60)).await?);
+    let index = SessionIndex::new("0".repeat(64), "1".repeat(64));
+    assert!(store.replace(&key, 1, &other_value, &index, Duration::from_secs(60)).await?);
     let state = manager.authenticate(&handles[0]).await;
     over(state.clone(), SignedOutReason::Unreadable);
     assert!(!format!("{state:?} {manager:?} {handles:?}").contains(handles[0].expose_secret()));
@@ -406,17 +458,29 @@ impl SessionStore for Flaky {
         self.store.load(key).await
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
         self.up()?;
-        self.store.create(key, sealed, lifetime).await
+        self.store.create(key, sealed, index, lifetime).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         if self.falling.swap(false, Ordering::SeqCst) {
             self.down.store(true, Ordering::SeqCst);
         }
         self.up()?;
-        self.store.replace(key, version, sealed, lifetime).await
+        self.store.replace(key, version, sealed, index, lifetime).await
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        self.up()?;
+        self.store.find(hash, limit).await
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
@@ -534,13 +598,24 @@ impl SessionStore for Observed {
         self.store.load(key).await
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.store.create(key, sealed, lifetime).await
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
+        self.store.create(key, sealed, index, lifetime).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         self.count();
-        self.store.replace(key, version, sealed, lifetime).await
+        self.store.replace(key, version, sealed, index, lifetime).await
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        self.store.find(hash, limit).await
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
@@ -709,12 +784,12 @@ impl SessionStore for Rewinding {
         Ok(versions.last().map(live))
     }
 
-    async fn create(&self, _: &str, sealed: &str, _: Duration) -> io::Result<bool> {
+    async fn create(&self, _: &str, sealed: &str, _: &SessionIndex, _: Duration) -> io::Result<bool> {
         self.versions.lock().unwrap().push(sealed.to_owned());
         Ok(true)
     }
 
-    async fn replace(&self, _: &str, version: u64, sealed: &str, _: Duration) -> io::Result<bool> {
+    async fn replace(&self, _: &str, version: u64, sealed: &str, _: &SessionIndex, _: Duration) -> io::Result<bool> {
         let mut versions = self.versions.lock().unwrap();
         if self.falls_back.swap(false, Ordering::SeqCst) {
             versions.truncate(1);
@@ -724,6 +799,10 @@ impl SessionStore for Rewinding {
             versions.push(sealed.to_owned());
         }
         Ok(same)
+    }
+
+    async fn find(&self, _: &str, _: usize) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     async fn remove(&self, _: &str, _: Duration) -> io::Result<()> {

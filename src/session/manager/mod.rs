@@ -212,7 +212,9 @@ impl<S: SessionStore> SessionManager<S> {
     async fn keep(&self, parts: &SessionParts) -> Result<SessionHandle, Error> {
         let handle = wire::random_handle(self.client.core.runtime.random.as_ref())?;
         let sealed = self.seal(&handle, parts)?;
-        match within_limit(self.store.create(&key(&handle), &sealed, self.lifetime)).await {
+        let key = key(&handle);
+        let index = self.index(&key, parts);
+        match within_limit(self.store.create(&key, &sealed, &index, self.lifetime)).await {
             Ok(true) => Ok(handle),
             // The same 256 random bits never come twice.
             Ok(false) => Err(Error::session_store(io::ErrorKind::AlreadyExists.into())),

@@ -271,10 +271,12 @@ impl<S: SessionStore> SessionManager<S> {
         early: impl Fn(Stop),
     ) -> Result<SignedIn, Stop> {
         let sealed = self.seal(handle, &session.parts).map_err(Stop::Unknown)?;
+        let index = self.index(key, &session.parts);
         let until = Instant::now() + WRITE_RETRY_FOR;
         let mut version = version;
         loop {
-            let attempt = timeout(WRITE_TIMEOUT, self.store.replace(key, version, &sealed, self.lifetime)).await;
+            let attempt =
+                timeout(WRITE_TIMEOUT, self.store.replace(key, version, &sealed, &index, self.lifetime)).await;
             let problem = match attempt.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
                 Ok(true) => return self.checks.activate(session).await,
                 Ok(false) => match self.load(handle).await {
@@ -314,13 +316,13 @@ impl<S: SessionStore> SessionManager<S> {
     ) -> Result<SignedIn, Stop> {
         let mut until = Instant::now() + OTHER_WRITER_WAIT;
         let mut pauses = Pauses(FIRST_POLL_PAUSE);
-        loop {
+        let index = loop {
             let loaded = self.load(handle).await?;
             if loaded.version != version {
                 return self.checks.activate(loaded.session).await;
             }
             if claim.is_held && Instant::now() >= until {
-                break;
+                break self.index(key, &loaded.session.parts);
             }
             if !claim.is_held {
                 // Nobody can tell until the other process has written its pair, or has had the time for it.
@@ -329,9 +331,10 @@ impl<S: SessionStore> SessionManager<S> {
                 until = Instant::now();
             }
             sleep(pauses.next()).await;
-        }
+        };
         // Replacing this very version first keeps a newer one from being removed.
-        let is_replaced = within_limit(self.store.replace(key, version, ENDED_VALUE, TOMBSTONE_LIFETIME)).await;
+        let replacement = self.store.replace(key, version, ENDED_VALUE, &index, TOMBSTONE_LIFETIME);
+        let is_replaced = within_limit(replacement).await;
         if !is_replaced.map_err(unavailable)? {
             return self.checks.activate(self.load(handle).await?.session).await;
         }

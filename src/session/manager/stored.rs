@@ -10,11 +10,13 @@ use super::SessionManager;
 use crate::credentials::Confidential;
 use crate::envelope::{self, Purpose};
 use crate::error::{Error, ParkedError, SealError};
+use crate::id::{SessionId, UserId};
 use crate::secret::SessionHandle;
 use crate::session::cookie_format;
 use crate::session::parts::{Session, SessionParts};
 use crate::session::state::{SignedOut, Stop};
-use crate::session::store::{SessionStore, StoredSession};
+use crate::session::store::{SessionIndex, SessionStore, StoredSession};
+use crate::token;
 use crate::wire;
 
 /// How long a call of the store may take. Attempts to write a new pair have a time limit of their own.
@@ -61,6 +63,26 @@ impl<S: SessionStore> SessionManager<S> {
             _ => SealError::Malformed,
         })?;
         cookie_format::read(&text)
+    }
+
+    /// What the store finds a session by. The session's ID comes from the token that WorkOS gave just now, which isn't verified yet. A
+    /// token whose ID can't be read is never active, so nobody looks for its session.
+    pub(super) fn index(&self, key: &str, parts: &SessionParts) -> SessionIndex {
+        let session_id = token::unverified_session_id(&parts.access_token);
+        let session = session_id.map_or_else(|| self.hash("unnamed session", key), |id| self.session_hash(&id));
+        SessionIndex::new(self.user_hash(&parts.user.id), session)
+    }
+
+    pub(super) fn user_hash(&self, id: &UserId) -> String {
+        self.hash("user", id.as_str())
+    }
+
+    pub(super) fn session_hash(&self, id: &SessionId) -> String {
+        self.hash("session", id.as_str())
+    }
+
+    fn hash(&self, kind: &str, value: &str) -> String {
+        wire::sha256_hex(&format!("workos-auth index: {kind} {} {value}", self.context()))
     }
 
     /// A session can be opened only with the client ID and the API that it belongs to.

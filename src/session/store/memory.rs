@@ -1,13 +1,13 @@
 //! Sessions in the memory of the process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{SessionStore, StoredSession};
+use super::{SessionIndex, SessionStore, StoredSession};
 
 /// Fewer entries than this are never swept.
 const MIN_SWEPT_ENTRIES: usize = 1024;
@@ -19,10 +19,20 @@ pub struct MemorySessionStore(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    sessions: HashMap<String, (StoredSession, Expiry)>,
+    sessions: HashMap<String, Entry>,
+    /// Each hash of a session's index, with the session's key.
+    index: BTreeSet<(String, String)>,
     locks: HashMap<String, (String, Expiry)>,
     /// With more entries than this, expired ones are dropped.
     sweep_above: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    session: StoredSession,
+    /// A tombstone has none.
+    index: Option<SessionIndex>,
+    expiry: Expiry,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,16 +63,48 @@ impl MemorySessionStore {
 
 impl Table {
     fn get(&self, key: &str) -> Option<&StoredSession> {
-        self.sessions.get(key).filter(|(_, expiry)| !expiry.is_over()).map(|(session, _)| session)
+        self.sessions.get(key).filter(|entry| !entry.expiry.is_over()).map(|entry| &entry.session)
     }
 
-    fn put(&mut self, key: &str, session: StoredSession, lifetime: Duration) {
-        self.sessions.insert(key.to_owned(), (session, Expiry::after(lifetime)));
-        if self.sessions.len() + self.locks.len() > self.sweep_above.max(MIN_SWEPT_ENTRIES) {
-            self.sessions.retain(|_, (_, expiry)| !expiry.is_over());
-            self.locks.retain(|_, (_, expiry)| !expiry.is_over());
-            self.sweep_above = 2 * (self.sessions.len() + self.locks.len());
+    fn put(&mut self, key: &str, session: StoredSession, index: Option<&SessionIndex>, lifetime: Duration) {
+        let entry = Entry { session, index: index.cloned(), expiry: Expiry::after(lifetime) };
+        let old = self.sessions.insert(key.to_owned(), entry).and_then(|old| old.index);
+        if old.as_ref() != index {
+            if let Some(old) = &old {
+                unlist(&mut self.index, key, old);
+            }
+            if let Some(SessionIndex { user, session }) = index {
+                self.index.insert((user.clone(), key.to_owned()));
+                self.index.insert((session.clone(), key.to_owned()));
+            }
         }
+        if self.sessions.len() + self.locks.len() > self.sweep_above.max(MIN_SWEPT_ENTRIES) {
+            self.sweep();
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.sessions.retain(|key, entry| {
+            let is_over = entry.expiry.is_over();
+            if let Some(index) = entry.index.as_ref().filter(|_| is_over) {
+                unlist(&mut self.index, key, index);
+            }
+            !is_over
+        });
+        self.locks.retain(|_, (_, expiry)| !expiry.is_over());
+        self.sweep_above = 2 * (self.sessions.len() + self.locks.len());
+    }
+
+    fn find(&self, hash: &str, limit: usize) -> Vec<String> {
+        let from = (hash.to_owned(), String::new());
+        let found = self.index.range(from..).take_while(|(listed, _)| listed == hash).map(|(_, key)| key);
+        found.filter(|key| self.get(key).is_some()).take(limit).cloned().collect()
+    }
+}
+
+fn unlist(index: &mut BTreeSet<(String, String)>, key: &str, SessionIndex { user, session }: &SessionIndex) {
+    for hash in [user, session] {
+        index.remove(&(hash.clone(), key.to_owned()));
     }
 }
 
@@ -71,26 +113,38 @@ impl SessionStore for MemorySessionStore {
         Ok(self.table().get(key).cloned())
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
         let mut table = self.table();
         let free = table.get(key).is_none();
         if free {
-            table.put(key, StoredSession::Live { version: 1, sealed: sealed.to_owned() }, lifetime);
+            table.put(key, StoredSession::Live { version: 1, sealed: sealed.to_owned() }, Some(index), lifetime);
         }
         Ok(free)
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         let mut table = self.table();
         let same = matches!(table.get(key), Some(StoredSession::Live { version: held, .. }) if *held == version);
         if same {
-            table.put(key, StoredSession::Live { version: version + 1, sealed: sealed.to_owned() }, lifetime);
+            let session = StoredSession::Live { version: version + 1, sealed: sealed.to_owned() };
+            table.put(key, session, Some(index), lifetime);
         }
         Ok(same)
     }
 
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        Ok(self.table().find(hash, limit))
+    }
+
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
-        self.table().put(key, StoredSession::Ended, tombstone);
+        self.table().put(key, StoredSession::Ended, None, tombstone);
         Ok(())
     }
 
@@ -109,5 +163,43 @@ impl SessionStore for MemorySessionStore {
             table.locks.remove(key);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn index(user: &str, session: usize) -> SessionIndex {
+        SessionIndex::new(user, format!("session {session}"))
+    }
+
+    /// The entries of the table and of its index.
+    fn sizes(store: &MemorySessionStore) -> (usize, usize) {
+        let table = store.table();
+        (table.sessions.len(), table.index.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_leaves_nothing_in_the_index() {
+        let store = MemorySessionStore::new();
+        for number in 0..MIN_SWEPT_ENTRIES {
+            assert!(store.create(&format!("key {number}"), "sealed", &index("ada", number), HOUR).await.unwrap());
+        }
+        assert_eq!(sizes(&store), (MIN_SWEPT_ENTRIES, 2 * MIN_SWEPT_ENTRIES));
+        // Another index takes the place of the first one, and a tombstone has none.
+        assert!(store.replace("key 0", 1, "sealed", &index("bob", 9_999), HOUR).await.unwrap());
+        assert_eq!(sizes(&store), (MIN_SWEPT_ENTRIES, 2 * MIN_SWEPT_ENTRIES));
+        store.remove("key 0", HOUR).await.unwrap();
+        assert_eq!(sizes(&store), (MIN_SWEPT_ENTRIES, 2 * MIN_SWEPT_ENTRIES - 2));
+        assert!(store.find("bob", 10).await.unwrap().is_empty());
+
+        tokio::time::advance(HOUR).await;
+        assert!(store.find("ada", 10).await.unwrap().is_empty());
+        assert!(store.create("key", "sealed", &index("ada", 1), HOUR).await.unwrap());
+        assert_eq!(sizes(&store), (1, 2), "the expired ones were swept");
+        assert_eq!(store.find("ada", 10).await.unwrap(), ["key"]);
     }
 }

@@ -32,6 +32,25 @@ pub enum StoredSession {
     Ended,
 }
 
+/// What a session is found by, apart from its key. Both are hashes: they say neither the user nor the session, and another client ID or
+/// base URL gives other hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionIndex {
+    /// The user's hash: 64 hexadecimal digits in lower case. All sessions of a user have the same.
+    pub user: String,
+    /// The hash of the session's ID at WorkOS: 64 hexadecimal digits in lower case.
+    pub session: String,
+}
+
+impl SessionIndex {
+    /// For the tests of a store. A [`SessionManager`](crate::SessionManager) makes its own.
+    #[must_use]
+    pub fn new(user: impl Into<String>, session: impl Into<String>) -> Self {
+        Self { user: user.into(), session: session.into() }
+    }
+}
+
 /// Keeps the sessions of a [`SessionManager`](crate::SessionManager). Applications implement it on their own database.
 ///
 /// A key is the SHA-256 of the session's handle in hex. A value is sealed with that handle, for the manager's client ID and base URL:
@@ -43,7 +62,8 @@ pub enum StoredSession {
 /// | `load` | `SELECT … WHERE key = ? AND expires > now()` |
 /// | `create` | `INSERT … ON CONFLICT (key) DO UPDATE … WHERE sessions.expires <= now()`: `true` if it changed a row |
 /// | `replace` | `UPDATE … SET version = version + 1 WHERE key = ? AND version = ? AND NOT ended AND expires > now()` |
-/// | `remove` | `INSERT … ON CONFLICT (key) DO UPDATE SET ended = true, sealed = ''` |
+/// | `find` | `SELECT key … WHERE (user_hash = ? OR session_hash = ?) AND NOT ended AND expires > now() LIMIT ?`, an index on each hash |
+/// | `remove` | `INSERT … ON CONFLICT (key) DO UPDATE SET ended = true, sealed = '', user_hash = NULL, session_hash = NULL` |
 /// | `lock` | as `create`, on the locks, and with `… OR owner = ?` |
 /// | `unlock` | `DELETE … WHERE key = ? AND owner = ?` |
 ///
@@ -63,14 +83,20 @@ pub trait SessionStore: Send + Sync + 'static {
     fn load(&self, key: &str) -> impl Future<Output = io::Result<Option<StoredSession>>> + Send;
 
     /// Keeps a new session, with version 1, for `lifetime`. `false`, without a change, when there already is a session or a tombstone
-    /// under the key.
+    /// under the key. From `true` on, [`find`](Self::find) gives the key for both hashes of the index.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> impl Future<Output = io::Result<bool>> + Send;
+    fn create(
+        &self,
+        key: &str,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> impl Future<Output = io::Result<bool>> + Send;
 
-    /// Replaces a session of exactly this version, adds one to the version, and keeps it for `lifetime` from now. `false`, without a
-    /// change, when there is another version, a tombstone or nothing under the key.
+    /// Replaces a session of exactly this version and its index, adds one to the version, and keeps it for `lifetime` from now.
+    /// `false`, without a change, when there is another version, a tombstone or nothing under the key.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -79,12 +105,21 @@ pub trait SessionStore: Send + Sync + 'static {
         key: &str,
         version: u64,
         sealed: &str,
+        index: &SessionIndex,
         lifetime: Duration,
     ) -> impl Future<Output = io::Result<bool>> + Send;
 
+    /// The keys of at most `limit` sessions whose index has this hash, as user or as session: in any order, each key once. It gives
+    /// fewer only when there are no more. A session that was removed, or whose lifetime is over, isn't given.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn find(&self, hash: &str, limit: usize) -> impl Future<Output = io::Result<Vec<String>>> + Send;
+
     /// Removes what is under a key, and leaves a tombstone for `tombstone`, so that late callers learn that the session was removed. A
     /// store that has no room for a tombstone removes without one: a sign-out must not fail for that, and a late refresh can't
-    /// [replace](Self::replace) a missing session.
+    /// [replace](Self::replace) a missing session. [`find`](Self::find) no longer gives the key. A key that has no session gets a
+    /// tombstone, too.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -119,8 +154,14 @@ impl<S: SessionStore> SessionStore for Arc<S> {
         S::load(self, key)
     }
 
-    fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> impl Future<Output = io::Result<bool>> + Send {
-        S::create(self, key, sealed, lifetime)
+    fn create(
+        &self,
+        key: &str,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> impl Future<Output = io::Result<bool>> + Send {
+        S::create(self, key, sealed, index, lifetime)
     }
 
     fn replace(
@@ -128,9 +169,14 @@ impl<S: SessionStore> SessionStore for Arc<S> {
         key: &str,
         version: u64,
         sealed: &str,
+        index: &SessionIndex,
         lifetime: Duration,
     ) -> impl Future<Output = io::Result<bool>> + Send {
-        S::replace(self, key, version, sealed, lifetime)
+        S::replace(self, key, version, sealed, index, lifetime)
+    }
+
+    fn find(&self, hash: &str, limit: usize) -> impl Future<Output = io::Result<Vec<String>>> + Send {
+        S::find(self, hash, limit)
     }
 
     fn remove(&self, key: &str, tombstone: Duration) -> impl Future<Output = io::Result<()>> + Send {

@@ -11,7 +11,7 @@ use ::redis::{
     Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script, ScriptInvocation,
 };
 
-use super::{SessionStore, StoredSession};
+use super::{SessionIndex, SessionStore, StoredSession};
 use crate::error::Error;
 #[cfg(feature = "redis-tls")]
 use crate::transport::tls;
@@ -25,14 +25,35 @@ const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two attempts to connect. It is short, so that a Redis that is available again is found at once.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A session's value is `L`, the version, a colon, the sealed session. This is the value of a tombstone.
+/// A session's value is `L`, the version, the user's hash, the session's hash, the sealed session, with colons in between. This is the
+/// value of a tombstone.
 const TOMBSTONE_VALUE: &str = "E";
+/// The last byte that can belong to what is before the sealed session: a version has up to 20 digits, a hash 64.
+const LAST_OF_HEAD: usize = 1 + 20 + 1 + 64 + 1 + 64;
+/// How much longer a key stays listed than its session lives: the nodes of a cluster have clocks of their own.
+const LISTED_LONGER: Duration = Duration::from_secs(3_600);
+/// How many keys one reply lists, about.
+const KEYS_PER_REPLY: usize = 128;
 
 static REPLACE_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local held = redis.call('GET', KEYS[1])
          if not held or string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
          redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+         return 1",
+    )
+});
+
+/// Lists a key under a hash, and drops keys whose time is over. It never shortens the time of a key: its caller may be refused.
+static LIST_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local time = redis.call('TIME')
+         local now = time[1] * 1000 + math.floor(time[2] / 1000)
+         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+         local held = redis.call('ZSCORE', KEYS[1], ARGV[1])
+         local over = now + ARGV[2]
+         if not held or tonumber(held) < over then redis.call('ZADD', KEYS[1], over, ARGV[1]) end
+         if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
          return 1",
     )
 });
@@ -50,7 +71,8 @@ static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new("if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return 1")
 });
 
-/// Keeps sessions in Redis, 6 or later: each in a string that expires with it, replaced by script.
+/// Keeps sessions in Redis, 6 or later: each in a string that expires with it, replaced by script. Two sorted sets list its key, one of
+/// its user and one of its ID at WorkOS. Every key is used alone, so the keys may be on different nodes.
 ///
 /// One connection carries the requests of all tasks. A lost connection is made again; meanwhile calls return an error, and nobody is
 /// signed out. A Redis without free memory refuses new sessions and refreshes. A sign-out still works then: the session is deleted
@@ -70,6 +92,9 @@ static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 ///   refresh succeeds, unless the session has ended at WorkOS, too: because the browser followed the logout URL that
 ///   [`sign_out`](crate::SessionManager::sign_out) gives, or the application revoked the session with
 ///   [`sessions`](crate::Client::sessions).
+///
+/// - A key that was listed later is missing in its set: [`sign_out_everywhere`](crate::SessionManager::sign_out_everywhere) doesn't find
+///   that session. Its next refresh lists it again, unless the session has ended at WorkOS.
 ///
 /// So after you restore a backup, delete every key that begins with the [prefix](Self::prefix) before the application starts. Everybody
 /// signs in again, and no signed-out session is back.
@@ -158,6 +183,29 @@ impl RedisSessionStore {
         format!("{}{key}:lock", self.prefix)
     }
 
+    /// The sorted set of the keys that have this hash in their index.
+    fn keys(&self, hash: &str) -> String {
+        format!("{}{hash}:keys", self.prefix)
+    }
+
+    /// Lists a key under both hashes. This comes before the session is written: a session that is there is always listed. A key whose
+    /// session isn't there is listed for some time, and `find` doesn't give it.
+    async fn list(&self, key: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<()> {
+        for hash in [&index.user, &index.session] {
+            let mut script = LIST_SCRIPT.key(self.keys(hash));
+            script.arg(key).arg(milliseconds(lifetime.saturating_add(LISTED_LONGER)));
+            self.invoke(&script).await?;
+        }
+        Ok(())
+    }
+
+    /// What is in a session's value before the sealed session.
+    async fn head(&self, key: &str) -> io::Result<String> {
+        let mut command = Cmd::new();
+        command.arg("GETRANGE").arg(self.session(key)).arg(0).arg(LAST_OF_HEAD);
+        command.query_async(&mut self.connection.clone()).await.map_err(failed)
+    }
+
     /// `SET … NX PX`: `OK`, or nothing.
     async fn set_new(&self, key: String, value: String, time: Duration) -> io::Result<bool> {
         let mut command = Cmd::new();
@@ -197,16 +245,28 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, 1 << 52)
 }
 
+/// What the value of every session of this version begins with.
 fn live(version: u64) -> String {
     format!("L{version}:")
+}
+
+fn value(version: u64, SessionIndex { user, session }: &SessionIndex, sealed: &str) -> String {
+    format!("{}{user}:{session}:{sealed}", live(version))
+}
+
+/// The version, the hashes, and the sealed session or its beginning.
+fn split(value: &str) -> Option<(&str, [&str; 2], &str)> {
+    let (version, rest) = value.strip_prefix('L')?.split_once(':')?;
+    let (user, rest) = rest.split_once(':')?;
+    let (session, sealed) = rest.split_once(':')?;
+    Some((version, [user, session], sealed))
 }
 
 fn parse(value: &str) -> io::Result<StoredSession> {
     if value == TOMBSTONE_VALUE {
         return Ok(StoredSession::Ended);
     }
-    let (version, sealed) =
-        value.strip_prefix('L').and_then(|value| value.split_once(':')).ok_or(io::ErrorKind::InvalidData)?;
+    let (version, _, sealed) = split(value).ok_or(io::ErrorKind::InvalidData)?;
     let version = version.parse().map_err(|_| io::ErrorKind::InvalidData)?;
     Ok(StoredSession::Live { version, sealed: sealed.to_owned() })
 }
@@ -263,18 +323,53 @@ impl SessionStore for RedisSessionStore {
         value.as_deref().map(parse).transpose()
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.set_new(self.session(key), live(1) + sealed, lifetime).await
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
+        self.list(key, index, lifetime).await?;
+        self.set_new(self.session(key), value(1, index, sealed), lifetime).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        let script = &REPLACE_SCRIPT;
-        let mut script = script.key(self.session(key));
-        script.arg(live(version)).arg(live(version + 1) + sealed).arg(milliseconds(lifetime));
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
+        self.list(key, index, lifetime).await?;
+        let mut script = REPLACE_SCRIPT.key(self.session(key));
+        script.arg(live(version)).arg(value(version.saturating_add(1), index, sealed)).arg(milliseconds(lifetime));
         self.invoke(&script).await
     }
 
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut cursor = 0_u64;
+        loop {
+            // What is in the set from the first reply to the last is in one of them, whatever others do meanwhile.
+            let mut command = Cmd::new();
+            command.arg("ZSCAN").arg(self.keys(hash)).arg(cursor).arg("COUNT").arg(KEYS_PER_REPLY);
+            let reply = command.query_async(&mut self.connection.clone()).await;
+            let (next, listed): (u64, Vec<(String, String)>) = reply.map_err(failed)?;
+            for (key, _) in listed {
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                let head = self.head(&key).await?;
+                let is_live = split(&head).is_some_and(|(_, hashes, _)| hashes.contains(&hash));
+                if is_live && !found.contains(&key) {
+                    found.push(key);
+                }
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(found);
+            }
+        }
+    }
+
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
+        let head = self.head(key).await?;
         let mut command = Cmd::new();
         command.arg("SET").arg(self.session(key)).arg(TOMBSTONE_VALUE).arg("PX").arg(milliseconds(tombstone));
         let written: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
@@ -285,10 +380,17 @@ impl SessionStore for RedisSessionStore {
                 command.arg("DEL").arg(self.session(key));
                 let () = command.query_async(&mut self.connection.clone()).await.map_err(failed)?;
                 tracing::warn!(reason = %failed(error), "a session was deleted without a tombstone");
-                Ok(())
             }
-            written => written.map_err(failed),
+            written => written.map_err(failed)?,
         }
+        // If this fails, the key is listed for some time longer.
+        for hash in split(&head).into_iter().flat_map(|(_, hashes, _)| hashes) {
+            let mut command = Cmd::new();
+            command.arg("ZREM").arg(self.keys(hash)).arg(key);
+            let removed: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
+            drop(removed);
+        }
+        Ok(())
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {

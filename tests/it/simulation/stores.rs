@@ -8,7 +8,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use workos_auth::ExposeSecret;
 use workos_auth::secret::StoredToken;
-use workos_auth::session::{MemorySessionStore, MemoryTokenStore, SessionStore, StoredSession, TokenStore};
+use workos_auth::session::{
+    MemorySessionStore, MemoryTokenStore, SessionIndex, SessionStore, StoredSession, TokenStore,
+};
 
 use super::schedule::{Fault, Place, Point};
 use super::world::{Life, World};
@@ -82,14 +84,26 @@ impl SessionStore for Connection<MemorySessionStore> {
         self.call("load", key, async move { store.load(&name).await }).await
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        let (store, name, sealed) = (Arc::clone(&self.store), key.to_owned(), sealed.to_owned());
-        self.call("create", key, async move { store.create(&name, &sealed, lifetime).await }).await
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
+        let (store, name, sealed, index) = (Arc::clone(&self.store), key.to_owned(), sealed.to_owned(), index.clone());
+        self.call("create", key, async move { store.create(&name, &sealed, &index, lifetime).await }).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        let (store, name, sealed) = (Arc::clone(&self.store), key.to_owned(), sealed.to_owned());
-        self.call("replace", key, async move { store.replace(&name, version, &sealed, lifetime).await }).await
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
+        let (store, name, sealed, index) = (Arc::clone(&self.store), key.to_owned(), sealed.to_owned(), index.clone());
+        self.call("replace", key, async move { store.replace(&name, version, &sealed, &index, lifetime).await }).await
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        let (store, hash) = (Arc::clone(&self.store), hash.to_owned());
+        self.call("find", &hash.clone(), async move { store.find(&hash, limit).await }).await
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {

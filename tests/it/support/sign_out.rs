@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use workos_auth::session::{SessionStore, SignedOutReason, StoredSession};
+use workos_auth::session::{SessionIndex, SessionStore, SignedOutReason, StoredSession};
 use workos_auth::{AuthenticationResponse, ConfidentialClient, SessionManager, SessionState, TokenVerifier};
 
 const ROUNDS: u64 = 1_000;
@@ -49,15 +49,26 @@ impl<S: SessionStore> SessionStore for Jittery<S> {
         held
     }
 
-    async fn create(&self, key: &str, sealed: &str, lifetime: Duration) -> io::Result<bool> {
-        self.store.create(key, sealed, lifetime).await
+    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
+        self.store.create(key, sealed, index, lifetime).await
     }
 
-    async fn replace(&self, key: &str, version: u64, sealed: &str, lifetime: Duration) -> io::Result<bool> {
+    async fn replace(
+        &self,
+        key: &str,
+        version: u64,
+        sealed: &str,
+        index: &SessionIndex,
+        lifetime: Duration,
+    ) -> io::Result<bool> {
         self.dawdle().await;
-        let replaced = self.store.replace(key, version, sealed, lifetime).await;
+        let replaced = self.store.replace(key, version, sealed, index, lifetime).await;
         self.dawdle().await;
         replaced
+    }
+
+    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
+        self.store.find(hash, limit).await
     }
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
