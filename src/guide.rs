@@ -19,4 +19,11 @@ macro_rules! guides {
 
 guides! {
     choosing_a_client: "choosing-a-client",
+    dashboard: "dashboard",
+    errors: "errors",
+    operations: "operations",
+    security: "security",
+    coming_from_node: "coming-from-node",
+    coming_from_workos_crate: "coming-from-workos-crate",
+    coming_from_oauth2: "coming-from-oauth2",
 }

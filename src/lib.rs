@@ -211,31 +211,3 @@ pub use token::{TokenVerifier, VerifiedToken};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from-node.md")]
-struct ComingFromNode;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/errors.md")]
-struct Errors;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/operations.md")]
-struct Operations;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/security.md")]
-struct Security;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/dashboard.md")]
-struct Dashboard;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from-workos-crate.md")]
-struct ComingFromWorkosCrate;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/coming-from-oauth2.md")]
-struct ComingFromOauth2;
