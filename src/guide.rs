@@ -23,6 +23,7 @@ guides! {
     errors: "errors",
     operations: "operations",
     security: "security",
+    stores: "stores",
     coming_from_node: "coming-from-node",
     coming_from_workos_crate: "coming-from-workos-crate",
     coming_from_oauth2: "coming-from-oauth2",

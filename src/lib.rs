@@ -105,8 +105,8 @@
 //!
 //! # A session layer that is ready
 //!
-//! A [`SessionManager`] keeps sessions in a [`SessionStore`](session::SessionStore): in memory, in Redis (feature `redis`) or in an
-//! application's own. The browser gets a random [`SessionHandle`](secret::SessionHandle).
+//! A [`SessionManager`] keeps sessions in a [`SessionStore`](session::SessionStore): in memory, in Redis (feature `redis`), in
+//! PostgreSQL or SQLite (features `sqlx-postgres`, `sqlx-sqlite`) or in an application's own. The browser gets a random [`SessionHandle`](secret::SessionHandle).
 //! [`CookieSessions`](session::CookieSessions) keep sessions only in the sealed cookie. [`LoginHandlers`] answer the requests of a
 //! login in any web framework. On a user's device, a [`TokenSession`](session::TokenSession) keeps the refresh token in a
 //! [`TokenStore`](session::TokenStore).
@@ -143,6 +143,8 @@
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |
 //! | `redis`, `redis-tls` | a store for sessions in Redis, and the same over TLS |
+//! | `redis-cluster`, `redis-sentinel` | the same in a Redis Cluster, and through Redis Sentinel |
+//! | `sqlx-postgres`, `sqlx-sqlite` | a store for sessions in PostgreSQL and in SQLite; they need Rust 1.94 |
 //! | `token-file` | a file for the refresh token of a command line |
 //! | `testing` | an AuthKit inside the process, for the tests of applications |
 #![warn(missing_docs)]

@@ -61,7 +61,9 @@ pub use refresh::{KeptSession, RefreshError};
 pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 #[cfg(feature = "redis")]
 pub use store::RedisSessionStore;
-pub use store::{MemorySessionStore, SessionIndex, SessionStore, StoredSession};
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use store::SqlSessionStore;
+pub use store::{BoxSessionStore, MemorySessionStore, SessionIndex, SessionStore, StoredSession};
 
 use crate::api::ApiRequest;
 use crate::client::Client;

@@ -1,17 +1,23 @@
 //! Where sessions are kept: the trait, and this crate's stores.
 
+mod boxed;
 mod memory;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sql;
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use boxed::BoxSessionStore;
 pub use memory::MemorySessionStore;
 #[cfg(feature = "redis")]
 pub use redis::RedisSessionStore;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use sql::SqlSessionStore;
 
 use crate::secret::SessionHandle;
 use crate::wire;
@@ -57,6 +63,18 @@ impl SessionIndex {
 /// a leaked store reveals nothing. Each method is atomic, and takes effect at once for every process that uses the store. Test an
 /// implementation with `testing::check_session_store` (feature `testing`).
 ///
+/// Which one to take, what each loses when it fails, and how many bytes a session needs: `docs/stores.md`.
+///
+/// | store | for |
+/// | --- | --- |
+/// | [`MemorySessionStore`] | tests, and one process whose users can sign in again |
+/// | `RedisSessionStore` (feature `redis`; `redis-cluster`, `redis-sentinel`) | many processes, sessions that are refreshed often |
+/// | `SqlSessionStore` (feature `sqlx-postgres`) | applications that have a PostgreSQL, and sessions that must not be lost |
+/// | `SqlSessionStore` (feature `sqlx-sqlite`) | processes on one machine, without a server |
+/// | [`BoxSessionStore`] | any of these, chosen while the application runs |
+///
+/// For a database that isn't here, this is what each method does in SQL. `src/session/store/sql/` has it in full.
+///
 /// | method | in SQL, with a table of sessions and a table of locks, by the database's own clock |
 /// | --- | --- |
 /// | `load` | `SELECT … WHERE key = ? AND expires > now()` |
@@ -72,7 +90,7 @@ impl SessionIndex {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` isn't a store for sessions",
     label = "needs a `SessionStore`",
-    note = "take a `MemorySessionStore` or a `RedisSessionStore` (feature `redis`), or implement `SessionStore` on a database of your own",
+    note = "take a `MemorySessionStore`, a `RedisSessionStore` (feature `redis`) or a `SqlSessionStore` (features `sqlx-postgres`, `sqlx-sqlite`), or implement `SessionStore` on a database of your own",
     note = "a `PkceStore` keeps logins that are under way, and a `TokenStore` the token of a command line"
 )]
 pub trait SessionStore: Send + Sync + 'static {

@@ -1,5 +1,9 @@
 //! Sessions in Redis.
 
+mod connection;
+#[cfg(feature = "redis-sentinel")]
+mod sentinel;
+
 use std::fmt;
 use std::io;
 use std::sync::LazyLock;
@@ -8,9 +12,11 @@ use std::time::Duration;
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{
-    Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script, ScriptInvocation,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script,
+    ScriptInvocation,
 };
 
+use self::connection::Connection;
 use super::{SessionIndex, SessionStore, StoredSession};
 use crate::error::Error;
 #[cfg(feature = "redis-tls")]
@@ -22,6 +28,9 @@ const REDIS_REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long sent data may go without an acknowledgement.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a cluster is asked, while its nodes move keys or one of them is gone.
+#[cfg(feature = "redis-cluster")]
+const CLUSTER_RETRIES: u32 = 3;
 /// Between two attempts to connect. It is short, so that a Redis that is available again is found at once.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -109,7 +118,7 @@ static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// ```
 #[derive(Clone)]
 pub struct RedisSessionStore {
-    connection: ConnectionManager,
+    connection: Connection,
     prefix: String,
 }
 
@@ -132,20 +141,7 @@ impl RedisSessionStore {
             .set_min_delay(RECONNECT_PAUSE)
             .set_max_delay(RECONNECT_PAUSE)
             .set_number_of_retries(1);
-        let refuse = |_| Error::invalid_value("redis_url", "isn't the address of a Redis server");
-        if cfg!(not(feature = "redis-tls")) && url.starts_with("rediss:") {
-            return Err(Error::invalid_value("redis_url", "needs the feature `redis-tls` for `rediss:`"));
-        }
-        let address = url.into_connection_info().map_err(refuse)?;
-        match address.addr() {
-            ConnectionAddr::TcpTls { insecure: true, .. } => {
-                return Err(Error::invalid_value("redis_url", "must not switch off the verification of certificates"));
-            }
-            #[cfg(feature = "redis-tls")]
-            ConnectionAddr::TcpTls { .. } => prepare_tls()?,
-            _ => {}
-        }
-        let client = Client::open(address.set_tcp_settings(tcp())).map_err(refuse)?;
+        let client = Client::open(address(url)?).map_err(refuse)?;
         Ok(Self::new(ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?))
     }
 
@@ -165,6 +161,83 @@ impl RedisSessionStore {
     /// ```
     #[must_use]
     pub fn new(connection: ConnectionManager) -> Self {
+        Self::with(Connection::Single(connection))
+    }
+
+    /// A store in a Redis Cluster, which is found at any of these addresses, such as `redis://10.0.0.1:6379/`. All have the same user and
+    /// password. Each key of the store is used alone, so it may be on any node.
+    ///
+    /// While the node of a session is gone, calls for that session return an error. When its replica takes over, what was not yet
+    /// replicated is lost: see "When Redis forgets". Otherwise as [`from_url`](Self::from_url).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), workos_auth::Error> {
+    /// use workos_auth::session::RedisSessionStore;
+    ///
+    /// let store = RedisSessionStore::cluster(["redis://10.0.0.1:6379/", "redis://10.0.0.2:6379/"])?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    #[cfg(feature = "redis-cluster")]
+    pub fn cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, Error> {
+        let nodes = urls.into_iter().map(|url| address(url.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        // Without a limit for all attempts together, they take as long as a single one.
+        let client = ::redis::cluster::ClusterClient::builder(nodes)
+            .connection_timeout(REDIS_CONNECT_TIMEOUT)
+            .response_timeout(REDIS_REPLY_TIMEOUT)
+            .overall_response_timeout(Some(REDIS_CONNECT_TIMEOUT + REDIS_REPLY_TIMEOUT))
+            .retries(CLUSTER_RETRIES)
+            .tcp_settings(tcp())
+            .build()
+            .map_err(refuse)?;
+        let config = ::redis::cluster::ClusterConfig::new();
+        Ok(Self::with(Connection::Cluster(client.get_pending_async_connection_with_config(config))))
+    }
+
+    /// A store in the Redis that is the master now, which Sentinel knows. `sentinels` are addresses such as `redis://10.0.0.1:26379/`,
+    /// with user and password of Sentinel if it wants these. `redis` is the address of Redis itself, with Sentinel's name for it in place
+    /// of the host: `redis://user:password@mymaster/0`, or over TLS `rediss://…` (feature `redis-tls`).
+    ///
+    /// Until a new master is there, calls return an error. What was not yet replicated to it is lost: see "When Redis forgets".
+    /// Otherwise as [`from_url`](Self::from_url).
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), workos_auth::Error> {
+    /// use workos_auth::session::RedisSessionStore;
+    ///
+    /// let sentinels = ["redis://10.0.0.1:26379/", "redis://10.0.0.2:26379/", "redis://10.0.0.3:26379/"];
+    /// let store = RedisSessionStore::sentinel(sentinels, "redis://app:password@mymaster/0")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel<U: AsRef<str>>(sentinels: impl IntoIterator<Item = U>, redis: &str) -> Result<Self, Error> {
+        use ::redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+
+        let sentinels = sentinels.into_iter().map(|url| address(url.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let redis = address(redis)?;
+        let node = SentinelNodeConnectionInfo::default()
+            .set_tcp_settings(tcp())
+            .set_redis_connection_info(redis.redis_settings().clone());
+        let (name, node) = match redis.addr() {
+            ConnectionAddr::Tcp(name, _) => (name, node),
+            ConnectionAddr::TcpTls { host, .. } => (host, node.set_tls_mode(::redis::TlsMode::Secure)),
+            _ => return Err(Error::invalid_value("redis_url", "must be a TCP address behind Sentinel")),
+        };
+        let database = redis.redis_settings().db();
+        let client = SentinelClient::build(sentinels, name.clone(), Some(node), SentinelServerType::Master);
+        let config = ::redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
+            .set_response_timeout(Some(REDIS_REPLY_TIMEOUT));
+        let master = sentinel::Master::new(client.map_err(refuse)?, config, database);
+        Ok(Self::with(Connection::Sentinel(master)))
+    }
+
+    fn with(connection: Connection) -> Self {
         Self { connection, prefix: KEY_PREFIX.to_owned() }
     }
 
@@ -218,6 +291,27 @@ impl RedisSessionStore {
         let done: u8 = script.invoke_async(&mut self.connection.clone()).await.map_err(failed)?;
         Ok(done == 1)
     }
+}
+
+fn refuse(_: RedisError) -> Error {
+    Error::invalid_value("redis_url", "isn't the address of a Redis server")
+}
+
+/// An address that this crate connects to.
+fn address(url: &str) -> Result<ConnectionInfo, Error> {
+    if cfg!(not(feature = "redis-tls")) && url.starts_with("rediss:") {
+        return Err(Error::invalid_value("redis_url", "needs the feature `redis-tls` for `rediss:`"));
+    }
+    let address = url.into_connection_info().map_err(refuse)?;
+    match address.addr() {
+        ConnectionAddr::TcpTls { insecure: true, .. } => {
+            return Err(Error::invalid_value("redis_url", "must not switch off the verification of certificates"));
+        }
+        #[cfg(feature = "redis-tls")]
+        ConnectionAddr::TcpTls { .. } => prepare_tls()?,
+        _ => {}
+    }
+    Ok(address.set_tcp_settings(tcp()))
 }
 
 /// What the `redis` crate needs before TLS. A problem is reported at once, not with every request.
@@ -289,7 +383,9 @@ fn failed(error: RedisError) -> io::Error {
         io::Error::new(io::ErrorKind::ConnectionRefused, "Redis can't be reached")
     } else if error.is_connection_dropped() {
         io::Error::new(io::ErrorKind::ConnectionReset, "the connection to Redis was lost")
-    } else if error.is_io_error() {
+    } else if error.kind() == ErrorKind::MasterNameNotFoundBySentinel {
+        io::Error::new(io::ErrorKind::NotFound, "Sentinel knows no Redis of this name that is available")
+    } else if error.is_io_error() || error.kind() == ErrorKind::ClusterConnectionNotFound {
         io::Error::new(io::ErrorKind::NotConnected, "Redis can't be reached")
     } else if error.code() == Some("OOM") {
         io::Error::new(io::ErrorKind::OutOfMemory, "Redis has no memory left")
