@@ -35,7 +35,8 @@ fn each_misuse_and_test_that_a_guide_names_exists() {
                 head = cells(before);
             } else if line.starts_with('|') {
                 for (column, cell) in head.iter().zip(cells(line)) {
-                    for name in named(&cell).filter(|_| column == "`tests/ui`" || column == "test") {
+                    let is_named = |name: &&str| column == "`tests/ui`" || column == "test" && name.contains("::");
+                    for name in named(&cell).filter(is_named) {
                         seen += 1;
                         let exists = if column == "test" {
                             test_exists(root, name)
@@ -76,7 +77,7 @@ fn each_name_in_a_guide_exists() {
         for kind in ["struct ", "enum ", "trait ", "type "] {
             types.extend(line.strip_prefix("pub ").and_then(|line| line.strip_prefix(kind)).map(word));
         }
-        let declared = line.find("fn ").map(|at| &line[at + "fn ".len()..]);
+        let declared = ["fn ", "const "].iter().find_map(|kind| Some(line.split_once(kind)?.1));
         let variant = line.starts_with(|c: char| c.is_ascii_uppercase()).then_some(line);
         names.extend(declared.or(variant).map(word));
     }
