@@ -19,6 +19,14 @@ macro_rules! guides {
 
 guides! {
     choosing_a_client: "choosing-a-client",
+    command_line: "command-line",
+    organizations: "organizations",
+    own_sessions: "own-sessions",
+    server_with_cookies: "server-with-cookies",
+    server_with_store: "server-with-store",
+    steps: "steps",
+    testing: "testing",
+    which_session: "which-session",
     dashboard: "dashboard",
     errors: "errors",
     operations: "operations",

@@ -139,14 +139,13 @@ impl<K: HasClientId> Refresh<K> {
     ///
     /// use workos_auth::session::{NotActive, NotKept, SessionUpdate};
     /// # use workos_auth::testing::{AuthKit, Browser};
-    /// # use workos_auth::{Callback, Client, RedirectUri};
+    /// # use workos_auth::{Callback, RedirectUri};
     /// use workos_auth::{Confidential, CookiePassword, SessionCookie};
     ///
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let authkit = AuthKit::start().await?;
-    /// # let client = Client::builder()
-    /// #     .client_id(authkit.client_id()).api_key(authkit.api_key()).base_url(authkit.base_url()).build()?;
+    /// # let client = authkit.confidential_client();
     /// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
     /// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
     /// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
