@@ -75,17 +75,6 @@ impl Client<Public> {
         Client::builder().client_id(client_id).build()
     }
 
-    /// Reads `WORKOS_CLIENT_ID` and, if they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env); never
-    /// `WORKOS_API_KEY`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
-    #[cfg(feature = "reqwest")]
-    pub fn from_env() -> Result<Self, Error> {
-        Client::builder().client_id_from_env().base_url_from_env().proxy_from_env().build()
-    }
-
     /// A client with another client ID, for one call or for longer. It shares the connections.
     #[must_use]
     pub fn with_client_id(&self, client_id: ClientId) -> PublicClient {
@@ -102,17 +91,6 @@ impl Client<Confidential> {
     #[cfg(feature = "reqwest")]
     pub fn new(client_id: impl Into<String>, api_key: impl Into<String>) -> Result<Self, Error> {
         Client::builder().client_id(client_id).api_key(api_key).build()
-    }
-
-    /// Reads `WORKOS_CLIENT_ID`, `WORKOS_API_KEY` and, if they are set, `WORKOS_BASE_URL` and the
-    /// [proxy](ClientBuilder::proxy_from_env).
-    ///
-    /// # Errors
-    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
-    #[cfg(feature = "reqwest")]
-    pub fn from_env() -> Result<Self, Error> {
-        Client::builder().client_id_from_env().api_key_from_env().base_url_from_env().proxy_from_env().build()
     }
 
     /// A client with another client ID, for one call or for longer. It shares the connections.
@@ -139,16 +117,6 @@ impl Client<ApiKeyOnly> {
         Client::builder().api_key(api_key).build()
     }
 
-    /// Reads `WORKOS_API_KEY` and, if they are set, `WORKOS_BASE_URL` and the [proxy](ClientBuilder::proxy_from_env).
-    ///
-    /// # Errors
-    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
-    #[cfg(feature = "reqwest")]
-    pub fn from_env() -> Result<Self, Error> {
-        Client::builder().api_key_from_env().base_url_from_env().proxy_from_env().build()
-    }
-
     /// A confidential client with this API key and a client ID, which can sign users in. It shares the connections.
     #[must_use]
     pub fn with_client_id(&self, client_id: ClientId) -> ConfidentialClient {
@@ -159,6 +127,34 @@ impl Client<ApiKeyOnly> {
     #[must_use]
     pub fn with_api_key(&self, api_key: ApiKey) -> ApiKeyClient {
         self.holding(ApiKeyOnly { api_key })
+    }
+}
+
+/// # From the environment
+impl<K: Credentials> Client<K> {
+    /// Reads what this kind of client holds, `WORKOS_BASE_URL` if that is set, and the [proxy](ClientBuilder::proxy_from_env).
+    ///
+    /// | client | reads |
+    /// | --- | --- |
+    /// | [`PublicClient`] | `WORKOS_CLIENT_ID`, never `WORKOS_API_KEY` |
+    /// | [`ConfidentialClient`] | `WORKOS_CLIENT_ID` and `WORKOS_API_KEY` |
+    /// | [`ApiKeyClient`] | `WORKOS_API_KEY` |
+    ///
+    /// ```no_run
+    /// use workos_auth::PublicClient;
+    ///
+    /// let client = PublicClient::from_env()?;
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
+    #[cfg(feature = "reqwest")]
+    pub fn from_env() -> Result<Self, Error> {
+        let credentials = K::read(client_id_from_env, api_key_from_env, INTERNAL);
+        let builder = ClientBuilder { credentials, settings: Settings::default() };
+        builder.base_url_from_env().proxy_from_env().build()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::error::Error;
 use crate::id::ClientId;
 use crate::sealed::Internal;
 use crate::secret::ApiKey;
@@ -56,17 +57,19 @@ pub struct Identity<'a> {
 }
 
 mod sealed {
-    pub trait Sealed: Send + Sync + 'static {}
-    impl Sealed for super::Public {}
-    impl Sealed for super::Confidential {}
-    impl Sealed for super::ApiKeyOnly {}
+    use super::{ApiKey, ClientId, Error, Internal, Read};
+
+    pub trait Sealed: Sized + Send + Sync + 'static {
+        /// Reads what it holds, and nothing else.
+        fn read(client_id: Read<ClientId>, api_key: Read<ApiKey>, _: Internal) -> Result<Self, Error>;
+    }
 
     pub trait Identify {
-        fn identity(&self, _: super::Internal) -> super::Identity<'_>;
+        fn identity(&self, _: Internal) -> super::Identity<'_>;
     }
 
     pub trait Key {
-        fn api_key(&self, _: super::Internal) -> &super::ApiKey;
+        fn api_key(&self, _: Internal) -> &ApiKey;
     }
 }
 
@@ -82,6 +85,27 @@ pub trait Credentials: sealed::Sealed {}
 impl Credentials for Public {}
 impl Credentials for Confidential {}
 impl Credentials for ApiKeyOnly {}
+
+/// A value that is read, or why it can't be.
+type Read<T> = fn() -> Result<T, Error>;
+
+impl sealed::Sealed for Public {
+    fn read(client_id: Read<ClientId>, _: Read<ApiKey>, _: Internal) -> Result<Self, Error> {
+        Ok(Self { client_id: client_id()? })
+    }
+}
+
+impl sealed::Sealed for Confidential {
+    fn read(client_id: Read<ClientId>, api_key: Read<ApiKey>, _: Internal) -> Result<Self, Error> {
+        Ok(Self { client_id: client_id()?, api_key: api_key()? })
+    }
+}
+
+impl sealed::Sealed for ApiKeyOnly {
+    fn read(_: Read<ClientId>, api_key: Read<ApiKey>, _: Internal) -> Result<Self, Error> {
+        Ok(Self { api_key: api_key()? })
+    }
+}
 
 /// The client has a client ID, so it can sign users in: [`Public`] and [`Confidential`]. Sealed.
 #[diagnostic::on_unimplemented(

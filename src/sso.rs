@@ -331,6 +331,7 @@ impl fmt::Debug for AccessTokenClient {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: IsConfidential> Parkable for SsoSession<K> {}
 
 impl<K> Park for SsoSession<K> {

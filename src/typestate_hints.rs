@@ -7,12 +7,22 @@
 
 use std::convert::Infallible;
 use std::future::Ready;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use crate::api::{ApiRequest, CustomRequest, List, Page};
 use crate::error::Error;
 use crate::id::{OrganizationId, UserId};
 use crate::login::outcome::Flow;
-use crate::login::steps::{MfaChallenge, StepAnswer, TotpChallenge};
-use crate::login::{AuthenticationResponse, Callback, CodeExchange, NotSignedIn, PkceSession, PlainSession, User};
+use crate::login::steps::{
+    ChallengeRequest, ContinuesLogin, MfaChallenge, MfaEnrollment, RadarSmsCode, RadarSmsRequest, RadarSmsSignUp,
+    StepAnswer, TotpChallenge, TotpEnrollment, TotpEnrollmentRequest,
+};
+use crate::login::{
+    AuthenticationResponse, Callback, CodeExchange, DeviceAuthorizationRequest, DeviceLogin, ImpersonationExchange,
+    MagicAuthGrant, NotSignedIn, PasswordGrant, PkceSession, PlainSession, RefreshGrant, User,
+};
 use crate::rejected::Rejected;
 use crate::response::ForResponse;
 use crate::secret::{AccessToken, AuthorizationCode, CodeVerifier, State, TotpCode};
@@ -20,6 +30,7 @@ use crate::session::{
     ActiveSession, ExpiredSession, NotActive, OpenedSession, Refresh, Refreshed, SessionParts, SessionState, SignOut,
     SignedIn,
 };
+use crate::sso::{SsoExchange, SsoLogin};
 use crate::token::{ExpiredToken, Membership, TokenVerifier, VerifiedToken};
 
 /// What has no value makes everything.
@@ -42,7 +53,7 @@ macro_rules! for_no_value {
 }
 
 for_no_value! { Checked NotExpired Kept WrittenInOneTask RefreshedByItself StateKnown HeadersAdded TokenVerified Fresh OrganizationKnown }
-for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete }
+for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete Sent }
 
 #[diagnostic::on_unimplemented(
     message = "nothing of an opened session is verified: it has no user, and can't be signed out",
@@ -196,17 +207,39 @@ impl ExpiredToken {
     message = "roles and permissions count in one organization only",
     label = "say in which organization",
     note = "`token.in_organization(&id)?` has them, where `id` is the organization that the requested data belongs to",
+    note = "the token of a session is `session.token()`",
     note = "`token.active_organization()` has those of the organization that the user signed in to, whichever it is"
 )]
 pub trait OrganizationKnown<'never>: Never {}
 
+type Texts<'a> = std::slice::Iter<'a, &'a str>;
+
 #[doc(hidden)]
 #[rustfmt::skip]
 impl<C> VerifiedToken<C> {
+    pub fn permissions(&self) -> Texts<'_> where for<'never> Self: OrganizationKnown<'never> { self.never() }
     pub fn role(&self) -> Option<&str> where for<'never> Self: OrganizationKnown<'never> { self.never() }
     pub fn has_role(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
     pub fn has_permission(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
     pub fn has_entitlement(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+}
+
+#[doc(hidden)]
+#[rustfmt::skip]
+impl<K> ActiveSession<K> {
+    pub fn has_role(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn has_permission(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn has_entitlement(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn permissions(&self) -> Texts<'_> where for<'never> Self: OrganizationKnown<'never> { self.never() }
+}
+
+#[doc(hidden)]
+#[rustfmt::skip]
+impl SignedIn {
+    pub fn has_role(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn has_permission(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn has_entitlement(&self, _: &str) -> bool where for<'never> Self: OrganizationKnown<'never> { self.never() }
+    pub fn permissions(&self) -> Texts<'_> where for<'never> Self: OrganizationKnown<'never> { self.never() }
 }
 
 #[diagnostic::on_unimplemented(
@@ -318,4 +351,51 @@ impl AuthenticationResponse {
 #[rustfmt::skip]
 impl<F: Flow> NotSignedIn<F> {
     pub fn complete(self) -> Completed where for<'never> Self: NotComplete<'never> { self.never() }
+}
+
+#[diagnostic::on_unimplemented(
+    message = "nothing was sent yet: `.await` alone sends nothing",
+    label = "write `.send().await`",
+    note = "requests are prepared first, and sent with `.send().await`"
+)]
+pub trait Sent<'never>: Never {}
+
+/// A request that is awaited. The compiler says what a trait says only if it isn't about the awaited type itself.
+#[allow(missing_debug_implementations, reason = "there is no value of it")]
+pub struct Unsent<R>(PhantomData<fn() -> R>);
+
+/// A request isn't a future, and the compiler's own advice would be to remove the `.await`.
+macro_rules! sent_first {
+    ($([$($generic:tt)*] $request:ty, $output:ty;)*) => {$(
+        #[doc(hidden)]
+        impl<$($generic)*> Future for $request
+        where
+            for<'never> Unsent<Self>: Sent<'never>,
+        {
+            type Output = $output;
+
+            fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+                Unsent::<Self>(PhantomData).never()
+            }
+        }
+    )*};
+}
+
+type Grant<F> = Result<AuthenticationResponse, NotSignedIn<F>>;
+
+sent_first! {
+    [T] ApiRequest<T>, Result<T, Error>;
+    [T] List<T>, Result<Page<T>, Error>;
+    ['a] CustomRequest<'a>, Result<serde_json::Value, Error>;
+    [K] CodeExchange<K>, Grant<Self>;
+    [K] ImpersonationExchange<K>, Result<AuthenticationResponse, Rejected<Self>>;
+    [K] PasswordGrant<K>, Grant<Self>;
+    [K] MagicAuthGrant<K>, Grant<Self>;
+    [K] RefreshGrant<K>, Grant<Self>;
+    [K] DeviceAuthorizationRequest<K>, Result<DeviceLogin<K>, Error>;
+    [S: ContinuesLogin] StepAnswer<S>, Grant<S>;
+    [K] ChallengeRequest<K>, Result<TotpChallenge<K>, Rejected<MfaChallenge<K>>>;
+    [K] TotpEnrollmentRequest<K>, Result<TotpEnrollment<K>, Rejected<MfaEnrollment<K>>>;
+    [K] RadarSmsRequest<K>, Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>>;
+    [K] SsoExchange<K>, Result<SsoLogin, Rejected<Self>>;
 }

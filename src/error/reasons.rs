@@ -133,10 +133,17 @@ pub enum ParkedError {
         /// The bytes of its name and value.
         bytes: usize,
     },
-    /// There is no such login: the browser has no cookie for it, or the store holds none with this state. This is also what a
+    /// The store holds no login with this handle and state: it was taken already, has expired, or was never begun. This is also what a
     /// callback gets that arrives a second time.
-    #[error("there is no such login")]
+    #[error("the store holds no such login: it was used already, has expired, or was begun elsewhere")]
     NotFound,
+    /// The request has no login cookie for this callback, or two different ones. The login was begun in another browser or on
+    /// another host, was finished already, or took longer than its cookie lasts. This is also what a callback gets that arrives a
+    /// second time.
+    #[error(
+        "the request has no login cookie for this callback: begin the login again in the same browser, on the same host"
+    )]
+    NoCookie,
     /// The store failed.
     #[error("the store failed")]
     Store,

@@ -237,6 +237,7 @@ impl fmt::Debug for Callback {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<K: IsConfidential> Parkable for PkceSession<K> {}
 
 impl<K> Park for PkceSession<K> {

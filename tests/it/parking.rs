@@ -475,11 +475,15 @@ fn login_cookies_stand_side_by_side_and_stale_ones_go() -> Outcome {
     let planted = pair(&third[0]).replace("__Host-", "");
     let planted = LoginCookies::from_header(&planted);
     let error = planted.resume(&parking(), &client, &redirect(), &third_callback).map(drop).unwrap_err();
-    assert_eq!(reason(error), ParkedError::NotFound);
+    assert_eq!(reason(error), ParkedError::NoCookie);
 
     let forged = Callback::from_query("code=evil&state=forged")?;
     let error = cookies.resume(&parking(), &client, &redirect(), &forged).map(drop).unwrap_err();
-    assert_eq!(reason(error), ParkedError::NotFound);
+    assert_eq!(
+        error.to_string(),
+        "the request has no login cookie for this callback: begin the login again in the same browser, on the same host"
+    );
+    assert_eq!(reason(error), ParkedError::NoCookie);
 
     let many: Vec<String> = (0..7).map(|index| format!("__Host-workos-login-{index}=x")).collect();
     let set = LoginCookies::from_header(&many.join("; ")).begin(&parking(), begin(&client))?;
@@ -576,7 +580,7 @@ fn a_login_cookie_that_came_twice_is_none() -> Outcome {
     let planted = format!("{}={}", set[0].name(), other[0].expose_secret());
     for line in [format!("{}; {planted}", pair(&set[0])), format!("{planted}; {}", pair(&set[0]))] {
         let resumed = LoginCookies::from_header(&line).resume(&parking(), &client, &redirect(), &callback);
-        assert_eq!(resumed.map(drop).map_err(reason), Err(ParkedError::NotFound));
+        assert_eq!(resumed.map(drop).map_err(reason), Err(ParkedError::NoCookie));
     }
     let twice = format!("{}; {}", pair(&set[0]), pair(&set[0]));
     assert!(LoginCookies::from_header(&twice).resume(&parking(), &client, &redirect(), &callback).is_ok());

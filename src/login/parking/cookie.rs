@@ -4,10 +4,10 @@ use std::{fmt, iter};
 
 use http::HeaderMap;
 
-use super::{Parking, seal};
+use super::{Parkable, Parking, seal};
 use crate::client::Client;
 use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
-use crate::credentials::IsConfidential;
+use crate::credentials::HasClientId;
 use crate::error::{CallbackError, Error, ParkedError};
 use crate::id::RedirectUri;
 use crate::login::{Callback, PkceSession};
@@ -81,7 +81,7 @@ impl<'a> LoginCookies<'a> {
         session: PkceSession<K>,
     ) -> Result<Vec<SetCookie>, Rejected<PkceSession<K>>>
     where
-        K: IsConfidential,
+        PkceSession<K>: Parkable<Credentials = K>,
     {
         let secure = session.login.redirect_uri.is_secure();
         let name = name(&session.login.state, secure);
@@ -108,7 +108,7 @@ impl<'a> LoginCookies<'a> {
     /// Resumes the login that a callback belongs to, and returns the cookie that clears its login cookie.
     ///
     /// # Errors
-    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NotFound`] when there is no cookie for this
+    /// [`ErrorKind::Parked`](crate::ErrorKind::Parked), with [`ParkedError::NoCookie`] when there is no cookie for this
     /// callback, or two different ones; [`ErrorKind::Callback`](crate::ErrorKind::Callback) when the callback has no state.
     pub fn resume<K>(
         &self,
@@ -118,11 +118,12 @@ impl<'a> LoginCookies<'a> {
         callback: &Callback,
     ) -> Result<(PkceSession<K>, SetCookie), Error>
     where
-        K: IsConfidential,
+        K: HasClientId,
+        PkceSession<K>: Parkable<Credentials = K>,
     {
         let state = callback.state().ok_or_else(|| Error::callback(CallbackError::MissingState))?;
         let name = name(state, redirect_uri.is_secure());
-        let sealed = self.0.value(&name).ok_or_else(|| Error::parked(ParkedError::NotFound))?;
+        let sealed = self.0.value(&name).ok_or_else(|| Error::parked(ParkedError::NoCookie))?;
         let session = parking.resume_login(client, redirect_uri, sealed)?;
         Ok((session, SetCookie::clearing(name, redirect_uri.is_secure())))
     }

@@ -102,7 +102,8 @@ impl Parking {
         sealed: &str,
     ) -> Result<PkceSession<K>, Error>
     where
-        K: IsConfidential,
+        K: HasClientId,
+        PkceSession<K>: Parkable<Credentials = K>,
     {
         open(client, Some(redirect_uri), &self.passwords(), sealed)
     }
@@ -132,10 +133,10 @@ impl fmt::Debug for Parking {
 
 /// A login or step that [`Parking`] can seal, which is one of a client with an API key. Sealed.
 #[diagnostic::on_unimplemented(
-    message = "this value can't be sealed",
+    message = "`Parking` and `LoginCookies` can't seal `{Self}`",
     label = "needs a login or a step of a `ConfidentialClient`",
-    note = "a `PkceSession` and the steps of a login can be sealed by a client that holds an API key",
-    note = "a public client keeps its login with `session.store(&store)` in a `PkceStore`"
+    note = "on a user's device, a login waits in a `PkceStore`: `session.store(&store).await?`, then `client.resume_login(&store, …).await?`",
+    note = "on a server, begin the login with a `ConfidentialClient`, which holds an API key"
 )]
 pub trait Parkable: Park {}
 

@@ -336,6 +336,7 @@ macro_rules! answered_step {
 /// Implements parking for a step: its pending token and its visible fields.
 macro_rules! parked_step {
     ($name:ident = $kind:literal { $($field:ident),* }) => {
+        #[diagnostic::do_not_recommend]
         impl<K: IsConfidential> crate::login::parking::Parkable for $name<K> {}
         impl<K: IsConfidential> crate::login::parking::ParkableStep for $name<K> {}
 
