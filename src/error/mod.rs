@@ -360,7 +360,7 @@ impl Error {
 
     /// Whether a later try may succeed, because the failure says nothing about the credential: there was no connection or no
     /// complete reply, the status was 408, 429 or 5xx, or the keys or a store were unavailable. A store that reports a problem
-    /// which must be fixed first, such as the mode of a file or the certificate of a server, isn't transient.
+    /// which must be fixed first, such as the mode of a file, a locked keyring or the certificate of a server, isn't transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.0.status {
@@ -396,6 +396,7 @@ impl Error {
                     | io::ErrorKind::InvalidData
                     | io::ErrorKind::NotADirectory
                     | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::Unsupported
             )
         })
     }

@@ -5,21 +5,36 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use keyring_core::{Entry, Error as KeyringError};
+use keyring_core::Error as KeyringError;
 
 use super::lock::LockFile;
 use super::store::TokenStore;
 use crate::error::Error;
 use crate::files::PrivateDirectory;
-use crate::login::parking::keyring::{entry, failed};
+use crate::login::parking::keyring::{failed, with_entry};
 use crate::secret::StoredToken;
 use crate::wire;
 
 /// Keeps a refresh token in the operating system's keyring: Keychain Services, the Windows Credential Manager, or the Secret
-/// Service. An application that has set a default store of `keyring-core` gets that one instead.
+/// Service (GNOME Keyring, `KWallet`). An application that has set a default store of `keyring-core` gets that one instead.
 ///
-/// A keyring has no locks between processes, so the lock is a file. A keyring that is locked or missing, or whose user refuses, is an
-/// error. Calls block the thread.
+/// In the Secret Service, the item has the attributes `service` and `username`, which is the account. A keyring has no locks between
+/// processes, so the lock is a file.
+///
+/// A keyring that is locked, or whose user refuses, is an [`io::Error`] of the kind `PermissionDenied`. Where there is no keyring, the kind
+/// is `Unsupported`; a process that found none looks for it only once.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), workos_auth::Error> {
+/// use workos_auth::session::{KeyringTokenStore, TokenSession};
+/// use workos_auth::PublicClient;
+///
+/// let store = KeyringTokenStore::new("com.example.app", "default", "/home/ada/.local/state/app/lock")?;
+/// let session = TokenSession::new(PublicClient::from_env()?, store);
+/// let signed_in = session.authenticate().await.active()?;
+/// println!("signed in as {}", signed_in.user().email);
+/// # Ok(()) }
+/// ```
 ///
 /// On Unix, the lock file and its directory are checked. The file must be a regular one of the user that the process runs as,
 /// without access for group and others. A link isn't followed. Anything else is an error that says how to repair it. The
@@ -48,10 +63,6 @@ impl KeyringTokenStore {
         let (directory, name) = PrivateDirectory::of(&lock_file.into()).map_err(Error::session_store)?;
         Ok(Self { service: service.into(), account: account.into(), lock: LockFile { directory, name } })
     }
-
-    fn entry(&self) -> io::Result<Entry> {
-        entry(&self.service, &self.account)
-    }
 }
 
 impl TokenStore for KeyringTokenStore {
@@ -62,22 +73,28 @@ impl TokenStore for KeyringTokenStore {
     }
 
     async fn read(&self) -> io::Result<Option<StoredToken>> {
-        match self.entry()?.get_password() {
+        with_entry(&self.service, &self.account, |entry| match entry.get_password() {
             Ok(token) => Ok(Some(StoredToken::new(token))),
             Err(KeyringError::NoEntry) => Ok(None),
             Err(error) => Err(failed(&error)),
-        }
+        })
+        .await
     }
 
     async fn write(&self, token: &StoredToken) -> io::Result<()> {
-        self.entry()?.set_password(wire::text(token)).map_err(|error| failed(&error))
+        let token = StoredToken::new(wire::text(token));
+        with_entry(&self.service, &self.account, move |entry| {
+            entry.set_password(wire::text(&token)).map_err(|error| failed(&error))
+        })
+        .await
     }
 
     async fn remove(&self) -> io::Result<()> {
-        match self.entry()?.delete_credential() {
+        with_entry(&self.service, &self.account, |entry| match entry.delete_credential() {
             Ok(()) | Err(KeyringError::NoEntry) => Ok(()),
             Err(error) => Err(failed(&error)),
-        }
+        })
+        .await
     }
 }
 
