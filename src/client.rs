@@ -152,7 +152,7 @@ impl<K: Credentials> Client<K> {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
     #[cfg(feature = "reqwest")]
     pub fn from_env() -> Result<Self, Error> {
-        let credentials = K::read(client_id_from_env, api_key_from_env, INTERNAL);
+        let credentials = K::read(environment::client_id, environment::api_key, INTERNAL);
         let builder = ClientBuilder { credentials, settings: Settings::default() };
         builder.base_url_from_env().proxy_from_env().build()
     }
