@@ -154,10 +154,12 @@ fn is_missing(error: &Error) -> bool {
         _ => return false,
     };
     let mut causes = std::iter::successors(Some(cause), |cause| (*cause).source());
-    // The types of these errors aren't in the public API of `keyring`. What an unknown text means isn't guessed.
     causes.any(|cause| {
+        let bus = cause.downcast_ref::<Arc<io::Error>>();
+        // The types of the other errors aren't in the public API of `keyring`. What an unknown text means isn't guessed.
         let text = cause.to_string();
-        text == "no secret service provider or dbus session found"
+        bus.is_some_and(|bus| bus.kind() == ErrorKind::NotFound)
+            || text == "no secret service provider or dbus session found"
             || text.contains("org.freedesktop.DBus.Error.ServiceUnknown")
     })
 }

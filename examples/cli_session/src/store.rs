@@ -1,0 +1,177 @@
+//! Where the refresh token is kept: in the keyring, or in a file where there is none.
+
+use std::env;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use workos_auth::PublicClient;
+use workos_auth::secret::StoredToken;
+use workos_auth::session::{FileTokenStore, KeyringTokenStore, TokenStore};
+
+use crate::output::Problem;
+
+/// The name of the application in the keyring.
+const SERVICE: &str = "cli_session";
+
+/// What `--store` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choice {
+    /// The keyring of the operating system, and no file.
+    Keyring,
+    /// A file that only its owner can read.
+    File,
+}
+
+/// The places where the token of one client ID may be.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    /// Each client ID has a token of its own: WorkOS would refuse it to another one, and end the session.
+    account: String,
+    file: PathBuf,
+}
+
+/// The place that was chosen.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Keyring(KeyringTokenStore),
+    File(FileTokenStore, Place),
+}
+
+/// What people and scripts are told about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Keyring,
+    File { path: PathBuf, no_keyring: bool },
+}
+
+impl Stores {
+    pub(crate) fn new(client: &PublicClient, file: Option<PathBuf>) -> Result<Self, Problem> {
+        let account = client.client_id().as_str().to_owned();
+        let file = match file {
+            Some(file) => file,
+            None => state_directory()?.join("cli_session").join(&account),
+        };
+        Ok(Self { account, file })
+    }
+
+    /// The store of this choice; without one, the keyring, and the file only if this machine has no keyring.
+    pub(crate) async fn open(&self, choice: Option<Choice>) -> Result<Store, Problem> {
+        if choice == Some(Choice::File) {
+            return self.file(false);
+        }
+        match self.keyring().await {
+            // A keyring that is locked, or that fails, is there.
+            Err(error) if choice.is_none() && is_missing(&error) => self.file(true),
+            Err(error) => {
+                Err(error.advised("`--store file` keeps the token in a file instead, which only you can read."))
+            }
+            Ok(store) => Ok(store),
+        }
+    }
+
+    /// All stores that may hold a token, for a sign-out.
+    pub(crate) async fn all(&self, choice: Option<Choice>) -> Result<Vec<Store>, Problem> {
+        let chosen = self.open(choice).await?;
+        let in_file_too = choice.is_none() && matches!(chosen, Store::Keyring(_)) && self.file.exists();
+        let file = if in_file_too { Some(self.file(false)?) } else { None };
+        Ok([chosen].into_iter().chain(file).collect())
+    }
+
+    async fn keyring(&self) -> Result<Store, Problem> {
+        let mut lock = self.file.clone().into_os_string();
+        lock.push(".keyring-lock");
+        let store = KeyringTokenStore::new(SERVICE, self.account.as_str(), lock)?;
+        // Nobody is sent to a browser before the keyring has answered.
+        match store.read().await {
+            Ok(_) => Ok(Store::Keyring(store)),
+            Err(error) => Err(Problem::of(&error)),
+        }
+    }
+
+    fn file(&self, no_keyring: bool) -> Result<Store, Problem> {
+        let place = Place::File { path: self.file.clone(), no_keyring };
+        Ok(Store::File(FileTokenStore::open(&self.file)?, place))
+    }
+}
+
+/// This machine has no keyring, or this login has none, such as one over SSH.
+fn is_missing(problem: &Problem) -> bool {
+    problem.kind == Some(io::ErrorKind::Unsupported)
+}
+
+impl Store {
+    pub(crate) fn place(&self) -> Place {
+        match self {
+            Self::Keyring(_) => Place::Keyring,
+            Self::File(_, place) => place.clone(),
+        }
+    }
+}
+
+impl Place {
+    /// Its name in JSON, and for `--store`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::File { .. } => "file",
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyring => formatter.write_str("the keyring"),
+            Self::File { path, no_keyring } => {
+                write!(formatter, "the file {}, which only you can read", path.display())?;
+                formatter.write_str(if *no_keyring { " (there is no keyring here)" } else { "" })
+            }
+        }
+    }
+}
+
+impl TokenStore for Store {
+    type Lock = File;
+
+    async fn lock(&self) -> io::Result<File> {
+        match self {
+            Self::Keyring(store) => store.lock().await,
+            Self::File(store, _) => store.lock().await,
+        }
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        match self {
+            Self::Keyring(store) => store.read().await,
+            Self::File(store, _) => store.read().await,
+        }
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        match self {
+            Self::Keyring(store) => store.write(token).await,
+            Self::File(store, _) => store.write(token).await,
+        }
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        match self {
+            Self::Keyring(store) => store.remove().await,
+            Self::File(store, _) => store.remove().await,
+        }
+    }
+}
+
+/// The directory for state that this user's programs keep (XDG Base Directory Specification).
+fn state_directory() -> Result<PathBuf, Problem> {
+    let given = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = given("XDG_STATE_HOME").or_else(|| given("LOCALAPPDATA"));
+    let state = state.or_else(|| given("HOME").map(|home| home.join(".local/state")));
+    state.ok_or_else(|| {
+        Problem::new("the directory of this user is unknown: HOME is not set")
+            .advised("Name a file with `--file PATH`.")
+    })
+}
