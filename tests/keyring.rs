@@ -120,7 +120,7 @@ fn on_a_bus(bus: Bus, home: &Path) -> Outcome<Command> {
             &config,
             format!(
                 "<busconfig><type>session</type><listen>unix:path={}</listen><policy context=\"default\"><allow \
-                 send_destination=\"*\" eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
+                 send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/><allow own=\"*\"/></policy></busconfig>",
                 listen.display()
             ),
         )?;

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 
 use serde::Serialize;
 use workos_auth::session::SignedIn;
-use workos_auth::{Error, ErrorKind, ExposeSecret, SessionState};
+use workos_auth::{Error, ErrorKind, ExposeSecret, OrganizationId, SessionState};
 
 use crate::store::Place;
 
@@ -132,24 +132,32 @@ impl Answer {
 }
 
 /// The JSON of `--json`.
-#[derive(Default, Serialize)]
-struct Report<'a> {
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<Person<'a>>,
-    /// `null` for a user without an organization.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    organization_id: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logout_url: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+#[derive(Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum Report<'a> {
+    SignedIn {
+        user: Person<'a>,
+        organization_id: Option<&'a str>,
+        session_id: &'a str,
+        store: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access_token: Option<&'a str>,
+    },
+    SignedOut {
+        logout_url: Option<&'a str>,
+    },
+    NotSignedIn {
+        message: &'static str,
+    },
+    TryAgain {
+        message: String,
+    },
+    Failed {
+        message: String,
+    },
+    Interrupted {
+        message: &'static str,
+    },
 }
 
 #[derive(Serialize)]
@@ -160,34 +168,25 @@ struct Person<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn message(status: &'static str, message: &str) -> Self {
-        Self { status, message: Some(message.to_owned()), ..Self::default() }
-    }
-
-    fn of(answer: &'a Answer) -> Self {
-        match answer {
+    fn of(answer: &'a Answer) -> Option<Self> {
+        Some(match answer {
             Answer::SignedIn(signed_in, place, shown) => {
                 let user = signed_in.user();
-                Self {
-                    status: "signed_in",
-                    user: Some(Person { id: user.id.as_str(), email: &user.email, name: user.name.as_deref() }),
-                    organization_id: Some(signed_in.organization_id().map(|id| id.as_str())),
-                    session_id: Some(signed_in.token().session_id().as_str()),
-                    store: Some(place.name()),
+                Self::SignedIn {
+                    user: Person { id: user.id.as_str(), email: &user.email, name: user.name.as_deref() },
+                    organization_id: signed_in.organization_id().map(OrganizationId::as_str),
+                    session_id: signed_in.token().session_id().as_str(),
+                    store: place.name(),
                     access_token: (*shown == Shown::Token).then(|| signed_in.access_token().expose_secret()),
-                    ..Self::default()
                 }
             }
-            Answer::SignedOut(url) => {
-                Self { status: "signed_out", logout_url: Some(url.as_deref()), ..Self::default() }
-            }
-            Answer::NotSignedIn => Self::message("not_signed_in", NOT_SIGNED_IN),
-            Answer::Problem(problem) => {
-                Self::message(if problem.try_again { "try_again" } else { "failed" }, &problem.lines.join(": "))
-            }
-            Answer::Interrupted => Self::message("interrupted", INTERRUPTED),
-            Answer::Done => Self::default(),
-        }
+            Answer::SignedOut(url) => Self::SignedOut { logout_url: url.as_deref() },
+            Answer::NotSignedIn => Self::NotSignedIn { message: NOT_SIGNED_IN },
+            Answer::Problem(problem) if problem.try_again => Self::TryAgain { message: problem.lines.join(": ") },
+            Answer::Problem(problem) => Self::Failed { message: problem.lines.join(": ") },
+            Answer::Interrupted => Self::Interrupted { message: INTERRUPTED },
+            Answer::Done => return None,
+        })
     }
 }
 
@@ -202,11 +201,10 @@ pub(crate) fn say(line: &str) {
 impl Answer {
     /// Gives the answer, and its exit code.
     pub(crate) fn give(&self, json: bool) -> i32 {
-        match self {
-            Self::Done => {}
+        match Report::of(self).filter(|_| json) {
             // It has texts only, which can always be written.
-            _ if json => anstream::println!("{}", serde_json::to_string(&Report::of(self)).unwrap_or_default()),
-            _ => self.tell(),
+            Some(report) => anstream::println!("{}", serde_json::to_string(&report).unwrap_or_default()),
+            None => self.tell(),
         }
         self.exit_code()
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde_json::{Value, json};
+use support::keyring::Keyring;
 use support::{Device, Outcome, Terminal, run, text};
 use workos_auth::testing::{Browser, Fault, TestUser};
 
@@ -257,12 +258,12 @@ async fn json_is_one_object_of_a_stable_shape() -> Outcome {
 
     device.authkit.inject_for(AUTHENTICATE, Fault::Status(503, None), AN_HOUR);
     let unknown = object(&device.run(&["whoami", "--json"]).await?.stdout)?;
-    assert_eq!((&unknown["status"], unknown.as_object().map(|it| it.len())), (&json!("try_again"), Some(2)));
+    assert_eq!((&unknown["status"], unknown.as_object().map(serde_json::Map::len)), (&json!("try_again"), Some(2)));
     device.authkit.heal();
 
     let out = object(&device.run(&["logout", "--json"]).await?.stdout)?;
     assert!(out["logout_url"].as_str().is_some_and(|url| url.contains(&session_id)), "{out}");
-    assert_eq!((&out["status"], out.as_object().map(|it| it.len())), (&json!("signed_out"), Some(2)));
+    assert_eq!((&out["status"], out.as_object().map(serde_json::Map::len)), (&json!("signed_out"), Some(2)));
     let out = device.run(&["logout", "--json"]).await?;
     assert_eq!(text(&out.stdout), "{\"status\":\"signed_out\",\"logout_url\":null}\n");
 
@@ -446,5 +447,46 @@ async fn bash_understands_its_completions() -> Outcome {
             .output()?;
         assert_eq!(text(&completed.stdout).trim(), "login logout", "{}", text(&completed.stderr));
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_real_keyring_has_the_token() -> Outcome {
+    if std::env::var_os("WORKOS_KEYRING").is_none() {
+        println!("SKIPPED: set WORKOS_KEYRING where gnome-keyring, dbus and libsecret-tools are installed");
+        return Ok(());
+    }
+    let device = Device::new().await?;
+    let keyring = Keyring::start(&device.directory)?;
+    let command = |arguments: &[&str]| keyring.at_hand_of(device.command(arguments));
+    let shown = device.sign_in_with(command(&["login"])).await?;
+    assert!(shown.contains("is in the keyring."), "{shown}");
+    assert!(!device.file().exists());
+    let items = keyring.items()?;
+    assert!(items.contains(&format!("attribute.username = {}", device.authkit.client_id())), "{items}");
+    let known = run(command(&["whoami", "--json"])).await?;
+    let known: Value = serde_json::from_slice(&known.stdout)?;
+    assert_eq!((&known["status"], &known["store"]), (&json!("signed_in"), &json!("keyring")));
+    // The other place is another one.
+    assert_eq!(run(command(&["whoami", "--store", "file"])).await?.status.code(), Some(3));
+    assert_eq!(run(command(&["logout"])).await?.status.code(), Some(0));
+    assert_eq!(keyring.items()?, "");
+
+    // A sign-out takes what was kept before the machine had a keyring, too.
+    device.sign_in().await?;
+    device.sign_in_with(command(&["login"])).await?;
+    assert!(device.file().exists());
+    assert_eq!(run(command(&["logout"])).await?.status.code(), Some(0));
+    assert!(!device.file().exists() && keyring.items()?.is_empty());
+
+    device.sign_in_with(command(&["login"])).await?;
+    keyring.lock()?;
+    for arguments in [&["whoami"][..], &["login"], &["logout"]] {
+        let refused = run(command(arguments)).await?;
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("the keyring is locked") && !said.contains("Open "), "{said}");
+    }
+    assert!(!device.file().exists(), "a locked keyring sends no token to a file");
     Ok(())
 }

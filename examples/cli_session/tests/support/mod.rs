@@ -1,5 +1,7 @@
 //! An AuthKit, a user's machine, and a terminal for the commands.
 
+pub(crate) mod keyring;
+
 use std::error::Error as StdError;
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File, OpenOptions};
@@ -77,7 +79,11 @@ impl Device {
 
     /// Signs Ada in, in a terminal. What it has shown comes back.
     pub(crate) async fn sign_in(&self) -> Outcome<String> {
-        let mut terminal = Terminal::start(self.command(&["login"]))?;
+        self.sign_in_with(self.command(&["login"])).await
+    }
+
+    pub(crate) async fn sign_in_with(&self, login: Command) -> Outcome<String> {
+        let mut terminal = Terminal::start(login)?;
         let url = terminal.line_after("Open ").await?;
         let browser = Browser::new()?;
         browser.visit(&browser.sign_in(url.trim(), "ada@example.com").await?).await?;
