@@ -76,6 +76,14 @@
 //! | [`danger`] | functions that leave out a check |
 //! | [`typestate`] | names for code that is generic over clients and logins |
 //! | [`reexports`] | the crates that public signatures name |
+#![cfg_attr(
+    feature = "tower",
+    doc = "| [`tower`](crate::tower) | the session of each request, for services of tower |"
+)]
+#![cfg_attr(
+    feature = "axum",
+    doc = "| [`axum`](crate::axum) | extractors, the routes of a login, and responses for axum |"
+)]
 #![cfg_attr(feature = "testing", doc = "| [`testing`] | an AuthKit inside the process, for tests |")]
 //!
 //! # A login in the browser
@@ -108,7 +116,7 @@
 //! A [`SessionManager`] keeps sessions in a [`SessionStore`](session::SessionStore): in memory, in Redis (feature `redis`), in
 //! PostgreSQL or SQLite (features `sqlx-postgres`, `sqlx-sqlite`) or in an application's own. The browser gets a random [`SessionHandle`](secret::SessionHandle).
 //! [`CookieSessions`](session::CookieSessions) keep sessions only in the sealed cookie. [`LoginHandlers`] answer the requests of a
-//! login in any web framework. On a user's device, a [`TokenSession`](session::TokenSession) keeps the refresh token in a
+//! login in any web framework; the features `tower` and `axum` put them into one. On a user's device, a [`TokenSession`](session::TokenSession) keeps the refresh token in a
 //! [`TokenStore`](session::TokenStore).
 //!
 //! # Between two requests, and after a restart
@@ -147,11 +155,16 @@
 //! | `sqlx-postgres`, `sqlx-sqlite` | a store for sessions in PostgreSQL and in SQLite; they need Rust 1.94 |
 //! | `token-file` | a file for the refresh token of a command line |
 //! | `testing` | an AuthKit inside the process, for the tests of applications |
+//! | `tower` | the session of each request in its extensions, and its headers on the response |
+//! | `axum` | the same with extractors, and the routes of a login |
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub mod axum;
 mod base64url;
 mod client;
 mod cookies;
@@ -182,6 +195,9 @@ mod single_flight;
 pub mod sso;
 pub mod step;
 pub mod token;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub mod tower;
 pub mod transport;
 pub mod typestate;
 mod typestate_hints;

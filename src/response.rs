@@ -63,6 +63,12 @@ impl<T> ForResponse<T> {
         response
     }
 
+    /// For a caller that adds the headers itself.
+    #[cfg(feature = "tower")]
+    pub(crate) fn split(self) -> (T, ResponseHeaders) {
+        (self.value, self.headers)
+    }
+
     /// The fingerprint of the session cookie that this result is about; `None` if the request had no cookie. A browser that has
     /// another value by now has signed in since, or has a newer cookie of the same session.
     #[must_use]

@@ -18,7 +18,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Other releases word their own part of the messages differently.
 const PINNED: &str = "rustc 1.95.";
 /// The crates that the cases name.
-const EXTERNS: [&str; 3] = ["http", "serde_json", "workos_auth"];
+const EXTERNS: [&str; 4] = ["axum", "http", "serde_json", "workos_auth"];
 
 fn tool(variable: &str, name: &str) -> Command {
     let mut tool = Command::new(env::var_os(variable).unwrap_or_else(|| name.into()));

@@ -7,6 +7,7 @@
 //! | [`ErrorCode`] | the API's code, such as `invalid_grant` |
 //! | [`ApiError`] | what the API refused: its code and message |
 //! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
+//! | [`RefusedRequest`] | why a request that would change something was refused |
 //! | [`AuthorizationErrorCode`] | the code of an `error` callback |
 //!
 //! ```
@@ -36,7 +37,7 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, ParkedError, SealError, TokenError};
+pub use reasons::{CallbackError, ParkedError, RefusedRequest, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -79,6 +80,9 @@ pub enum ErrorKind {
     /// The callback was refused before anything was sent.
     #[error("{0}")]
     Callback(CallbackError),
+    /// A request that would change something may come from a page of another origin; nothing was changed.
+    #[error("{0}")]
+    RefusedRequest(RefusedRequest),
     /// A parked login could not be resumed; nothing was sent.
     #[error("{0}")]
     Parked(ParkedError),
@@ -192,6 +196,10 @@ impl Error {
 
     pub(crate) fn callback(error: CallbackError) -> Self {
         Self::local(ErrorKind::Callback(error))
+    }
+
+    pub(crate) fn refused_request(error: RefusedRequest) -> Self {
+        Self::local(ErrorKind::RefusedRequest(error))
     }
 
     pub(crate) fn parked(error: ParkedError) -> Self {

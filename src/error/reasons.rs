@@ -178,3 +178,15 @@ pub enum CallbackError {
     #[error("the authorization was refused: {0}")]
     Authorization(AuthorizationErrorCode),
 }
+
+/// Why a request that would change something was refused: it may come from a page of another origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RefusedRequest {
+    /// It isn't a `POST`. Any page can make a browser send a request with another method.
+    #[error("the request isn't a POST")]
+    NotPost,
+    /// Its `Sec-Fetch-Site` or `Origin` header names another origin.
+    #[error("the request comes from another origin")]
+    CrossOrigin,
+}

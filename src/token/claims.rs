@@ -238,14 +238,13 @@ impl<C> VerifiedToken<C> {
     /// organization, use [`in_organization`](Self::in_organization) instead.
     #[must_use]
     pub fn active_organization(&self) -> Option<Membership<'_>> {
-        let verified = &*self.verified;
-        Some(Membership {
-            organization_id: verified.organization_id.as_ref()?,
-            role: verified.role.as_deref(),
-            roles: &verified.roles,
-            permissions: &verified.permissions,
-            entitlements: &verified.entitlements,
-        })
+        Some(self.verified.membership(self.verified.organization_id.as_ref()?))
+    }
+
+    /// The token, if it is for an organization.
+    pub(crate) fn into_member(self) -> Option<Member<C>> {
+        let organization_id = self.verified.organization_id.clone()?;
+        Some(Member { token: self, organization_id })
     }
 
     /// The feature flags that are on (`feature_flags`).
@@ -269,6 +268,31 @@ impl<C> VerifiedToken<C> {
     #[must_use]
     pub fn custom(&self) -> &C {
         &self.verified.custom
+    }
+}
+
+/// A token that is for an organization.
+#[derive(Clone)]
+pub(crate) struct Member<C = NoCustomClaims> {
+    token: VerifiedToken<C>,
+    organization_id: OrganizationId,
+}
+
+impl<C> Member<C> {
+    pub(crate) fn membership(&self) -> Membership<'_> {
+        self.token.verified.membership(&self.organization_id)
+    }
+}
+
+impl<C> Verified<C> {
+    fn membership<'a>(&'a self, organization_id: &'a OrganizationId) -> Membership<'a> {
+        Membership {
+            organization_id,
+            role: self.role.as_deref(),
+            roles: &self.roles,
+            permissions: &self.permissions,
+            entitlements: &self.entitlements,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod object;
 mod texts;
 mod verifier;
 
+pub(crate) use claims::Member;
 pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
 pub(crate) use verifier::unverified_session_id;
 pub use verifier::{NotVerified, TokenVerifier};

@@ -249,7 +249,7 @@ async fn signed_in(handlers: &LoginHandlers<CookieSessions>, header: &str) -> Ou
 
 /// The `Cookie` header of a browser after its login.
 async fn login_in_browser(handlers: &LoginHandlers<CookieSessions>) -> Outcome<String> {
-    let cookie = |response: &http::Response<()>| {
+    let cookie = |response: &http::Response<String>| {
         let line = response.headers().get("set-cookie").and_then(|line| line.to_str().ok()).unwrap_or_default();
         line.split(';').next().unwrap_or_default().to_owned()
     };

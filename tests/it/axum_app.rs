@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -21,7 +20,6 @@ use reqwest::redirect::Policy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
-use workos_auth::handlers::{NotLoggedOut, NotSwitched};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore};
 use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, Skew, TestUser};
@@ -115,11 +113,11 @@ impl Jar {
         }
     }
 
-    async fn ask(&mut self, app: &Example, method: &str, target: &str) -> Outcome<Page> {
+    async fn ask(&mut self, app: &Example, method: &str, target: &str, form: &'static str) -> Outcome<Page> {
         let url = if target.starts_with("http://") { target.to_owned() } else { format!("{}{target}", app.origin) };
         assert!(url.starts_with(&app.origin), "cookies are for {} only", app.origin);
         let cookies: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = app.http.request(method.parse()?, url);
+        let mut request = app.http.request(method.parse()?, url).header("accept", "text/html").body(form);
         if !cookies.is_empty() {
             // Whatever else the browser has must not be in the way.
             let header = format!("name=José; {}", cookies.join("; "));
@@ -133,11 +131,15 @@ impl Jar {
     }
 
     async fn get(&mut self, app: &Example, target: &str) -> Outcome<Page> {
-        self.ask(app, "GET", target).await
+        self.ask(app, "GET", target, "").await
     }
 
     async fn post(&mut self, app: &Example, target: &str) -> Outcome<Page> {
-        self.ask(app, "POST", target).await
+        self.ask(app, "POST", target, "").await
+    }
+
+    async fn switch(&mut self, app: &Example, form: &'static str) -> Outcome<Page> {
+        self.ask(app, "POST", "/switch-organization", form).await
     }
 
     /// From the login to the page behind it, and back with that page's path.
@@ -181,10 +183,10 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     assert!(account.set_cookies().is_empty());
 
     // Another organization, and one that the user isn't a member of.
-    let switched = jar.post(&app, "/organizations/org_two").await?;
+    let switched = jar.switch(&app, "organization_id=org_two&return_to=/account").await?;
     assert_eq!((switched.status, switched.location()), (303, "/account"));
     assert!(jar.get(&app, "/account").await?.text.contains("in org_two"));
-    assert_eq!(jar.post(&app, "/organizations/org_three").await?.status, 400);
+    assert_eq!(jar.switch(&app, "organization_id=org_three").await?.status, 400);
     assert!(jar.get(&app, "/account").await?.text.contains("in org_two"), "the session is as it was");
 
     // A new login is a new session: the old cookie's value is worth nothing to the attacker who planted it.
@@ -368,9 +370,9 @@ const LATE: Duration = Duration::from_millis(400);
 
 type Shared<L> = Arc<LoginHandlers<L>>;
 
-fn empty(answer: Result<http::Response<()>, workos_auth::Error>) -> Response {
+fn answered(answer: Result<http::Response<String>, workos_auth::Error>) -> Response {
     match answer {
-        Ok(response) => response.map(|()| Body::empty()),
+        Ok(response) => response.into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }
@@ -385,8 +387,7 @@ async fn page<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Re
 async fn switch<L: SessionLayer>(handlers: State<Shared<L>>, request: Parts) -> Response {
     handlers.switch_organization(&request, "org_two".parse().unwrap()).await.respond(|outcome| match outcome {
         Ok(session) => session.organization_id().unwrap().to_string().into_response(),
-        Err(NotSwitched::Refused(refused)) => empty(Ok(refused.response())),
-        Err(NotSwitched::Failed(error)) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(not_switched) => not_switched.into_response(),
     })
 }
 
@@ -433,17 +434,12 @@ impl Site {
         let sessions = sessions(client.clone())?;
         let handlers = LoginHandlers::new(client, sessions, parking, RedirectUri::new(callback)?);
         let handlers = Arc::new(handlers.origin("https://named.example.com")?);
-        let login = |handlers: State<Shared<L>>, request: Parts| async move { empty(handlers.begin_login(&request)) };
+        let login =
+            |handlers: State<Shared<L>>, request: Parts| async move { answered(handlers.begin_login(&request)) };
         let callback = |handlers: State<Shared<L>>, request: Parts| async move {
-            empty(handlers.finish_login(&request).await.map(|login| login.response))
+            answered(handlers.finish_login(&request).await.map(|login| login.response))
         };
-        let logout = |handlers: State<Shared<L>>, request: Parts| async move {
-            match handlers.logout(&request).await {
-                Err(NotLoggedOut::Refused(refused)) => empty(Ok(refused.response())),
-                Err(NotLoggedOut::Failed(error)) => empty(Err(error)),
-                Ok(response) => empty(Ok(response)),
-            }
-        };
+        let logout = |handlers: State<Shared<L>>, request: Parts| async move { handlers.logout(&request).await };
         let routes = Router::new()
             .route("/login", get(login))
             .route("/callback", get(callback))

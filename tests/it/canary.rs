@@ -462,7 +462,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
         let request = http::Request::builder().method(if target == "/logout" { "POST" } else { "GET" }).uri(target);
         request.header("cookie", cookie).body(()).map(|request| request.into_parts().0)
     };
-    let cookie_of = |response: &http::Response<()>| -> String {
+    let cookie_of = |response: &http::Response<String>| -> String {
         let cookies = response.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
         cookies.filter_map(|cookie| cookie.split(';').next()).collect::<Vec<_>>().join("; ")
     };

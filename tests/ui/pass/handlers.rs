@@ -16,11 +16,11 @@ fn handlers(client: ConfidentialClient) -> Result<Handlers, Error> {
     Ok(LoginHandlers::new(client.clone(), CookieSessions::new(client, cookie), parking, redirect_uri))
 }
 
-fn login(handlers: &Handlers, request: &Parts) -> Result<Response<()>, Error> {
+fn login(handlers: &Handlers, request: &Parts) -> Result<Response<String>, Error> {
     handlers.begin_login(request)
 }
 
-async fn callback(handlers: &Handlers, request: &Parts) -> Result<Response<()>, Error> {
+async fn callback(handlers: &Handlers, request: &Parts) -> Result<Response<String>, Error> {
     Ok(handlers.finish_login(request).await?.response)
 }
 
@@ -32,7 +32,7 @@ async fn page(handlers: &Handlers, request: &Parts) -> Response<String> {
     })
 }
 
-async fn logout(handlers: &Handlers, request: &Parts) -> Result<Response<()>, Error> {
+async fn logout(handlers: &Handlers, request: &Parts) -> Result<Response<String>, Error> {
     match handlers.logout(request).await {
         Ok(response) => Ok(response),
         Err(NotLoggedOut::Refused(refused)) => Ok(refused.response()),

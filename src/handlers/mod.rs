@@ -4,49 +4,77 @@
 //! | --- | --- | --- |
 //! | `GET /login` | [`LoginHandlers::begin_login`] | the redirect to AuthKit |
 //! | `GET /callback` | [`LoginHandlers::finish_login`] | a [`FinishedLogin`] with its response |
+//! | a form that signs in | [`LoginHandlers::sign_in`] | the same, after a password or a code |
 //! | any other | [`LoginHandlers::authenticate`] | a [`SessionState`] in a [`ForResponse`] |
 //! | `POST` to switch | [`LoginHandlers::switch_organization`] | the new session or [`NotSwitched`] in a [`ForResponse`] |
 //! | `POST /logout` | [`LoginHandlers::logout`] | the redirect to WorkOS, or [`NotLoggedOut`] |
 //!
-//! A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
+//! Every failure has its own response: [`Error::response`], [`NotAdmitted::response`], [`NotSwitched::response`],
+//! [`NotLoggedOut::response`]. A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
+//!
+#![cfg_attr(feature = "axum", doc = "With axum, [`crate::axum`] does all of it.")]
+#![cfg_attr(not(feature = "axum"), doc = "With axum, the feature `axum` does all of it.")]
+
+mod answers;
+mod links;
+mod outcomes;
+mod permitted;
+#[cfg(feature = "tower")]
+mod request_session;
 
 use std::fmt;
 
-use http::header::{ALLOW, HeaderValue, LOCATION, ORIGIN, SET_COOKIE};
+use http::header::{ACCEPT, HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
-use percent_encoding::{AsciiSet, utf8_percent_encode};
-use url::{Url, form_urlencoded};
+use url::Url;
+#[cfg(feature = "axum")]
+use url::form_urlencoded;
+
+use answers::{redirect, with_cookies};
+#[cfg(feature = "axum")]
+use links::named_in;
+use links::{Paths, return_path};
+pub use outcomes::{FinishedLogin, NotAdmitted, NotLoggedOut, NotSwitched};
+pub use permitted::{Permission, Permitted};
+#[cfg(feature = "tower")]
+pub(crate) use request_session::{Authenticate, RequestSession};
 
 use crate::client::ConfidentialClient;
 use crate::cookies::{Asked, Cookies, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::Error;
+pub use crate::error::RefusedRequest;
 use crate::id::{OrganizationId, RedirectUri, ReturnPath};
 use crate::login::Callback;
 use crate::login::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::login::parking::{LoginCookies, Parking};
-use crate::model::User;
+use crate::model::AuthenticationResponse;
 use crate::response::{ForResponse, ResponseHeaders};
 use crate::sealed::INTERNAL;
-use crate::session::{SessionLayer, SessionState, SignedIn, SignedOut, SwitchError};
+use crate::session::{SessionLayer, SessionParts, SessionState, SignedIn, SignedOut, SwitchError};
 
-/// The query parameter of a login request that says where the user goes after the login.
-const RETURN_TO: &str = "return_to";
-/// The maximum bytes of a return path: it must fit into the login cookie, and several such cookies into a request.
-const MAX_RETURN_PATH_BYTES: usize = 1_024;
-/// The ASCII characters of a return path that are encoded; control characters are refused.
-const ENCODED: &AsciiSet = &AsciiSet::EMPTY.add(b' ');
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
+const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
 /// Handles the requests of a login in the browser, in any web framework that uses the types of the `http` crate.
 ///
 /// `L` keeps the sessions: a [`SessionManager`](crate::SessionManager) or [`CookieSessions`](crate::session::CookieSessions). Every
 /// response has `Cache-Control: no-store` and `Vary: Cookie`.
 ///
-/// If the redirect URI is https, all cookies have `__Host-` names, which no other host of the domain can set; the one exception is
-/// [`SessionCookie::without_host_prefix`](crate::SessionCookie::without_host_prefix). Names are compared byte by byte, and a name with
-/// two different values counts as no cookie.
+/// # Cookies
+///
+/// | cookie | holds |
+/// | --- | --- |
+/// | `__Host-workos-session` | the handle of a session of a [`SessionManager`](crate::SessionManager) |
+/// | `__Host-wos-session` | the sealed session of [`CookieSessions`](crate::session::CookieSessions); [`SessionCookie`](crate::SessionCookie) can name it differently |
+/// | `__Host-workos-login-…` | an unfinished login, one cookie each; at most 5 |
+///
+/// If the redirect URI is plain http on loopback, the names lack the prefix `__Host-`. With https they have it, so that no other host of
+/// the domain can set them; the one exception is
+/// [`SessionCookie::without_host_prefix`](crate::SessionCookie::without_host_prefix). Names are compared byte by byte, and a name with two different values counts as no cookie.
+///
+/// # Example
 ///
 /// ```
 /// use workos_auth::testing::AuthKit;
@@ -87,71 +115,8 @@ pub struct LoginHandlers<L> {
     own_origin: Option<String>,
     named_origins: Vec<String>,
     after_logout: Option<RedirectUri>,
-}
-
-/// A finished login.
-#[derive(Debug)]
-#[non_exhaustive]
-#[must_use = "its response signs the user in"]
-pub struct FinishedLogin {
-    /// The user who signed in.
-    pub user: User,
-    /// Where the user goes now: the return path of the login, or `/`.
-    pub return_path: ReturnPath,
-    /// The response: it redirects to the return path, sets the session cookie and clears the login cookie.
-    pub response: Response<()>,
-}
-
-/// Why a request that would change something was refused: it may come from a page of another origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RefusedRequest {
-    /// It isn't a `POST`. Any page can make a browser send a request with another method.
-    #[error("the request isn't a POST")]
-    NotPost,
-    /// Its `Sec-Fetch-Site` or `Origin` header names another origin.
-    #[error("the request comes from another origin")]
-    CrossOrigin,
-}
-
-impl RefusedRequest {
-    /// The response: 405 with `Allow`, or 403.
-    pub fn response(self) -> Response<()> {
-        let mut response = Response::new(());
-        match self {
-            Self::NotPost => {
-                *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            }
-            Self::CrossOrigin => *response.status_mut() = StatusCode::FORBIDDEN,
-        }
-        ResponseHeaders::private().add_to(response.headers_mut());
-        response
-    }
-}
-
-/// Why [`LoginHandlers::switch_organization`] failed.
-#[derive(Debug, thiserror::Error)]
-#[must_use = "it says whether the user is still signed in"]
-pub enum NotSwitched {
-    /// The request may come from a page of another origin. Nothing was changed.
-    #[error(transparent)]
-    Refused(#[from] RefusedRequest),
-    /// There is no session, or it is unchanged.
-    #[error(transparent)]
-    Failed(#[from] SwitchError),
-}
-
-/// Why [`LoginHandlers::logout`] failed.
-#[derive(Debug, thiserror::Error)]
-#[must_use = "the user is still signed in"]
-pub enum NotLoggedOut {
-    /// The request may come from a page of another origin. Nothing was changed.
-    #[error(transparent)]
-    Refused(#[from] RefusedRequest),
-    /// The session may still exist: let the user try again.
-    #[error(transparent)]
-    Failed(#[from] Error),
+    accepts_impersonation: bool,
+    paths: Paths,
 }
 
 impl<L> LoginHandlers<L> {
@@ -162,8 +127,17 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let sessions = sessions.served_at(&redirect_uri, INTERNAL);
-        let own_origin = origin(&redirect_uri);
-        Self { client, sessions, parking, redirect_uri, own_origin, named_origins: Vec::new(), after_logout: None }
+        Self {
+            client,
+            sessions,
+            parking,
+            own_origin: origin(&redirect_uri),
+            named_origins: Vec::new(),
+            after_logout: None,
+            accepts_impersonation: false,
+            paths: Paths::beside(&redirect_uri),
+            redirect_uri,
+        }
     }
 
     /// Allows the pages of another origin to sign out and to switch organizations, such as `https://app.example.com`. The origin of
@@ -187,6 +161,25 @@ impl<L> LoginHandlers<L> {
         self
     }
 
+    /// Lets an administrator impersonate a user: [`finish_login`](Self::finish_login) then also accepts the callback of an impersonation
+    /// that was started in the WorkOS dashboard. Without this, it is refused.
+    ///
+    /// Such a callback has no `state`, so it isn't tied to a browser: whoever may impersonate can make a link that signs other people
+    /// in as the impersonated user. A callback without state that isn't an impersonation is still refused.
+    #[must_use]
+    pub fn accept_impersonation(mut self) -> Self {
+        self.accepts_impersonation = true;
+        self
+    }
+
+    /// Where the application answers [`begin_login`](Self::begin_login), for [`login_path`](Self::login_path). Without this it is
+    /// `login`, beside the redirect URI: `/login` for `https://example.com/callback`.
+    #[must_use]
+    pub fn login_at(mut self, path: ReturnPath) -> Self {
+        path.as_str().split(['?', '#']).next().unwrap_or_default().clone_into(&mut self.paths.login);
+        self
+    }
+
     /// The value that keeps the sessions.
     #[must_use]
     pub fn sessions(&self) -> &L {
@@ -199,7 +192,7 @@ impl<L> LoginHandlers<L> {
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness); [`ErrorKind::Parked`](crate::ErrorKind::Parked) as
     /// [`LoginCookies::begin`].
-    pub fn begin_login(&self, request: &Parts) -> Result<Response<()>, Error> {
+    pub fn begin_login(&self, request: &Parts) -> Result<Response<String>, Error> {
         self.begin_login_with(request, AuthorizationBuilder::authkit)
     }
 
@@ -220,7 +213,7 @@ impl<L> LoginHandlers<L> {
         &self,
         request: &Parts,
         target: impl FnOnce(AuthorizationBuilder<Confidential, NoTarget>) -> AuthorizationBuilder<Confidential, T>,
-    ) -> Result<Response<()>, Error> {
+    ) -> Result<Response<String>, Error> {
         let mut login = target(self.client.authorize(self.redirect_uri.clone()));
         if let Some(path) = return_path(request) {
             login = login.return_path(path);
@@ -229,6 +222,12 @@ impl<L> LoginHandlers<L> {
         let response = redirect(StatusCode::FOUND, session.url().as_str())?;
         let cookies = LoginCookies::from_headers(&request.headers).begin(&self.parking, session)?;
         Ok(with_cookies(response, cookies))
+    }
+
+    /// The path of a login that leads back to the requested page, with its query: `/login?return_to=/inbox`.
+    #[must_use]
+    pub fn login_path(&self, request: &Parts) -> String {
+        self.paths.login_for(request)
     }
 
     /// Finishes a login with its callback. If the browser had a session before, that one is signed out in this application.
@@ -243,22 +242,87 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         let callback = Callback::from_query(request.uri.query().unwrap_or_default())?;
+        if self.accepts_impersonation && callback.state().is_none() {
+            let response = self.client.accept_impersonation(callback)?.send().await?;
+            return self.finish(request, response, None, None).await;
+        }
         let (login, cleared) = LoginCookies::from_headers(&request.headers).resume(
             &self.parking,
             &self.client,
             &self.redirect_uri,
             &callback,
         )?;
-        let return_path = login.return_path().cloned().map_or_else(|| ReturnPath::new("/"), Ok)?;
+        let return_path = login.return_path().cloned();
         let response = login.exchange(callback)?.send().await?;
-        let user = response.user.clone();
-        let session = self.sessions.sign_in(response.into(), &self.redirect_uri, INTERNAL).await?;
+        self.finish(request, response, return_path, Some(cleared)).await
+    }
+
+    /// Signs a user in whose login was made in another way than with AuthKit's pages: with a password, a Magic Auth code, the step
+    /// after one of these, or an impersonation that the application accepted. The user goes to the request's `return_to`, as with
+    /// [`begin_login`](Self::begin_login).
+    ///
+    /// ```
+    /// # use workos_auth::typestate::SessionLayer;
+    /// use workos_auth::handlers::FinishedLogin;
+    /// use workos_auth::{ConfidentialClient, EmailAddress, Error, LoginHandlers, Password};
+    ///
+    /// async fn password<L: SessionLayer>(
+    ///     client: &ConfidentialClient,
+    ///     handlers: &LoginHandlers<L>,
+    ///     request: http::request::Parts, // POST /password?return_to=/inbox
+    ///     form: (EmailAddress, Password),
+    /// ) -> Result<FinishedLogin, Error> {
+    ///     let response = client.authenticate_with_password(form.0, form.1).send().await?;
+    ///     handlers.sign_in(&request, response).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::RefusedRequest`](crate::ErrorKind::RefusedRequest) for a `POST` that may come from a page of another origin, as
+    /// with [`logout`](Self::logout): that page would sign the user in as somebody else. Otherwise the failure of the store.
+    pub async fn sign_in(&self, request: &Parts, response: AuthenticationResponse) -> Result<FinishedLogin, Error>
+    where
+        L: SessionLayer,
+    {
+        if !request.method.is_safe() {
+            self.admit_origin(&request.headers)?;
+        }
+        self.finish(request, response, return_path(request), None).await
+    }
+
+    /// Keeps the session of a finished login, in the place of the one that the browser had.
+    async fn finish(
+        &self,
+        request: &Parts,
+        mut response: AuthenticationResponse,
+        return_path: Option<ReturnPath>,
+        login: Option<SetCookie>,
+    ) -> Result<FinishedLogin, Error>
+    where
+        L: SessionLayer,
+    {
+        let return_path = return_path.map_or_else(|| ReturnPath::new("/"), Ok)?;
+        let (oauth_tokens, authkit_authorization_code) =
+            (response.oauth_tokens.take(), response.authkit_authorization_code.take());
+        let parts = SessionParts::from(response);
+        let (user, organization_id) = (parts.user.clone(), parts.organization_id.clone());
+        let (authentication_method, impersonator) = (parts.authentication_method.clone(), parts.impersonator.clone());
+        let session = self.sessions.sign_in(parts, &self.redirect_uri, INTERNAL).await?;
         if let Some(before) = self.cookie(request) {
             // Only the new session matters: if this fails, the old one expires by itself.
             drop(self.sessions.sign_out(before, None, &self.redirect_uri, INTERNAL).await);
         }
-        let response = with_cookies(redirect(StatusCode::SEE_OTHER, return_path.as_str())?, [session, cleared]);
-        Ok(FinishedLogin { user, return_path, response })
+        let response = redirect(StatusCode::SEE_OTHER, return_path.as_str())?;
+        Ok(FinishedLogin {
+            user,
+            organization_id,
+            authentication_method,
+            impersonator,
+            oauth_tokens,
+            authkit_authorization_code,
+            return_path,
+            response: with_cookies(response, [session].into_iter().chain(login)),
+        })
     }
 
     /// Checks whether the request's user is signed in. [`ForResponse::respond`] adds the session's headers to the response.
@@ -275,6 +339,33 @@ impl<L> LoginHandlers<L> {
         };
         let (state, cookie) = self.sessions.authenticate(value, &self.redirect_uri, INTERNAL).await;
         ForResponse::new(state, self.headers(request, value, asked, cookie))
+    }
+
+    /// The signed-in user, or the response to everybody else: for a page the redirect to the login that leads back to it, for any
+    /// other request 401, and 503 in an outage.
+    ///
+    /// A page is a `GET` that accepts `text/html`, and that the browser makes to navigate (`Sec-Fetch-Mode`).
+    ///
+    /// ```
+    /// # async fn run(handlers: workos_auth::LoginHandlers<workos_auth::session::CookieSessions>, request: http::request::Parts) {
+    /// let response = handlers.authenticate(&request).await.respond(|state| match handlers.require_sign_in(&request, state) {
+    ///     Ok(signed_in) => http::Response::new(format!("Hello, {}", signed_in.user().email)),
+    ///     Err(not_admitted) => not_admitted.response(),
+    /// });
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotAdmitted`].
+    pub fn require_sign_in(&self, request: &Parts, state: SessionState) -> Result<SignedIn, NotAdmitted> {
+        match state {
+            SessionState::Active(signed_in) => Ok(signed_in),
+            SessionState::SignedOut(signed_out) => {
+                let login = is_page(request).then(|| self.login_path(request));
+                Err(NotAdmitted::SignedOut { signed_out, login })
+            }
+            SessionState::TemporarilyUnknown(error) => Err(NotAdmitted::TemporarilyUnknown(error)),
+        }
     }
 
     /// Exchanges the session's tokens for tokens in another organization of the user. Like [`logout`](Self::logout), it refuses
@@ -299,6 +390,35 @@ impl<L> LoginHandlers<L> {
         ForResponse::new(switched.map_err(NotSwitched::from), self.headers(request, value, asked, cookie))
     }
 
+    /// Answers the form of a switch, with the fields `organization_id` and `return_to`.
+    #[cfg(feature = "axum")]
+    pub(crate) async fn answer_switch(&self, request: &Parts, form: &[u8]) -> Response<String>
+    where
+        L: SessionLayer,
+    {
+        let field = form_urlencoded::parse(form).find(|(name, _)| name == "organization_id").unwrap_or_default().1;
+        let id = match OrganizationId::new(field) {
+            Ok(id) => id,
+            Err(error) => return error.response(),
+        };
+        let return_path = named_in(form);
+        let return_to = return_path.as_ref().map_or("/", ReturnPath::as_str);
+        self.switch_organization(request, id).await.respond(|switched| match switched {
+            Ok(_) => redirect(StatusCode::SEE_OTHER, return_to).unwrap_or_else(|error| error.response()),
+            Err(NotSwitched::Failed(SwitchError::SignedOut(signed_out))) => {
+                let login = shows_pages(&request.headers).then(|| self.paths.login_to(return_to));
+                NotAdmitted::SignedOut { signed_out, login }.response()
+            }
+            Err(not_switched) => not_switched.response(),
+        })
+    }
+
+    /// Where the requests of a login are answered.
+    #[cfg(feature = "axum")]
+    pub(crate) fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
     /// Signs out: the response clears the cookie and sends the browser to WorkOS, which ends the session there.
     ///
     /// # Errors
@@ -309,7 +429,7 @@ impl<L> LoginHandlers<L> {
     /// or if it is a `POST` whose `Sec-Fetch-Site` is `same-origin` and whose `Origin` is that of the redirect URI; of these two
     /// headers, one that is absent isn't checked. `Origin: null` never matches: the page with the form needs a `Referrer-Policy` other
     /// than `no-referrer`. `Host` is never read.
-    pub async fn logout(&self, request: &Parts) -> Result<Response<()>, NotLoggedOut>
+    pub async fn logout(&self, request: &Parts) -> Result<Response<String>, NotLoggedOut>
     where
         L: SessionLayer,
     {
@@ -325,16 +445,20 @@ impl<L> LoginHandlers<L> {
     }
 
     /// Refuses a request that would change something, unless it comes from a page of the application.
-    fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
+    pub(crate) fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
         if request.method != Method::POST {
             return Err(RefusedRequest::NotPost);
         }
-        let origins = || request.headers.get_all(ORIGIN).iter();
+        self.admit_origin(&request.headers)
+    }
+
+    fn admit_origin(&self, headers: &HeaderMap) -> Result<(), RefusedRequest> {
+        let origins = || headers.get_all(ORIGIN).iter();
         let is_named = |origin: &HeaderValue| self.named_origins.iter().any(|named| origin == named);
         if origins().next().is_some() && origins().all(is_named) {
             return Ok(());
         }
-        let own_site = request.headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin");
+        let own_site = headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin");
         let own_origin = origins().all(|origin| self.own_origin.as_ref().is_some_and(|own| origin == own));
         if own_site && own_origin {
             return Ok(());
@@ -377,28 +501,23 @@ fn origin(uri: &RedirectUri) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-fn return_path(request: &Parts) -> Option<ReturnPath> {
-    let query = request.uri.query().unwrap_or_default();
-    let (_, path) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == RETURN_TO)?;
-    let path = utf8_percent_encode(&path, ENCODED).to_string();
-    if path.len() <= MAX_RETURN_PATH_BYTES { ReturnPath::new(path).ok() } else { None }
+/// Whether the browser makes the request to show its answer as a page (Fetch Metadata, `Sec-Fetch-Mode`).
+fn is_page(request: &Parts) -> bool {
+    matches!(request.method, Method::GET | Method::HEAD) && shows_pages(&request.headers)
 }
 
-fn redirect(status: StatusCode, location: &str) -> Result<Response<()>, Error> {
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    ResponseHeaders::private().add_to(response.headers_mut());
-    let mut location =
-        HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
-    // It may contain a login's state.
-    location.set_sensitive(true);
-    response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+/// Whether whoever asks shows a page: HTML is accepted, and the request isn't a script's.
+fn shows_pages(headers: &HeaderMap) -> bool {
+    let navigates = headers.get_all(SEC_FETCH_MODE).iter().all(|mode| mode == "navigate");
+    let mut accepted =
+        headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    navigates && accepted.any(accepts_html)
 }
 
-fn with_cookies(mut response: Response<()>, cookies: impl IntoIterator<Item = SetCookie>) -> Response<()> {
-    for cookie in cookies {
-        response.headers_mut().append(SET_COOKIE, cookie.into());
-    }
-    response
+/// Whether an element of `Accept` (RFC 9110 §12.5.1) is HTML, with a weight over zero.
+fn accepts_html(element: &str) -> bool {
+    let mut parts = element.split(';').map(str::trim);
+    let is_html = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("text/html"));
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+    is_html && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
 }

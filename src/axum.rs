@@ -1,0 +1,325 @@
+//! Sign-in for applications with axum 0.8 (feature `axum`).
+//!
+//! A handler that takes a [`SignedIn`] is reached only by users who are signed in. This is a whole application, with a protected page,
+//! sign-in, sign-out and a switch to another organization:
+//!
+//! ```
+//! use std::error::Error;
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use axum::response::Html;
+//! use axum::routing::get;
+//! use workos_auth::parking::Parking;
+//! use workos_auth::session::MemorySessionStore;
+//! use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionManager, SignedIn};
+//!
+//! const FORMS: &str = "<form method=post action=/switch-organization><button name=organization_id value=org_two>Org two</button>\
+//!     </form><form method=post action=/logout><button>Sign out</button></form>";
+//!
+//! async fn account(user: SignedIn) -> Html<String> {
+//!     Html(format!("<!doctype html><title>Account</title>{:?}{FORMS}", user.organization_id()))
+//! }
+//!
+//! fn app(client: ConfidentialClient, redirect_uri: &str) -> Result<Router, Box<dyn Error>> {
+//!     let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+//!     let parking = Parking::new(CookiePassword::generate()?);
+//!     let handlers = Arc::new(LoginHandlers::new(client, sessions, parking, RedirectUri::new(redirect_uri)?));
+//!     Ok(handlers.app(Router::new().route("/", get(account))))
+//! }
+//!
+//! # async fn serve() -> Result<(), Box<dyn Error>> {
+//! let app = app(ConfidentialClient::from_env()?, "http://127.0.0.1:3000/callback")?;
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! [`LoginHandlers::app`] puts the routes inside [a layer](LoginHandlers::layer) that asks for each request's session once and adds
+//! its headers to the response, and beside them the [routes of a login](LoginHandlers::router). A router that serves such handlers
+//! without the layer does not compile: the extractors need [`Sessions`] in the router's state, and only `app` has them.
+//!
+//! | extractor | signed in | signed out | outage |
+//! | --- | --- | --- | --- |
+//! | [`SignedIn`] | the user | a page: to the login and back; otherwise 401 | 503 |
+//! | `Option<SignedIn>` | the user | `None` | 503 |
+//! | [`Permitted<P>`](Permitted) | the user, if permitted; otherwise 403 | as `SignedIn` | 503 |
+//! | `Option<Permitted<P>>` | the user, if permitted; otherwise `None` | `None` | 503 |
+//! | [`SessionState`] | the state | the state | the state |
+//!
+//! A handler that answers differently takes a `Result<SignedIn, NotAdmitted>`. Whole routers are guarded by
+//! [`require_permission`](crate::tower::require_permission).
+//!
+//! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
+//!
+//! To mount routes under a path, nest them *inside* of the application: `handlers.app(Router::new().nest("/app", routes))`. A login
+//! then comes back to the full path.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+use ::axum::Router;
+use ::axum::body::to_bytes;
+use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, Request, State};
+use ::axum::response::{IntoResponse, Response};
+use ::axum::routing::{any, get};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::error::{Error, RefusedRequest};
+use crate::handlers::{
+    FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
+};
+use crate::session::{SessionLayer, SessionState, SignedIn};
+
+/// The form of a switch has two short fields.
+const MAX_FORM_BYTES: usize = 16 * 1024;
+
+/// Shows that the routes are inside the layer that asks for the session of each request.
+///
+/// Only [`LoginHandlers::app`] and [`LoginHandlers::app_with`] make one. The extractors of this module ask for it in the router's
+/// state, so that a router without the layer does not compile.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    _private: (),
+}
+
+/// A router's state that holds [`Sessions`]. Implement `FromRef<State> for Sessions`, or derive [`FromRef`] for the state.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{Self}` holds no `Sessions`, so nobody asks for the session of a request",
+    label = "this handler needs a state with `Sessions`",
+    note = "write `Router<Sessions>` and `handlers.app(routes)`; with a state of your own, `handlers.app_with(routes, |sessions| state)`",
+    note = "a state of your own has a field of type `Sessions` and `#[derive(FromRef)]`",
+    note = "`#[axum::debug_handler]` needs `(state = Sessions)`, or the type of your own state"
+)]
+pub trait HasSessions {}
+
+#[diagnostic::do_not_recommend]
+impl<S> HasSessions for S where Sessions: FromRef<S> {}
+
+/// # With axum
+impl<L: SessionLayer> LoginHandlers<L> {
+    /// The application: these routes inside [the layer](Self::layer) that asks for the session, and beside them the
+    /// [routes of a login](Self::router).
+    ///
+    /// # Panics
+    /// As [`Router::merge`], if one of the routes has the path of a login's route.
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn app(self: &Arc<Self>, routes: Router<Sessions>) -> Router {
+        self.app_with(routes, |sessions| sessions)
+    }
+
+    /// As [`app`](Self::app), with a state of the application's own, which holds the [`Sessions`].
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use workos_auth::typestate::SessionLayer;
+    /// use axum::Router;
+    /// use axum::extract::{FromRef, State};
+    /// use axum::routing::get;
+    /// use workos_auth::axum::Sessions;
+    /// use workos_auth::{LoginHandlers, SignedIn};
+    ///
+    /// #[derive(Clone)]
+    /// struct Database;
+    ///
+    /// #[derive(Clone, FromRef)]
+    /// struct App {
+    ///     sessions: Sessions,
+    ///     database: Database,
+    /// }
+    ///
+    /// async fn account(signed_in: SignedIn, State(database): State<Database>) -> String {
+    ///     signed_in.user().email.clone()
+    /// }
+    ///
+    /// fn app<L: SessionLayer>(handlers: &Arc<LoginHandlers<L>>, database: Database) -> Router {
+    ///     let routes = Router::new().route("/account", get(account));
+    ///     handlers.app_with(routes, |sessions| App { sessions, database })
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// As [`app`](Self::app).
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn app_with<S>(self: &Arc<Self>, routes: Router<S>, state: impl FnOnce(Sessions) -> S) -> Router
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        routes.layer(self.layer()).with_state(state(Sessions { _private: () })).merge(self.router())
+    }
+
+    /// The routes of a login. The callback has the path of the redirect URI, and the others are beside it:
+    ///
+    /// | request | |
+    /// | --- | --- |
+    /// | `GET /login?return_to=/inbox` | [`begin_login`](Self::begin_login) |
+    /// | `GET /callback` | [`finish_login`](Self::finish_login) |
+    /// | `POST /logout` | [`logout`](Self::logout) |
+    /// | `POST /switch-organization` | [`switch_organization`](Self::switch_organization), from a form with `organization_id` and `return_to` |
+    ///
+    /// [`app`](Self::app) has them. An application that answers some of these requests itself takes its own routes instead.
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn router<S>(self: &Arc<Self>) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let paths = self.paths();
+        Router::new()
+            .without_v07_checks()
+            .route(&literal(&paths.login), get(login::<L>))
+            .route(&literal(&paths.callback), get(callback::<L>))
+            .route(&literal(&paths.logout), any(logout::<L>))
+            .route(&literal(&paths.switch), any(switch::<L>))
+            .with_state(Arc::clone(self))
+    }
+}
+
+/// A path in which a router sees no parameters.
+fn literal(path: &str) -> String {
+    path.replace('{', "{{").replace('}', "}}")
+}
+
+type Handlers<L> = State<Arc<LoginHandlers<L>>>;
+
+async fn login<L: SessionLayer>(handlers: Handlers<L>, request: Parts) -> Result<http::Response<String>, Error> {
+    handlers.begin_login(&request)
+}
+
+async fn callback<L: SessionLayer>(handlers: Handlers<L>, request: Parts) -> Result<FinishedLogin, Error> {
+    handlers.finish_login(&request).await
+}
+
+async fn logout<L: SessionLayer>(
+    handlers: Handlers<L>,
+    request: Parts,
+) -> Result<http::Response<String>, NotLoggedOut> {
+    handlers.logout(&request).await
+}
+
+async fn switch<L: SessionLayer>(handlers: Handlers<L>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    // A request of another origin doesn't get its body read.
+    if let Err(refused) = handlers.admit(&parts) {
+        return refused.into_response();
+    }
+    match to_bytes(body, MAX_FORM_BYTES).await {
+        Ok(form) => handlers.answer_switch(&parts, &form).await.into_response(),
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
+}
+
+/// The signed-in user. Everybody else gets [`NotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasSessions + Sync> FromRequestParts<S> for SignedIn {
+    type Rejection = NotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, NotAdmitted> {
+        RequestSession::of(request)?.require_sign_in(request)
+    }
+}
+
+/// `None` if nobody is signed in. In an outage nobody can tell: that is a rejection.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasSessions + Sync> OptionalFromRequestParts<S> for SignedIn {
+    type Rejection = NotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Option<Self>, NotAdmitted> {
+        match RequestSession::of(request)?.require_sign_in(request) {
+            Ok(signed_in) => Ok(Some(signed_in)),
+            Err(NotAdmitted::SignedOut { .. }) => Ok(None),
+            Err(not_admitted) => Err(not_admitted),
+        }
+    }
+}
+
+/// The signed-in user with the permission. Everybody else gets [`NotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<P: Permission, S: HasSessions + Sync> FromRequestParts<S> for Permitted<P> {
+    type Rejection = NotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, NotAdmitted> {
+        Self::check(RequestSession::of(request)?.require_sign_in(request)?)
+    }
+}
+
+/// `None` if nobody is signed in, or without the permission. In an outage nobody can tell: that is a rejection.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<P: Permission, S: HasSessions + Sync> OptionalFromRequestParts<S> for Permitted<P> {
+    type Rejection = NotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Option<Self>, NotAdmitted> {
+        match <Self as FromRequestParts<S>>::from_request_parts(request, state).await {
+            Ok(permitted) => Ok(Some(permitted)),
+            Err(NotAdmitted::SignedOut { .. } | NotAdmitted::MissingPermission { .. }) => Ok(None),
+            Err(not_admitted) => Err(not_admitted),
+        }
+    }
+}
+
+/// For a handler that answers an outage itself.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasSessions + Sync> FromRequestParts<S> for SessionState {
+    type Rejection = NotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, NotAdmitted> {
+        RequestSession::of(request).map(|session| session.state().clone())
+    }
+}
+
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for FinishedLogin {
+    fn into_response(self) -> Response {
+        self.response.into_response()
+    }
+}
+
+/// As [`Error::response`]. The error itself goes to [`tracing`] only.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`NotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotAdmitted {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`NotSwitched::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotSwitched {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`NotLoggedOut::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotLoggedOut {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`RefusedRequest::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for RefusedRequest {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// The response says nothing about the cause, so that the trace does.
+fn traced(error: &(dyn StdError + 'static), response: http::Response<String>) -> Response {
+    let status = response.status();
+    if status.is_server_error() {
+        tracing::warn!(error, status = status.as_u16(), "a request failed");
+    } else {
+        tracing::debug!(error, status = status.as_u16(), "a request was refused");
+    }
+    response.into_response()
+}

@@ -1,0 +1,135 @@
+//! The responses that say that something failed, and those that send the browser on.
+
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::{Response, StatusCode};
+
+use crate::cookies::SetCookie;
+use crate::error::{Error, ErrorCode, ErrorKind, ParkedError, RefusedRequest, SealError, TokenError};
+use crate::response::ResponseHeaders;
+
+/// How long a client waits after an outage, unless the API says otherwise.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// # The response to a request that failed
+impl Error {
+    /// The response to a request that failed with this error: a status, and one sentence without details.
+    ///
+    /// | status | when |
+    /// | --- | --- |
+    /// | 400 | a value, callback or code was refused |
+    /// | 401 | the session is over, or the token was refused |
+    /// | 403 | the token is for another organization, the API forbids it, or the request comes from another origin |
+    /// | 405 | a request that isn't a `POST` would change something |
+    /// | 500 | this application is set up wrongly, or its store fails until somebody fixes it |
+    /// | 502 | WorkOS can't be reached safely, or its reply makes no sense |
+    /// | 503 | a later try may succeed; with `Retry-After` |
+    ///
+    /// ```
+    /// let error = workos_auth::ReturnPath::new("//elsewhere.example.com").unwrap_err();
+    /// assert_eq!(error.response().status(), 400);
+    /// ```
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
+        let mut response = sentence(status(self));
+        if self.is_transient() {
+            retry_later(&mut response, self);
+        }
+        if let ErrorKind::RefusedRequest(RefusedRequest::NotPost) = self.kind() {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error.kind() {
+        _ if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Parked(ParkedError::Store | ParkedError::TooLarge { .. })
+        | ErrorKind::Sealed(SealError::TooLarge { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::InvalidValue { .. }
+        | ErrorKind::Callback(_)
+        | ErrorKind::Parked(_)
+        | ErrorKind::Unfinished(_)
+        | ErrorKind::DeviceLoginExpired
+        | ErrorKind::NoCallback
+        | ErrorKind::NotImpersonated
+        | ErrorKind::WrongCode => StatusCode::BAD_REQUEST,
+        ErrorKind::RefusedRequest(RefusedRequest::NotPost) => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorKind::RefusedRequest(RefusedRequest::CrossOrigin)
+        | ErrorKind::InvalidToken(TokenError::WrongOrganization) => StatusCode::FORBIDDEN,
+        ErrorKind::InvalidToken(_) | ErrorKind::Sealed(_) | ErrorKind::AnotherUser | ErrorKind::SignedOut => {
+            StatusCode::UNAUTHORIZED
+        }
+        // A refused refresh token ends the session.
+        ErrorKind::Api(api) if api.code() == Some(&ErrorCode::InvalidGrant) => StatusCode::UNAUTHORIZED,
+        ErrorKind::Api(_) => match error.status() {
+            // The API key was refused.
+            Some(StatusCode::UNAUTHORIZED) => StatusCode::INTERNAL_SERVER_ERROR,
+            Some(StatusCode::FORBIDDEN) => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        },
+        ErrorKind::AnotherOrganization
+        | ErrorKind::Certificate
+        | ErrorKind::Tls
+        | ErrorKind::TooLarge
+        | ErrorKind::NotJson
+        | ErrorKind::UnexpectedShape
+        | ErrorKind::UnexpectedStatus => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A response that no cache keeps, with one sentence for whoever reads it.
+pub(super) fn sentence(status: StatusCode) -> Response<String> {
+    let text = match status {
+        StatusCode::BAD_REQUEST => "That did not work. Please try again.",
+        StatusCode::UNAUTHORIZED => "Please sign in.",
+        StatusCode::FORBIDDEN => "You are not allowed to do that.",
+        StatusCode::METHOD_NOT_ALLOWED => "This address takes a POST.",
+        StatusCode::SERVICE_UNAVAILABLE => "This is not available at the moment. Please try again.",
+        _ => "Something went wrong. Please try again later.",
+    };
+    let mut response = private(status);
+    text.clone_into(response.body_mut());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// The answer to an outage, whatever its cause.
+pub(super) fn unavailable(error: &Error) -> Response<String> {
+    let mut response = sentence(StatusCode::SERVICE_UNAVAILABLE);
+    retry_later(&mut response, error);
+    response
+}
+
+fn retry_later(response: &mut Response<String>, error: &Error) {
+    let wait = error.retry_after().map_or(RETRY_AFTER_SECONDS, |wait| wait.as_secs());
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
+}
+
+pub(super) fn redirect(status: StatusCode, location: &str) -> Result<Response<String>, Error> {
+    let mut location =
+        HeaderValue::from_str(location).map_err(|_| Error::invalid_value("location", "must be ASCII"))?;
+    // It may contain a login's state.
+    location.set_sensitive(true);
+    let mut response = private(status);
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+pub(super) fn with_cookies(
+    mut response: Response<String>,
+    cookies: impl IntoIterator<Item = SetCookie>,
+) -> Response<String> {
+    for cookie in cookies {
+        response.headers_mut().append(SET_COOKIE, cookie.into());
+    }
+    response
+}
+
+fn private(status: StatusCode) -> Response<String> {
+    let mut response = Response::new(String::new());
+    *response.status_mut() = status;
+    ResponseHeaders::private().add_to(response.headers_mut());
+    response
+}

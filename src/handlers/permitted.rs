@@ -1,0 +1,112 @@
+//! A permission that the compiler asks for.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::outcomes::NotAdmitted;
+use crate::session::SignedIn;
+use crate::token::{Member, Membership};
+
+/// A permission of the WorkOS environment, as a type.
+///
+/// ```
+/// use workos_auth::handlers::Permission;
+///
+/// /// Writing posts.
+/// struct WritePosts;
+///
+/// impl Permission for WritePosts {
+///     const SLUG: &'static str = "posts:write";
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a permission",
+    label = "needs a type that names a permission's slug",
+    note = "write `impl Permission for {Self} {{ const SLUG: &'static str = \"posts:write\"; }}`"
+)]
+pub trait Permission {
+    /// Its slug, as in the dashboard and in the token's `permissions`.
+    const SLUG: &'static str;
+}
+
+/// A signed-in user who has the permission `P` in the organization that they signed in to.
+///
+/// A function that takes it can't be called without the check. With axum it is an extractor.
+///
+/// The check is about [the user's active organization](Self::membership). Before access to the data of a certain organization,
+/// compare that: [`VerifiedToken::in_organization`](crate::VerifiedToken::in_organization) does.
+///
+/// ```
+/// use workos_auth::SignedIn;
+/// use workos_auth::handlers::{NotAdmitted, Permission, Permitted};
+///
+/// struct WritePosts;
+/// impl Permission for WritePosts {
+///     const SLUG: &'static str = "posts:write";
+/// }
+///
+/// fn publish(author: &Permitted<WritePosts>) -> String {
+///     format!("{} wrote this in {}", author.user().email, author.membership().organization_id())
+/// }
+///
+/// fn post(signed_in: SignedIn) -> Result<String, NotAdmitted> {
+///     Ok(publish(&Permitted::check(signed_in)?))
+/// }
+/// ```
+pub struct Permitted<P> {
+    signed_in: SignedIn,
+    member: Member,
+    permission: PhantomData<fn() -> P>,
+}
+
+impl<P: Permission> Permitted<P> {
+    /// Checks the permission.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::MissingPermission`], also for a user who signed in to no organization.
+    pub fn check(signed_in: SignedIn) -> Result<Self, NotAdmitted> {
+        let member = permitted(&signed_in, P::SLUG)?;
+        Ok(Self { signed_in, member, permission: PhantomData })
+    }
+}
+
+impl<P> Permitted<P> {
+    /// The signed-in user.
+    #[must_use]
+    pub fn signed_in(&self) -> &SignedIn {
+        &self.signed_in
+    }
+
+    /// The organization that the user signed in to, and what the user may do there.
+    #[must_use]
+    pub fn membership(&self) -> Membership<'_> {
+        self.member.membership()
+    }
+}
+
+impl<P> std::ops::Deref for Permitted<P> {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.signed_in
+    }
+}
+
+impl<P> Clone for Permitted<P> {
+    fn clone(&self) -> Self {
+        Self { signed_in: self.signed_in.clone(), member: self.member.clone(), permission: PhantomData }
+    }
+}
+
+impl<P> fmt::Debug for Permitted<P> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Permitted").field(&self.signed_in).finish()
+    }
+}
+
+/// The one check of a permission.
+pub(super) fn permitted(signed_in: &SignedIn, slug: &str) -> Result<Member, NotAdmitted> {
+    let member = signed_in.token().clone().into_member();
+    let permitted = member.filter(|member| member.membership().has_permission(slug));
+    permitted.ok_or_else(|| NotAdmitted::MissingPermission { slug: slug.to_owned() })
+}
