@@ -24,13 +24,19 @@ impl Error {
     /// | 502 | WorkOS can't be reached safely, or its reply makes no sense |
     /// | 503 | a later try may succeed; with `Retry-After` |
     ///
+    /// The error itself is in the response's extensions, for a layer that makes the application's own error page of it.
+    ///
     /// ```
-    /// let error = workos_auth::ReturnPath::new("//elsewhere.example.com").unwrap_err();
-    /// assert_eq!(error.response().status(), 400);
+    /// use workos_auth::{Error, ReturnPath};
+    ///
+    /// let response = ReturnPath::new("//elsewhere.example.com").unwrap_err().response();
+    /// assert_eq!(response.status(), 400);
+    /// assert!(response.extensions().get::<Error>().is_some());
     /// ```
     #[must_use]
     pub fn response(&self) -> Response<String> {
         let mut response = sentence(status(self));
+        response.extensions_mut().insert(self.clone());
         if self.is_transient() {
             retry_later(&mut response, self);
         }
