@@ -189,7 +189,7 @@ pub fn median_of(group: &str, name: &str) -> Outcome<f64> {
 /// The keys as they are published, over a plain socket.
 async fn fetch(authkit: &AuthKit) -> Outcome<Value> {
     let address = authkit.base_url().trim_start_matches("http://").to_owned();
-    let path = authkit.jwks_path();
+    let path = format!("/sso/jwks/{}", authkit.client_id());
     let text = tokio::task::spawn_blocking(move || {
         let mut stream = std::net::TcpStream::connect(&address)?;
         write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;

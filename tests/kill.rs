@@ -12,7 +12,7 @@ use workos_auth::error::ParkedError;
 use workos_auth::parking::{DirectoryPkceStore, LoginHandle, Parking};
 use workos_auth::secret::StoredToken;
 use workos_auth::session::{FileTokenStore, TokenStore};
-use workos_auth::testing::{AuthKit, Browser};
+use workos_auth::testing::{AuthKit, Browser, Endpoint};
 use workos_auth::{Callback, Client, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, RedirectUri};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
@@ -125,7 +125,7 @@ async fn parent() -> Outcome {
     let mut third = Process::start(authkit.base_url(), &directory)?;
     assert_eq!(third.ask(&format!("finish-stored {handle} {callback}"))?, "not found");
     third.kill()?;
-    assert_eq!(authkit.requests_to("/user_management/authenticate"), 2);
+    assert_eq!(authkit.requests_to(Endpoint::Authenticate), 2);
     Ok(())
 }
 

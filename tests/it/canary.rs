@@ -29,7 +29,7 @@ use workos_auth::session::{
     TokenSession, TokenStore,
 };
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
-use workos_auth::testing::{AuthKit, Browser, Fault};
+use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault};
 use workos_auth::{
     AccessToken, Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
     LoginHandlers, LoopbackListener, NotSignedIn, OpenedSession, OrganizationId, Password, PublicClient, RedirectUri,
@@ -490,7 +490,7 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     let session = state.active()?;
     secrets.push(session.access_token().expose_secret().to_owned());
     cage.debug("session", &session);
-    authkit.inject_for("/user_management/authenticate", Fault::Status(500, None), Duration::from_secs(3600));
+    authkit.inject_for(Endpoint::Authenticate, Fault::Status(500, None), Duration::from_secs(3600));
     let two = OrganizationId::new("org_two")?;
     let refused = handlers.sessions().switch_organization(&SessionHandle::new(&handle), two.clone()).await.unwrap_err();
     cage.debug("switch", &refused);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use workos_auth::error::SealError;
 use workos_auth::session::{CookieSessions, SignedOutReason, SwitchError};
-use workos_auth::testing::{Fault, Skew, TestUser};
+use workos_auth::testing::{Endpoint, Fault, Skew, TestUser};
 use workos_auth::{
     AuthenticationResponse, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, OrganizationId,
     RedirectUri, SessionCookie, SessionState, SignedIn,
@@ -123,7 +123,7 @@ async fn tasks_share_one_refresh() -> Outcome {
 async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome {
     let (app, sessions) = start().await?;
     let sealed = expired(&app, &sessions).await?;
-    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
+    app.authkit.inject_for(Endpoint::Jwks, Fault::Status(500, None), Duration::from_secs(7200));
     // Without keys, not even the old token is known to be over.
     let (state, cookie) = ask(&sessions, &sealed).await;
     assert!(matches!(&state, SessionState::TemporarilyUnknown(_)) && cookie.is_none(), "{state:?}");
@@ -134,7 +134,7 @@ async fn a_new_pair_is_set_even_if_nobody_can_tell_what_it_is_worth() -> Outcome
     // The new token's key is unavailable.
     let sealed = expired(&app, &sessions).await?;
     app.authkit.rotate_keys()?;
-    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(7200));
+    app.authkit.inject_for(Endpoint::Jwks, Fault::Status(500, None), Duration::from_secs(7200));
     let (state, cookie) = ask(&sessions, &sealed).await;
     assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");
     let cookie = cookie.ok_or("the new pair is lost")?;

@@ -7,7 +7,7 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{Request, Response};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore, SessionLayer};
-use workos_auth::testing::{AuthKit, Browser};
+use workos_auth::testing::{AuthKit, Browser, Endpoint};
 use workos_auth::{
     Client, ConfidentialClient, CookiePassword, Error, LoginHandlers, RedirectUri, SessionCookie, SessionManager,
     SessionState,
@@ -87,7 +87,7 @@ async fn login_and_logout<L: SessionLayer>(
     assert_eq!(cookies(&logged_out)?.1, [expected]);
 
     all.extend(session);
-    assert!(authkit.requests_to("/user_management/authenticate") > 0);
+    assert!(authkit.requests_to(Endpoint::Authenticate) > 0);
     Ok(all)
 }
 

@@ -10,7 +10,7 @@ use workos_auth::error::ParkedError;
 use workos_auth::id::ConnectionId;
 use workos_auth::parking::Parking;
 use workos_auth::secret::{EmailVerificationCode, State};
-use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, TestUser};
+use workos_auth::testing::{AuthKit, AuthKitBuilder, Browser, Endpoint, TestUser};
 use workos_auth::{
     Callback, CookiePassword, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, Password,
     RedirectUri, Step, TotpCode, UserId,
@@ -98,7 +98,7 @@ async fn lists_go_page_by_page_in_either_direction() -> Outcome {
     let newest: Vec<String> = (0..25).rev().map(|number| format!("user{number:02}@example.com")).collect();
     let all: Vec<String> = client.users().list().limit(10).stream().map_ok(|user| user.email).try_collect().await?;
     assert_eq!(all, newest);
-    assert_eq!(authkit.requests_to("/user_management/users"), 3);
+    assert_eq!(authkit.requests_to(Endpoint::Users), 3);
 
     let first = client.users().list().limit(10).send().await?;
     let second = first.next().await?.ok_or("no second page")?;

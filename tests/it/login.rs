@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use workos_auth::error::CallbackError;
 use workos_auth::secret::State;
-use workos_auth::testing::{AuthKit, Browser, BrowserError, TestUser};
+use workos_auth::testing::{AuthKit, Browser, BrowserError, Endpoint, TestUser};
 use workos_auth::typestate::HasClientId;
 use workos_auth::{
     AuthenticationResponse, Callback, Client, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, RedirectUri,
@@ -64,7 +64,7 @@ async fn a_forged_state_and_a_forged_error_keep_the_login_alive() -> Outcome {
         assert!(matches!(rejected.error().kind(), ErrorKind::Callback(error) if *error == expected), "{rejected:?}");
         session = rejected.recover()?;
     }
-    assert_eq!(authkit.requests_to("/user_management/authenticate"), 0, "nothing is sent for a forged callback");
+    assert_eq!(authkit.requests_to(Endpoint::Authenticate), 0, "nothing is sent for a forged callback");
 
     let response = session.exchange(Callback::from_url(&callback)?)?.send().await?;
     assert_eq!(response.user.email, ADA);
@@ -98,7 +98,8 @@ async fn the_state_and_the_redirect_uri_come_back_as_they_were_sent() -> Outcome
 
     let session = authkit.public_client().authorize(RedirectUri::new("http://127.0.0.1:1/other")?).authkit().begin()?;
     let refused = Browser::new()?.sign_in(session.url().as_str(), ADA).await.unwrap_err();
-    assert!(matches!(refused, BrowserError::Refused(400)), "{refused:?}");
+    assert!(matches!(refused, BrowserError::Refused { status: 400, .. }), "{refused:?}");
+    assert_eq!(refused.to_string(), "the page was refused with status 400: The redirect URI is not allowed.");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use workos_auth::secret::SessionHandle;
 use workos_auth::session::{
     MemorySessionStore, RedisSessionStore, SessionIndex, SessionStore, SignedOutReason, StoredSession, SwitchError,
 };
-use workos_auth::testing::{Fault, Skew, TestUser, check_session_store};
+use workos_auth::testing::{Endpoint, Fault, Skew, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, ClientId, EmailAddress, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId,
     Password, RedirectUri, SessionManager, SessionState, Step,
@@ -340,7 +340,7 @@ async fn an_outage_signs_nobody_out() -> Outcome {
     // The keys are unavailable.
     let manager = manager_of(&app, MemorySessionStore::new());
     let handle = manager.sign_in(login(&app).await?).await?;
-    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
+    app.authkit.inject_for(Endpoint::Jwks, Fault::Status(500, None), Duration::from_secs(3600));
     let SessionState::TemporarilyUnknown(error) = manager.authenticate(&handle).await else { panic!("unknown") };
     assert!(matches!(error.kind(), ErrorKind::KeysUnavailable), "{error}");
     Ok(())
@@ -728,7 +728,7 @@ async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
     let store = Arc::new(MemorySessionStore::new());
     let manager = manager_of(&app, Arc::clone(&store));
     let handle = manager.sign_in(login(&app).await?).await?;
-    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Stall, Duration::from_secs(3600));
+    app.authkit.inject_for(Endpoint::Jwks, Fault::Stall, Duration::from_secs(3600));
     let started = Instant::now();
     assert!(manager.sign_out(&handle, None).await?.is_none(), "nobody can tell its name");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use workos_auth::error::{SealError, TokenError};
 use workos_auth::session::{NotActive, RefreshError, SignedOutReason};
-use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
+use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault, TestUser};
 use workos_auth::token::NotVerified;
 use workos_auth::{
     Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExposeSecret, OpenedSession,
@@ -272,7 +272,7 @@ async fn terminal_answers_say_which_and_nobody_asks_again() -> Outcome {
 async fn new_tokens_are_handed_out_though_nobody_can_verify_them() -> Outcome {
     let app = start().await?;
     let session = sign_in(&app, "ada@example.com").await?;
-    app.authkit.inject(&app.authkit.jwks_path(), Fault::Status(503, None), usize::MAX);
+    app.authkit.inject(Endpoint::Jwks, Fault::Status(503, None), usize::MAX);
     let session = keep(session.refresh().await?);
     let Err(NotActive::KeysUnavailable(rejected)) = session.check(&app.client.verifier()).await else {
         panic!("there are no keys")
@@ -305,7 +305,7 @@ async fn revoking_ends_the_session_without_a_browser() -> Outcome {
     let verifier = app.client.verifier();
     let once_more = again(&app.client, &session).check(&verifier).await?;
     let request = session.check(&verifier).await?.revoke();
-    app.authkit.inject("/user_management/sessions/revoke", Fault::Status(400, None), 1);
+    app.authkit.inject(Endpoint::RevokeSession, Fault::Status(400, None), 1);
     assert_eq!(request.send().await.unwrap_err().status().map(|status| status.as_u16()), Some(400));
     assert_reason(&once_more.revoke().send().await?, SignedOutReason::ByTheUser);
     assert!(matches!(ended(copy.refresh().await).kind(), ErrorKind::SignedOut), "without a request");

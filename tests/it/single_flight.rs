@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use workos_auth::session::{RefreshError, SignedOutReason};
-use workos_auth::testing::{Fault, ManualClock, Skew, TestUser};
+use workos_auth::testing::{Endpoint, Fault, ManualClock, Skew, TestUser};
 use workos_auth::transport::TransportError;
 use workos_auth::{
     ActiveSession, ClientId, Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind,
@@ -547,11 +547,11 @@ async fn keys_rotate_without_a_failed_check() -> Outcome {
         session = keep(refreshed.refresh().await?);
         app.authkit.retire_keys();
         // An outage of the keys doesn't stop the application.
-        app.authkit.inject_for(&app.authkit.jwks_path(), Fault::LostBefore, Duration::from_secs(600));
+        app.authkit.inject_for(Endpoint::Jwks, Fault::LostBefore, Duration::from_secs(600));
         assert!(cookies.again(&session).check(&verifier).await.is_ok(), "round {round}");
         app.authkit.heal();
     }
-    let fetches = app.authkit.requests_to(&app.authkit.jwks_path());
+    let fetches = app.authkit.requests_to(Endpoint::Jwks);
     assert!((20..=45).contains(&fetches), "{fetches} fetches");
     Ok(())
 }

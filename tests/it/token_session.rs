@@ -13,7 +13,7 @@ use workos_auth::secret::StoredToken;
 use workos_auth::session::{
     FileTokenStore, KeyringTokenStore, MemoryTokenStore, SignedOutReason, SwitchError, TokenSession, TokenStore,
 };
-use workos_auth::testing::{AuthKit, Fault, ManualClock, Skew, TestUser};
+use workos_auth::testing::{AuthKit, Endpoint, Fault, ManualClock, Skew, TestUser};
 use workos_auth::{
     AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, RefreshToken, SessionState,
 };
@@ -612,7 +612,7 @@ async fn keys_that_are_down_cause_one_rotation_per_token_life() -> Outcome {
     let app = Device::start().await?;
     app.process()?.sign_in(app.login().await?).await?;
     let session = app.process()?;
-    app.authkit.inject_for(&app.authkit.jwks_path(), Fault::Status(500, None), Duration::from_secs(3600));
+    app.authkit.inject_for(Endpoint::Jwks, Fault::Status(500, None), Duration::from_secs(3600));
     for _ in 0..10 {
         let state = session.authenticate().await;
         assert!(matches!(&state, SessionState::TemporarilyUnknown(error) if error.is_transient()), "{state:?}");

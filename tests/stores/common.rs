@@ -17,7 +17,7 @@ use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::prelude::*;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionStore, SqlSessionStore};
-use workos_auth::testing::{AuthKit, Fault, Skew, TestUser, check_session_store};
+use workos_auth::testing::{AuthKit, Endpoint, Fault, Skew, TestUser, check_session_store};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
     SessionManager, SessionState,
@@ -28,7 +28,7 @@ use crate::sign_out;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
-pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+pub(crate) const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
 const PROCESSES: usize = 4;
 const TASKS: usize = 250;
 /// What a lock is leased for.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use tokio::task::JoinSet;
-use workos_auth::testing::{AuthKit, Browser, Fault, Skew, TestUser};
+use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault, Skew, TestUser};
 
 type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
+const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
 
 struct Example {
     authkit: AuthKit,

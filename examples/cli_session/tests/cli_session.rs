@@ -13,9 +13,9 @@ use qrcode::{EcLevel, QrCode};
 use serde_json::{Value, json};
 use support::keyring::Keyring;
 use support::{Device, Outcome, Terminal, run, text};
-use workos_auth::testing::{Browser, Fault, TestUser};
+use workos_auth::testing::{Browser, Endpoint, Fault, TestUser};
 
-const AUTHENTICATE: &str = "/user_management/authenticate";
+const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test]

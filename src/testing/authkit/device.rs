@@ -34,18 +34,6 @@ impl State {
         Ok(reply)
     }
 
-    /// `POST /device`: the form of the approval page. Returns whether it was accepted.
-    pub(super) fn decide_device(&mut self, user_code: &str, email: &str, deny: bool) -> bool {
-        let user_id = self.user_by_email(email).map(|user| user.id.clone());
-        let decision = match user_id {
-            _ if deny => DeviceDecision::Denied,
-            Some(user_id) => DeviceDecision::Approved { user_id },
-            None => return false,
-        };
-        let device = self.devices.values_mut().find(|device| device.user_code == user_code);
-        device.map(|device| device.decision = decision).is_some()
-    }
-
     /// The device grant (RFC 8628 §3.5).
     pub(super) fn poll_device(&mut self, request: &TokenRequest) -> Result<Value, Refusal> {
         let given = required(request.device_code.as_ref())?;
@@ -61,7 +49,7 @@ impl State {
             DeviceDecision::Denied => return Err(Refusal::OAuth("access_denied", "The user has denied it.")),
             DeviceDecision::Approved { user_id } => user_id.clone(),
         };
-        let organization_id = self.user(&user_id)?.organizations.first().cloned();
+        let organization_id = self.user(&user_id)?.first_organization();
         self.devices.remove(given);
         let session = Session::new(user_id, false, organization_id, now);
         self.start_session(random("session_")?, session)

@@ -185,11 +185,32 @@ impl Factors {
         Ok(())
     }
 
+    /// The user's TOTP factor that was enrolled last.
+    fn totp_of(&self, user_id: &str) -> Option<(&String, &Totp)> {
+        let factors = self.factors.iter().filter(|(_, factor)| factor.user_id.as_deref() == Some(user_id));
+        let factors = factors.filter_map(|(id, factor)| Some((factor.enrolled, id, factor.totp()?)));
+        factors.max_by_key(|(enrolled, id, _)| (*enrolled, *id)).map(|(_, id, totp)| (id, totp))
+    }
+
+    /// The key of that factor for an authenticator app, until the first code was accepted.
+    pub(super) fn unused_key(&self, user_id: &str) -> Option<String> {
+        let (_, factor) = self.totp_of(user_id)?;
+        factor.last_period.is_none().then(|| base32(&factor.secret))
+    }
+
+    /// Checks the code that a user gives on the AuthKit's page.
+    pub(super) fn check_on_page(&mut self, user_id: &str, given: &str, now: Timestamp) -> Result<(), Refusal> {
+        let (factor_id, _) = self.totp_of(user_id).ok_or(Refusal::Code("invalid_one_time_code"))?;
+        let challenge = self.challenge(&factor_id.clone(), now)?;
+        let challenge_id = challenge["id"].as_str().unwrap_or_default();
+        let result = self.check_login(user_id, challenge_id, given, now);
+        self.challenges.remove(challenge_id);
+        result
+    }
+
     /// The code that the user's authenticator app shows for the TOTP factor that was enrolled last.
     pub(super) fn authenticator_code(&self, user_id: &str, now: Timestamp) -> Option<String> {
-        let factors = self.factors.values().filter(|factor| factor.user_id.as_deref() == Some(user_id));
-        let factors = factors.filter_map(|factor| Some((factor.enrolled, factor.totp()?)));
-        let (_, factor) = factors.max_by_key(|(enrolled, _)| *enrolled)?;
+        let (_, factor) = self.totp_of(user_id)?;
         // After a code was accepted, tests get the next one instead of waiting for it.
         let period = totp_period(now);
         let period = factor.last_period.map_or(period, |last| period.max(last + 1));

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::endpoint::Endpoint;
+
 /// What goes wrong with a request to an [`AuthKit`](super::AuthKit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,9 +25,9 @@ pub enum Fault {
     Truncated,
 }
 
-/// The injected faults, by path.
+/// The injected faults.
 #[derive(Default)]
-pub(super) struct Faults(HashMap<String, (Fault, Remaining)>);
+pub(super) struct Faults(HashMap<Endpoint, (Fault, Remaining)>);
 
 /// How long a fault goes on.
 enum Remaining {
@@ -34,21 +36,25 @@ enum Remaining {
 }
 
 impl Faults {
-    pub(super) fn inject(&mut self, path: &str, fault: Fault, times: usize) {
-        self.0.insert(path.to_owned(), (fault, Remaining::Times(times)));
+    pub(super) fn inject(&mut self, endpoint: Endpoint, fault: Fault, times: usize) {
+        self.0.insert(endpoint, (fault, Remaining::Times(times)));
     }
 
-    pub(super) fn inject_until(&mut self, path: &str, fault: Fault, end: Timestamp) {
-        self.0.insert(path.to_owned(), (fault, Remaining::Until(end)));
+    pub(super) fn inject_until(&mut self, endpoint: Endpoint, fault: Fault, end: Timestamp) {
+        self.0.insert(endpoint, (fault, Remaining::Until(end)));
     }
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The fault that the next request to this path meets.
-    pub(super) fn take(&mut self, path: &str, now: Timestamp) -> Option<Fault> {
-        let (fault, remaining) = self.0.get_mut(path)?;
+    /// The fault that the next request meets: that of its endpoint, or else that of all of them.
+    pub(super) fn take(&mut self, endpoint: Option<Endpoint>, now: Timestamp) -> Option<Fault> {
+        endpoint.and_then(|endpoint| self.take_from(endpoint, now)).or_else(|| self.take_from(Endpoint::All, now))
+    }
+
+    fn take_from(&mut self, endpoint: Endpoint, now: Timestamp) -> Option<Fault> {
+        let (fault, remaining) = self.0.get_mut(&endpoint)?;
         match remaining {
             Remaining::Times(times) => *times = times.checked_sub(1)?,
             Remaining::Until(end) if now >= *end => return None,

@@ -54,8 +54,8 @@ impl State {
     /// Adds the memberships that the test has configured for its users.
     pub(super) fn add_configured_memberships(&mut self) -> Result<(), Refusal> {
         for user in self.users.clone() {
-            for organization in &user.organizations {
-                self.add_membership(&user.id, organization, user.role.as_deref())?;
+            for membership in &user.organizations {
+                self.add_membership(&user.id, &membership.organization_id, user.role_in(membership))?;
             }
         }
         Ok(())
@@ -102,11 +102,10 @@ impl State {
         let organization = text(membership, "organization_id")?;
         let user = self.user_mut(text(membership, "user_id")?)?;
         if membership["status"] == "active" {
-            user.add_organization(organization);
+            user.add_organization(organization).role = membership["role"]["slug"].as_str().map(str::to_owned);
         } else {
-            user.organizations.retain(|id| id != organization);
+            user.organizations.retain(|membership| membership.organization_id != organization);
         }
-        user.role = membership["role"]["slug"].as_str().map(str::to_owned);
         Ok(())
     }
 }

@@ -6,13 +6,16 @@
 mod api;
 mod device;
 mod email;
+mod endpoint;
 mod factors;
 mod fault;
+mod hosted;
 mod invitations;
 mod keys;
 mod memberships;
 mod oauth;
 mod one_time_code;
+mod pages;
 mod records;
 mod redirect;
 mod refusal;
@@ -36,10 +39,11 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
 use state::{Config, Impersonator, SharedState, State};
-pub use user::{RadarDemand, TestUser};
+pub use user::{RadarDemand, TestMembership, TestUser};
 use values::after;
 
 use super::clock::{ManualClock, Skew};
@@ -146,10 +150,10 @@ impl AuthKit {
         self.clock.advance(by);
     }
 
-    /// How many requests came to a path, such as `/user_management/authenticate`.
+    /// How many requests came to an endpoint. Retries count.
     #[must_use]
-    pub fn requests_to(&self, path: &str) -> usize {
-        self.state.lock().request_counts.get(path).copied().unwrap_or(0)
+    pub fn requests_to(&self, endpoint: Endpoint) -> usize {
+        self.state.lock().request_counts.get(&endpoint).copied().unwrap_or(0)
     }
 
     /// How many refreshes the server has done. A replay doesn't count.
@@ -158,28 +162,21 @@ impl AuthKit {
         self.state.lock().refreshes
     }
 
-    /// Injects a fault into all requests to a path, for this long by the server's time.
-    pub fn inject_for(&self, path: &str, fault: Fault, time: Duration) {
+    /// Injects a fault into all requests to an endpoint, for this long by the server's time.
+    pub fn inject_for(&self, endpoint: Endpoint, fault: Fault, time: Duration) {
         let mut state = self.state.lock();
         let end = after(state.now(), time);
-        state.faults.inject_until(path, fault, end);
+        state.faults.inject_until(endpoint, fault, end);
     }
 
-    /// Injects a fault into the next requests to a path, such as `/user_management/authenticate`. With `usize::MAX`
-    /// times, it lasts until [`heal`](Self::heal).
-    pub fn inject(&self, path: &str, fault: Fault, times: usize) {
-        self.state.lock().faults.inject(path, fault, times);
+    /// Injects a fault into the next requests to an endpoint. With `usize::MAX` times, it lasts until [`heal`](Self::heal).
+    pub fn inject(&self, endpoint: Endpoint, fault: Fault, times: usize) {
+        self.state.lock().faults.inject(endpoint, fault, times);
     }
 
     /// Removes all faults.
     pub fn heal(&self) {
         self.state.lock().faults.clear();
-    }
-
-    /// The path of the JWKS, for [`inject`](Self::inject) and [`requests_to`](Self::requests_to).
-    #[must_use]
-    pub fn jwks_path(&self) -> String {
-        format!("/sso/jwks/{}", self.client_id())
     }
 
     /// Signs later tokens with a new key. The old keys stay in the JWKS until [`retire_keys`](Self::retire_keys).
@@ -207,12 +204,31 @@ impl AuthKit {
         self.state.lock().end_session(session_id);
     }
 
+    /// Ends all sessions of a user, as an administrator does in the dashboard: their refresh tokens are refused from now on.
+    ///
+    /// # Errors
+    /// Fails when there is no such user.
+    pub fn end_sessions_of(&self, email: &str) -> io::Result<()> {
+        let mut state = self.state.lock();
+        let id = state.user_by_email(email).map(|user| user.id.clone()).ok_or_else(|| state.unknown_user(email))?;
+        state.end_sessions_of(&id);
+        Ok(())
+    }
+
+    /// The users there are: those of the builder, and those that were created since.
+    #[must_use]
+    pub fn users(&self) -> Vec<TestUser> {
+        self.state.lock().users.clone()
+    }
+
     /// Sends a Magic Auth e-mail, and returns the code in it.
     ///
     /// # Errors
     /// Fails when there is no such user.
     pub fn send_magic_auth(&self, email: &str) -> io::Result<String> {
-        let sent = self.state.lock().send_magic_auth(email).map_err(|_| io::Error::from(io::ErrorKind::NotFound))?;
+        let mut state = self.state.lock();
+        let unknown = state.unknown_user(email);
+        let sent = state.send_magic_auth(email).map_err(|_| unknown)?;
         Ok(sent["code"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -223,7 +239,8 @@ impl AuthKit {
         state.last_codes.get(&state.user_by_email(email)?.id).cloned()
     }
 
-    /// The code that the user's authenticator app shows for the TOTP factor that was enrolled last (RFC 6238).
+    /// The code that the user's authenticator app shows for the TOTP factor that was enrolled last (RFC 6238). After a code was
+    /// accepted it is the next one. `None` when the user has no such factor.
     #[must_use]
     pub fn totp_code(&self, email: &str) -> Option<String> {
         let state = self.state.lock();
@@ -261,6 +278,7 @@ fn client_builder(config: &Config, base_url: &str, clock: &ManualClock) -> Clien
 pub struct AuthKitBuilder {
     config: Config,
     clock: Option<ManualClock>,
+    port: u16,
 }
 
 impl Default for AuthKitBuilder {
@@ -276,6 +294,7 @@ impl Default for AuthKitBuilder {
                 code_lifetime: Duration::from_secs(600),
             },
             clock: None,
+            port: 0,
         }
     }
 }
@@ -329,16 +348,22 @@ impl AuthKitBuilder {
         self
     }
 
-    /// Starts the server on a free port of 127.0.0.1.
+    /// Sets the port of 127.0.0.1 that it listens on. The default is any free port, so that tests can run in parallel.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts the server on 127.0.0.1.
     ///
     /// # Errors
-    /// Fails when there is no free port, when no key could be generated, when a user is in one organization twice, or when no
+    /// Fails when the port isn't free, when no key could be generated, when a user is in one organization twice, or when no
     /// client could be made, such as with an empty client ID.
     pub async fn start(mut self) -> io::Result<AuthKit> {
         if self.config.users.is_empty() {
             self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
         }
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let config = Arc::new(self.config);
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
@@ -346,6 +371,7 @@ impl AuthKitBuilder {
             client_builder(&config, &base_url, &clock).api_key(&config.api_key).build().map_err(io::Error::other)?;
         let mut state = State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::generate()?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
+        state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
         Ok(AuthKit { state, config, base_url, clock, client, server })

@@ -8,25 +8,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
+use super::hosted::BrowserReply;
 use super::keys::SigningKey;
 use super::redirect::callback_url;
 use super::refusal::Refusal;
-use super::state::{Authorization, Code, Impersonator, Session, State, Transaction};
+use super::state::{Authorization, Code, Impersonator, Purpose, Session, State};
 use super::token_request::TokenRequest;
-use super::user::TestUser;
 use super::values::{after, random, same};
 use crate::base64url::BASE64URL;
-
-/// What the browser gets during a login.
-pub(super) enum BrowserReply {
-    SignInPage {
-        transaction_id: String,
-        login_hint: Option<String>,
-    },
-    Redirect(String),
-    /// An error page, because a redirect would make this an open redirector (RFC 9700 §4.11).
-    ErrorPage(&'static str),
-}
 
 impl State {
     /// `GET /sso/jwks/{client_id}`
@@ -71,36 +60,8 @@ impl State {
             return Ok(location.map_or(no_url, BrowserReply::Redirect));
         }
         let [_, _, organization_id] = targets;
-        let (transaction_id, login_hint) = (random("txn_")?, take("login_hint"));
-        let transaction = Transaction { redirect_uri, state, code_challenge, organization_id, sso };
-        self.transactions.insert(transaction_id.clone(), transaction);
-        Ok(BrowserReply::SignInPage { transaction_id, login_hint })
-    }
-
-    /// `POST /sign-in`: the form of the sign-in page. It is accepted once, but a wrong address may be corrected.
-    pub(super) fn sign_in(&mut self, transaction_id: &str, email: &str, cancel: bool) -> io::Result<BrowserReply> {
-        let finished = BrowserReply::ErrorPage("This sign-in was finished already.");
-        let Some(transaction) = self.transactions.remove(transaction_id) else { return Ok(finished) };
-        let result = if cancel {
-            ("error", "access_denied".to_owned())
-        } else {
-            let organization_id = &transaction.organization_id;
-            let member = |user: &TestUser| organization_id.as_ref().is_none_or(|id| user.organizations.contains(id));
-            let Some(user) = self.user_by_email(email).filter(|user| member(user)) else {
-                self.transactions.insert(transaction_id.to_owned(), transaction);
-                return Ok(BrowserReply::ErrorPage("There is no such user."));
-            };
-            let authorization = Authorization {
-                user_id: user.id.clone(),
-                sso: transaction.sso,
-                organization_id: organization_id.clone().or_else(|| user.organizations.first().cloned()),
-                code_challenge: transaction.code_challenge.clone(),
-                impersonator: None,
-            };
-            ("code", self.issue_code(authorization)?)
-        };
-        let location = callback_url(&transaction.redirect_uri, (result.0, &result.1), transaction.state.as_deref());
-        Ok(location.map_or(finished, BrowserReply::Redirect))
+        let login_hint = take("login_hint");
+        self.begin_sign_in(Purpose::Redirect { redirect_uri, state, code_challenge, sso }, organization_id, login_hint)
     }
 
     /// Impersonates a user. Returns the callback URL, which has a code but no state.
@@ -109,7 +70,7 @@ impl State {
         if !self.config.allows(redirect_uri) {
             return Err(refuse("the redirect URI is not allowed"));
         }
-        let user = self.user_by_email(email).ok_or_else(|| refuse("there is no such user"))?;
+        let user = self.user_by_email(email).ok_or_else(|| self.unknown_user(email))?;
         let authorization = Authorization {
             user_id: user.id.clone(),
             sso: false,
@@ -121,7 +82,7 @@ impl State {
         callback_url(redirect_uri, ("code", &code), None).ok_or_else(|| refuse("the redirect URI isn't a URL"))
     }
 
-    fn issue_code(&mut self, authorization: Authorization) -> io::Result<String> {
+    pub(super) fn issue_code(&mut self, authorization: Authorization) -> io::Result<String> {
         let code = random("code_")?;
         let expires = after(self.now(), self.config.code_lifetime);
         let issued = Code { authorization, expires, exchanged_for: None, invalidated: false };

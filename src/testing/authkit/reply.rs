@@ -1,7 +1,7 @@
-//! HTTP replies: JSON, redirects and pages.
+//! HTTP replies: JSON and redirects.
 
 use bytes::Bytes;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, REFERRER_POLICY};
+use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::Value;
@@ -37,54 +37,9 @@ pub(super) fn redirect(location: &str) -> Reply {
     reply
 }
 
-pub(super) fn message_page(status: StatusCode, message: &str) -> Reply {
-    page(status, &format!("<p>{}</p>", escape(message)))
-}
-
-pub(super) fn sign_in_page(transaction_id: &str, login_hint: Option<&str>) -> Reply {
-    let (transaction, email) = (escape(transaction_id), escape(login_hint.unwrap_or_default()));
-    page(
-        StatusCode::OK,
-        &format!(
-            "<form method=\"post\" action=\"/sign-in\">\n\
-             <input type=\"hidden\" name=\"transaction\" value=\"{transaction}\">\n\
-             <label>E-mail <input type=\"email\" name=\"email\" value=\"{email}\"></label>\n\
-             <button name=\"action\" value=\"sign-in\">Sign in</button>\n\
-             <button name=\"action\" value=\"cancel\">Cancel</button>\n</form>"
-        ),
-    )
-}
-
-pub(super) fn device_page(user_code: &str) -> Reply {
-    let code = escape(user_code);
-    page(
-        StatusCode::OK,
-        &format!(
-            "<form method=\"post\" action=\"/device\">\n\
-             <label>Code <input name=\"user_code\" value=\"{code}\"></label>\n\
-             <label>E-mail <input type=\"email\" name=\"email\"></label>\n\
-             <button name=\"action\" value=\"approve\">Approve</button>\n\
-             <button name=\"action\" value=\"deny\">Deny</button>\n</form>"
-        ),
-    )
-}
-
-fn page(status: StatusCode, content: &str) -> Reply {
-    let html = format!("<!doctype html>\n<html lang=\"en\"><title>AuthKit for tests</title>\n{content}\n</html>\n");
-    let mut reply = reply(status, "text/html; charset=utf-8", html);
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    reply
-}
-
-fn reply(status: StatusCode, content_type: &'static str, body: String) -> Reply {
+pub(super) fn reply(status: StatusCode, content_type: &'static str, body: String) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(body)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

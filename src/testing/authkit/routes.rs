@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::oauth::BrowserReply;
+use super::hosted::{BrowserReply, SignInForm};
+use super::pages;
 use super::refusal::Refusal;
-use super::reply::{self, Reply, json_or_refusal, message_page};
+use super::reply::{self, Reply, json_or_refusal};
 use super::state::SharedState;
 use super::values::random;
 
@@ -31,7 +32,7 @@ pub(super) async fn route(state: &SharedState, request: Request<Incoming>) -> Re
         "/sign-in" if post => sign_in(state, request).await,
         "/user_management/authenticate" if post => authenticate(state, request).await,
         "/user_management/authorize/device" if post => authorize_device(state, request).await,
-        "/device" if get => reply::device_page(&field(query.as_bytes(), "user_code").unwrap_or_default()),
+        "/device" if get => pages::device(&field(query.as_bytes(), "user_code").unwrap_or_default(), None).reply(),
         "/device" if post => decide_device(state, request).await,
         "/user_management/sessions/logout" if get => log_out(state, &query),
         path => match path.split('/').collect::<Vec<_>>().as_slice() {
@@ -49,21 +50,22 @@ pub(super) async fn route(state: &SharedState, request: Request<Incoming>) -> Re
 
 fn browser_reply(result: io::Result<BrowserReply>) -> Reply {
     match result {
-        Ok(BrowserReply::SignInPage { transaction_id, login_hint }) => {
-            reply::sign_in_page(&transaction_id, login_hint.as_deref())
-        }
+        Ok(BrowserReply::Page(page)) => page.reply(),
         Ok(BrowserReply::Redirect(location)) => reply::redirect(&location),
-        Ok(BrowserReply::ErrorPage(reason)) => message_page(StatusCode::BAD_REQUEST, reason),
+        Ok(BrowserReply::ErrorPage(reason)) => error_page(StatusCode::BAD_REQUEST, reason),
         Err(_) => reply::refusal(&Refusal::Internal),
     }
 }
 
 async fn sign_in(state: &SharedState, request: Request<Incoming>) -> Reply {
     let Some(form) = body(request).await else { return form_too_large() };
-    let transaction_id = field(&form, "transaction").unwrap_or_default();
-    let email = field(&form, "email").unwrap_or_default();
-    let cancel = field(&form, "action").is_some_and(|action| action == "cancel");
-    browser_reply(state.lock().sign_in(&transaction_id, &email, cancel))
+    let form = SignInForm {
+        transaction_id: field(&form, "transaction").unwrap_or_default(),
+        email: field(&form, "email"),
+        code: field(&form, "code"),
+        is_cancelled: field(&form, "action").is_some_and(|action| action == "cancel"),
+    };
+    browser_reply(state.lock().sign_in(&form))
 }
 
 async fn authenticate(state: &SharedState, request: Request<Incoming>) -> Reply {
@@ -88,23 +90,18 @@ async fn authorize_device(state: &SharedState, request: Request<Incoming>) -> Re
 async fn decide_device(state: &SharedState, request: Request<Incoming>) -> Reply {
     let Some(form) = body(request).await else { return form_too_large() };
     let user_code = field(&form, "user_code").unwrap_or_default();
-    let email = field(&form, "email").unwrap_or_default();
     let deny = field(&form, "action").is_some_and(|action| action == "deny");
-    if state.lock().decide_device(&user_code, &email, deny) {
-        message_page(StatusCode::OK, "You may go back to your device.")
-    } else {
-        message_page(StatusCode::BAD_REQUEST, "There is no such code or no such user.")
-    }
+    browser_reply(state.lock().decide_device(&user_code, deny))
 }
 
 fn log_out(state: &SharedState, query: &str) -> Reply {
     let Some(session_id) = field(query.as_bytes(), "session_id") else {
-        return message_page(StatusCode::BAD_REQUEST, "The session is missing.");
+        return error_page(StatusCode::BAD_REQUEST, "The session is missing.");
     };
     let return_to = field(query.as_bytes(), "return_to");
     match state.lock().log_out(&session_id, return_to.as_deref()) {
         Some(location) => reply::redirect(&location),
-        None => message_page(StatusCode::OK, "You are signed out."),
+        None => pages::message(StatusCode::OK, "You are signed out", "You may close this page.").reply(),
     }
 }
 
@@ -141,7 +138,11 @@ fn field(encoded: &[u8], name: &str) -> Option<String> {
 }
 
 fn form_too_large() -> Reply {
-    message_page(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.")
+    error_page(StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.")
+}
+
+fn error_page(status: StatusCode, reason: &str) -> Reply {
+    pages::message(status, "This can\u{2019}t go on", reason).reply()
 }
 
 /// The token of `Authorization: Bearer` (RFC 6750 §2.1), if the request has this header.

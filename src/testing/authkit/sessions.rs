@@ -121,12 +121,15 @@ impl State {
         if let Some(id) = &session.organization_id {
             claims["org_id"] = json!(id);
         }
-        if let Some(role) = &user.role {
-            claims["role"] = json!(role);
-            claims["roles"] = json!([role]);
-        }
-        if !user.permissions.is_empty() {
-            claims["permissions"] = json!(user.permissions);
+        if let Some(membership) = session.organization_id.as_deref().and_then(|id| user.membership(id)) {
+            if let Some(role) = user.role_in(membership) {
+                claims["role"] = json!(role);
+                claims["roles"] = json!([role]);
+            }
+            let permissions = user.permissions_in(membership);
+            if !permissions.is_empty() {
+                claims["permissions"] = json!(permissions);
+            }
         }
         if let Some(impersonator) = &session.impersonator {
             claims["act"] = json!({"sub": impersonator.email});

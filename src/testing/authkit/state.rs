@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::endpoint::Endpoint;
 use super::factors::Factors;
 use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
@@ -63,8 +64,7 @@ pub(super) struct State {
     /// The newest first.
     pub(super) keys: Vec<SigningKey>,
     pub(super) faults: Faults,
-    /// By path.
-    pub(super) request_counts: HashMap<String, usize>,
+    pub(super) request_counts: HashMap<Endpoint, usize>,
     pub(super) users: Vec<TestUser>,
     /// By transaction ID.
     pub(super) transactions: HashMap<String, Transaction>,
@@ -102,14 +102,28 @@ pub(super) struct Records {
     pub(super) memberships: Vec<Value>,
 }
 
-/// A valid authorization request whose sign-in page is open.
+/// A sign-in on the AuthKit's pages that isn't finished.
 pub(super) struct Transaction {
-    pub(super) redirect_uri: String,
-    pub(super) state: Option<String>,
-    pub(super) code_challenge: Option<String>,
+    pub(super) purpose: Purpose,
+    /// The organization that the request names.
     pub(super) organization_id: Option<String>,
-    /// The request came to `/sso/authorize`.
-    pub(super) sso: bool,
+    /// The user who has been picked.
+    pub(super) user_id: Option<String>,
+    pub(super) mfa_passed: bool,
+}
+
+/// What happens when the user has signed in.
+pub(super) enum Purpose {
+    /// The browser goes back to the application.
+    Redirect {
+        redirect_uri: String,
+        state: Option<String>,
+        code_challenge: Option<String>,
+        /// The request came to `/sso/authorize`.
+        sso: bool,
+    },
+    /// The device with this user code gets the session.
+    Device { user_code: String },
 }
 
 /// What an authorization code was issued for.
@@ -189,6 +203,13 @@ pub(super) struct Device {
     pub(super) decision: DeviceDecision,
 }
 
+impl Device {
+    /// Whether the user may still decide about it.
+    pub(super) fn is_waiting(&self, now: Timestamp) -> bool {
+        matches!(self.decision, DeviceDecision::Pending) && now < self.expires
+    }
+}
+
 /// What the user did on the approval page.
 pub(super) enum DeviceDecision {
     Pending,
@@ -230,9 +251,12 @@ impl State {
 
     /// Counts a request, and returns the fault that it meets.
     pub(super) fn count_request(&mut self, path: &str) -> Option<Fault> {
-        *self.request_counts.entry(path.to_owned()).or_default() += 1;
+        let endpoint = Endpoint::of(path);
+        for counted in endpoint.into_iter().chain([Endpoint::All]) {
+            *self.request_counts.entry(counted).or_default() += 1;
+        }
         let now = self.now();
-        self.faults.take(path, now)
+        self.faults.take(endpoint, now)
     }
 
     pub(super) fn knows_client(&self, client_id: Option<&str>) -> bool {
@@ -258,6 +282,12 @@ impl State {
 
     pub(super) fn user_mut(&mut self, id: &str) -> Result<&mut TestUser, Refusal> {
         self.users.iter_mut().find(|user| user.id == id).ok_or(Refusal::NotFound)
+    }
+
+    /// Says that there is no user with this address, and which there are.
+    pub(super) fn unknown_user(&self, email: &str) -> io::Error {
+        let users = self.users.iter().map(|user| user.email.as_str()).collect::<Vec<_>>().join(", ");
+        io::Error::new(io::ErrorKind::NotFound, format!("there is no user {email}, but there are: {users}"))
     }
 
     /// Makes a code for a user, which the test can read.

@@ -134,7 +134,7 @@ impl State {
     fn continue_login(&mut self, mut login: PendingLogin) -> Result<Value, Refusal> {
         let user = self.user(&login.user_id)?;
         let Some(mut step) = self.missing_step(&user, &mut login)? else {
-            let organization_id = login.organization_id.or_else(|| user.organizations.first().cloned());
+            let organization_id = login.organization_id.or_else(|| user.first_organization());
             let session = Session::new(user.id, true, organization_id, self.now());
             return self.start_session(random("session_")?, session);
         };
@@ -166,11 +166,11 @@ impl State {
             let code = "email_verification_required";
             return Ok(Some(json!({"code": code, "email": user.email, "email_verification_id": id})));
         }
-        if !login.mfa_passed && self.demands_factor(user)? {
+        if !login.mfa_passed && self.demands_factor(user) {
             return self.mfa_step(user, &summary).map(Some);
         }
         if user.organizations.len() > 1 && login.organization_id.is_none() {
-            let organizations = user.organizations.iter();
+            let organizations = user.organizations.iter().map(|membership| &membership.organization_id);
             let organizations: Vec<Value> =
                 organizations.map(|id| json!({"id": id, "name": format!("Organization {id}")})).collect();
             let code = "organization_selection_required";
@@ -179,14 +179,18 @@ impl State {
         Ok(None)
     }
 
-    /// Whether a login demands a second factor. Enrolls the factor that the test has configured for the user.
-    fn demands_factor(&mut self, user: &TestUser) -> Result<bool, Refusal> {
-        let enrolled = !self.factors.of_user(&user.id).is_empty();
-        if matches!(user.mfa, Mfa::Enrolled | Mfa::Challenged) && !enrolled {
-            let now = self.now();
+    /// Whether a login demands a second factor.
+    pub(super) fn demands_factor(&self, user: &TestUser) -> bool {
+        user.mfa != Mfa::Off || !self.factors.of_user(&user.id).is_empty()
+    }
+
+    /// Enrolls the factors that the test has configured for its users.
+    pub(super) fn enroll_configured_factors(&mut self) -> Result<(), Refusal> {
+        let now = self.now();
+        for user in self.users.iter().filter(|user| matches!(user.mfa, Mfa::Enrolled | Mfa::Challenged)) {
             self.factors.enroll_totp(Some(&user.id), &json!({}), &user.email, now)?;
         }
-        Ok(enrolled || user.mfa != Mfa::Off)
+        Ok(())
     }
 
     fn mfa_step(&mut self, user: &TestUser, summary: &Value) -> Result<Value, Refusal> {

@@ -37,7 +37,53 @@ pub(super) enum Mfa {
     MustEnroll,
 }
 
-/// A user of an [`AuthKit`](super::AuthKit).
+/// A user's membership in an organization, with a role and permissions there: see [`TestUser::organization`].
+#[derive(Clone, Debug)]
+pub struct TestMembership {
+    pub(super) organization_id: String,
+    pub(super) role: Option<String>,
+    permissions: Vec<String>,
+}
+
+impl TestMembership {
+    /// A membership in the organization with this ID.
+    #[must_use]
+    pub fn new(organization_id: impl Into<String>) -> Self {
+        Self { organization_id: organization_id.into(), role: None, permissions: Vec::new() }
+    }
+
+    /// Sets the role in access tokens for this organization.
+    #[must_use]
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+
+    /// Adds a permission to access tokens for this organization.
+    #[must_use]
+    pub fn permission(mut self, permission: impl Into<String>) -> Self {
+        self.permissions.push(permission.into());
+        self
+    }
+}
+
+impl<T: Into<String>> From<T> for TestMembership {
+    fn from(organization_id: T) -> Self {
+        Self::new(organization_id)
+    }
+}
+
+/// A user of an [`AuthKit`](super::AuthKit). It is displayed as the address, the name, and what belongs to the user.
+///
+/// ```
+/// use workos_auth::testing::{TestMembership, TestUser};
+///
+/// let ada = TestUser::new("ada@example.com")
+///     .totp()
+///     .organization(TestMembership::new("org_one").role("admin").permission("posts:write"))
+///     .organization("org_two");
+/// assert_eq!(ada.to_string(), "ada@example.com: second factor, org_one (admin: posts:write), org_two");
+/// ```
 #[derive(Clone)]
 pub struct TestUser {
     pub(super) id: String,
@@ -49,9 +95,12 @@ pub struct TestUser {
     first_name: Option<String>,
     last_name: Option<String>,
     pub(super) external_id: Option<String>,
-    pub(super) organizations: Vec<String>,
-    pub(super) role: Option<String>,
-    pub(super) permissions: Vec<String>,
+    /// The first one is that of a login that names none.
+    pub(super) organizations: Vec<TestMembership>,
+    /// Where the membership has none.
+    role: Option<String>,
+    /// In addition to those of the membership.
+    permissions: Vec<String>,
     metadata: BTreeMap<String, String>,
     pub(super) created_at: Timestamp,
     updated_at: Timestamp,
@@ -132,21 +181,24 @@ impl TestUser {
         self
     }
 
-    /// Adds a membership in an organization. With several, password and Magic Auth logins ask the user to select one.
+    /// Adds a membership in an organization: its ID, or a [`TestMembership`] with a role and permissions there.
+    ///
+    /// With several, password and Magic Auth logins ask the user to select one; a login in the browser takes the first, or the one
+    /// that it names.
     #[must_use]
-    pub fn organization(mut self, id: impl Into<String>) -> Self {
-        self.organizations.push(id.into());
+    pub fn organization(mut self, membership: impl Into<TestMembership>) -> Self {
+        self.organizations.push(membership.into());
         self
     }
 
-    /// Sets the role in access tokens.
+    /// Sets the role in each organization whose membership has no role of its own.
     #[must_use]
     pub fn role(mut self, role: impl Into<String>) -> Self {
         self.role = Some(role.into());
         self
     }
 
-    /// Adds a permission to access tokens.
+    /// Adds a permission in each of the user's organizations.
     #[must_use]
     pub fn permission(mut self, permission: impl Into<String>) -> Self {
         self.permissions.push(permission.into());
@@ -167,16 +219,78 @@ impl TestUser {
         self
     }
 
-    pub(super) fn check_member_of(&self, organization_id: &str) -> Result<(), Refusal> {
-        let member = self.organizations.iter().any(|id| id == organization_id);
-        let refusal = Refusal::OAuth("organization_membership_not_found", "The user isn't a member.");
-        if member { Ok(()) } else { Err(refusal) }
+    /// The user's ID, which the user's tokens have too.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    pub(super) fn add_organization(&mut self, organization_id: &str) {
-        if !self.organizations.iter().any(|id| id == organization_id) {
-            self.organizations.push(organization_id.to_owned());
+    /// The user's e-mail address.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    pub(super) fn membership(&self, organization_id: &str) -> Option<&TestMembership> {
+        self.organizations.iter().find(|membership| membership.organization_id == organization_id)
+    }
+
+    pub(super) fn check_member_of(&self, organization_id: &str) -> Result<(), Refusal> {
+        let refusal = Refusal::OAuth("organization_membership_not_found", "The user isn't a member.");
+        self.membership(organization_id).map(drop).ok_or(refusal)
+    }
+
+    /// The organization of a login that names none.
+    pub(super) fn first_organization(&self) -> Option<String> {
+        self.organizations.first().map(|membership| membership.organization_id.clone())
+    }
+
+    pub(super) fn role_in<'a>(&'a self, membership: &'a TestMembership) -> Option<&'a str> {
+        membership.role.as_deref().or(self.role.as_deref())
+    }
+
+    pub(super) fn permissions_in<'a>(&'a self, membership: &'a TestMembership) -> Vec<&'a str> {
+        membership.permissions.iter().chain(&self.permissions).map(String::as_str).collect()
+    }
+
+    pub(super) fn add_organization(&mut self, organization_id: &str) -> &mut TestMembership {
+        let known = self.organizations.iter().position(|membership| membership.organization_id == organization_id);
+        let index = known.unwrap_or(self.organizations.len());
+        if known.is_none() {
+            self.organizations.push(TestMembership::new(organization_id));
         }
+        &mut self.organizations[index]
+    }
+
+    pub(super) fn must_enroll(&self) -> bool {
+        self.mfa == Mfa::MustEnroll
+    }
+
+    /// First and last name, if the user has both.
+    pub(super) fn full_name(&self) -> Option<String> {
+        self.first_name.as_ref().zip(self.last_name.as_ref()).map(|(first, last)| format!("{first} {last}"))
+    }
+
+    /// What belongs to the user, in words.
+    pub(super) fn description(&self) -> String {
+        let membership = |membership: &TestMembership| {
+            let id = &membership.organization_id;
+            let permissions = self.permissions_in(membership).join(", ");
+            match (self.role_in(membership), permissions.is_empty()) {
+                (None, true) => id.clone(),
+                (None, false) => format!("{id} ({permissions})"),
+                (Some(role), true) => format!("{id} ({role})"),
+                (Some(role), false) => format!("{id} ({role}: {permissions})"),
+            }
+        };
+        let facts = [
+            (self.password.is_some(), "password"),
+            (!self.email_verified, "e-mail address not verified"),
+            (matches!(self.mfa, Mfa::Enrolled | Mfa::Challenged), "second factor"),
+            (self.mfa == Mfa::MustEnroll, "must enroll a second factor"),
+        ];
+        let facts = facts.into_iter().filter(|(is_so, _)| *is_so).map(|(_, fact)| fact.to_owned());
+        facts.chain(self.organizations.iter().map(membership)).collect::<Vec<_>>().join(", ")
     }
 
     /// Applies the body of a request that creates or updates the user.
@@ -200,7 +314,6 @@ impl TestUser {
     }
 
     pub(super) fn json(&self, last_sign_in_at: Option<Timestamp>) -> Value {
-        let names = self.first_name.as_ref().zip(self.last_name.as_ref());
         json!({
             "object": "user",
             "id": self.id,
@@ -208,7 +321,7 @@ impl TestUser {
             "email_verified": self.email_verified,
             "first_name": self.first_name,
             "last_name": self.last_name,
-            "name": names.map(|(first, last)| format!("{first} {last}")),
+            "name": self.full_name(),
             "profile_picture_url": null,
             "last_sign_in_at": last_sign_in_at.map(api_time),
             "locale": null,
@@ -223,11 +336,22 @@ impl TestUser {
     pub(super) fn profile(&self) -> Value {
         json!({
             "object": "profile", "id": self.id.replacen("user_", "prof_", 1),
-            "organization_id": self.organizations.first(), "connection_id": "conn_test",
+            "organization_id": self.first_organization(), "connection_id": "conn_test",
             "connection_type": "TestIdp", "idp_id": self.id, "email": self.email,
             "first_name": self.first_name, "last_name": self.last_name, "name": null, "role": null, "roles": null,
             "groups": [], "custom_attributes": {}, "raw_attributes": {"email": self.email},
         })
+    }
+}
+
+impl fmt::Display for TestUser {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.email)?;
+        if let Some(name) = self.full_name() {
+            write!(formatter, " ({name})")?;
+        }
+        let description = self.description();
+        if description.is_empty() { Ok(()) } else { write!(formatter, ": {description}") }
     }
 }
 

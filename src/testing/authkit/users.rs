@@ -49,7 +49,7 @@ impl State {
         let organization = query.get("organization_id");
         let wanted = |user: &&TestUser| {
             query.get("email").is_none_or(|email| user.email.eq_ignore_ascii_case(email))
-                && organization.is_none_or(|id| user.organizations.contains(id))
+                && organization.is_none_or(|id| user.membership(id).is_some())
         };
         list(self.users.iter().filter(wanted).map(|user| user.json(None)).collect(), query)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use workos_auth::testing::{AuthKit, AuthKitBuilder, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, AuthKitBuilder, Endpoint, ManualClock, TestUser};
 use workos_auth::{
     AuthenticationResponse, ClientBuilder, Confidential, ConfidentialClient, ExposeSecret, SessionState,
 };
@@ -11,7 +11,7 @@ use super::clients::clock;
 use super::{Outcome, login};
 
 /// Where logins and refreshes are sent.
-pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+pub(crate) const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
 
 /// Its clock is that of the AuthKit too.
 pub(crate) struct Application {

@@ -21,13 +21,13 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore};
-use workos_auth::testing::{AuthKit, ManualClock};
+use workos_auth::testing::{AuthKit, Endpoint, ManualClock};
 use workos_auth::typestate::SessionLayer;
 use workos_auth::{CookiePassword, LoginHandlers, RedirectUri, SessionCookie, SessionManager};
 
 use crate::Outcome;
 
-pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
+pub(crate) const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
 /// The application's host.
 pub(crate) const HOST: &str = "app.lighthouse.test";
 /// A host of the same site, in other hands.
