@@ -151,6 +151,9 @@ identifiers! {
     /// The ID of a group of an organization's members (`group_…`).
     GroupId = "group_id";
 
+    /// The ID of a webhook's event (`event_…`).
+    EventId = "event_id";
+
     /// The ID of a session (`session_…`, the `sid` of its access tokens).
     SessionId = "session_id";
 

@@ -201,6 +201,7 @@ pub mod tower;
 pub mod transport;
 pub mod typestate;
 mod typestate_hints;
+pub mod webhook;
 mod wire;
 
 #[cfg(feature = "testing")]

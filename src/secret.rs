@@ -2,7 +2,7 @@
 //!
 //! | types | for |
 //! | --- | --- |
-//! | [`ApiKey`], [`CookiePassword`] | the application |
+//! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`] | the application |
 //! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
 //! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
@@ -248,6 +248,32 @@ impl ApiKey {
             Err(Error::invalid_value("api_key", "is a client ID: the two are swapped"))
         } else {
             Ok(key)
+        }
+    }
+}
+
+/// The secret of a webhook endpoint, which the dashboard shows: it signs the requests to the endpoint.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+#[derive(Clone)]
+pub struct WebhookSecret(SecretString);
+
+secrets!(@redacted WebhookSecret);
+
+impl WebhookSecret {
+    /// Parses a secret: at least 16 characters of visible ASCII, without spaces. With an empty one, everybody could sign.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `webhook_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let secret = Self(seal(value.into()));
+        let text = secret.0.expose_secret();
+        if text.len() < 16 {
+            Err(Error::invalid_value("webhook_secret", "must have at least 16 characters"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("webhook_secret", "must be visible ASCII without spaces"))
+        } else {
+            Ok(secret)
         }
     }
 }

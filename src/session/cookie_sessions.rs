@@ -225,7 +225,8 @@ impl CookieSessions {
         (url, self.cookie.clear(&evidence))
     }
 
-    /// Ends all sessions of a user at WorkOS, and says how many. Each cookie is good until its access token expires.
+    /// Ends all sessions of a user at WorkOS, and says how many. Cookies are out of reach: each is good until its access token expires,
+    /// which takes minutes, and then WorkOS refuses its refresh. A [`SessionManager`](super::SessionManager) ends sessions at once.
     ///
     /// # Errors
     /// [`Error`]; some sessions may have ended. Call it again.

@@ -10,11 +10,15 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use workos_auth::api::{
     ApiRequest, CreateInvitation, CreateMagicAuth, CreateUser, EnrollFactor, InvitationState, MembershipStatus, Roles,
     SessionStatus, TotpSettings, UpdateUser, VerifiedChallenge,
@@ -22,9 +26,11 @@ use workos_auth::api::{
 use workos_auth::id::{ConnectionId, PhoneNumber};
 use workos_auth::login::PasswordGrant;
 use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetToken, State};
+use workos_auth::session::MemorySessionStore;
 use workos_auth::step::AuthenticationFactorType;
 use workos_auth::testing::{AuthKit, Browser, TestUser};
 use workos_auth::typestate::HasClientId;
+use workos_auth::webhook::{Delivery, EventData, WebhookErrorKind, WebhookEvent, WebhookSecret, Webhooks};
 use workos_auth::{
     AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode,
     ErrorKind, ExposeSecret, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, Step,
@@ -100,6 +106,7 @@ const FLOWS: &[Flow] = flows![
     challenge_answered,
     session_revoked,
     sso_profile,
+    webhook,
 ];
 
 /// What `workos` 0.14.0 does otherwise, and why that isn't a fault here: see `docs/coverage.md`.
@@ -692,6 +699,83 @@ async fn sso_profile(peer: &Peer) -> Outcome<Verdict> {
     let login = session.exchange(Callback::from_url(&callback)?)?.send().await?;
     let profile = client.with_access_token(&login.access_token).profile().send().await?;
     Ok(expect(login.profile.email.as_unverified_str() == ADA && profile == login.profile, "another profile"))
+}
+
+/// The webhooks that a server sends are handled here, with the secret that it has for the endpoint.
+async fn webhook(peer: &Peer) -> Outcome<Verdict> {
+    const EMAIL: &str = "webhook@example.com";
+    let client = peer.confidential()?;
+    let mut secret = WebhookSecret::new("conformance-secret-of-an-endpoint")?;
+    let mut requests = Vec::new();
+    if let Some(authkit) = &peer.authkit {
+        let user = peer.create_user(EMAIL).await?;
+        requests.push(authkit.webhook(&secret, "user.created", &serde_json::to_value(&user)?)?);
+        let data = json!({"id": "session_1", "user_id": user.id});
+        requests.push(authkit.webhook(&secret, "session.revoked", &data)?);
+    } else {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}/webhook", listener.local_addr()?);
+        let body = json!({"endpoint_url": url, "events": ["user.created", "session.revoked"]});
+        let Ok(endpoint) = peer.raw(Method::POST, "/webhook_endpoints", body).await else {
+            return Ok(Verdict::NotServed("an endpoint can't be registered".to_owned()));
+        };
+        secret = WebhookSecret::new(endpoint["secret"].as_str().ok_or("no secret")?)?;
+        let user = peer.create_user(EMAIL).await?;
+        requests.push(received(&listener).await?);
+        drop(peer.password(EMAIL, PASSWORD)?.send().await?);
+        let path = format!("/user_management/users/{}/sessions", user.id);
+        let listed = peer.raw(Method::GET, &path, Value::Null).await?;
+        client.sessions().revoke(&id(&listed["data"][0]["id"])?).send().await?;
+        requests.push(received(&listener).await?);
+    }
+    let wrong =
+        Webhooks::new(&client, MemorySessionStore::new(), WebhookSecret::new("the-secret-of-another-endpoint")?);
+    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), secret);
+    for (request, kind) in requests.iter().zip(["user.created", "session.revoked"]) {
+        let handler = async |event: WebhookEvent| match event.data() {
+            EventData::UserCreated(user) if user.email == EMAIL => Ok(event.kind().to_owned()),
+            EventData::SessionRevoked(_) => Ok(event.kind().to_owned()),
+            _ => Err("another event"),
+        };
+        match wrong.handle(request.headers(), request.body(), &handler).await {
+            Err(error) if error.kind() == WebhookErrorKind::WrongSignature => {}
+            _ => return Ok(Verdict::Differs("another secret is right".to_owned())),
+        }
+        match webhooks.handle(request.headers(), request.body(), &handler).await {
+            Ok(Delivery::Handled(said)) if said == kind => {}
+            Ok(_) => return Ok(Verdict::Differs("another event".to_owned())),
+            Err(error) => return Ok(Verdict::Differs(error.to_string())),
+        }
+    }
+    Ok(Verdict::Pass)
+}
+
+/// The next request to a listener, which is answered with 200.
+async fn received(listener: &TcpListener) -> Outcome<http::Request<Bytes>> {
+    tokio::time::timeout(Duration::from_secs(10), async {
+        let (mut stream, _) = listener.accept().await?;
+        let mut text = Vec::new();
+        loop {
+            if stream.read_buf(&mut text).await? == 0 {
+                return Err("half a request".into());
+            }
+            let Some(end) = text.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let head = str::from_utf8(&text[..end])?;
+            let mut request = http::Request::post("/webhook");
+            let mut length = 0;
+            for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+                request = request.header(name, value);
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.parse()?;
+                }
+            }
+            if text.len() >= end + 4 + length {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await?;
+                return Ok(request.body(Bytes::copy_from_slice(&text[end + 4..end + 4 + length]))?);
+            }
+        }
+    })
+    .await?
 }
 
 async fn in_process() -> Outcome<Peer> {

@@ -16,6 +16,7 @@ use workos_auth::login::{AuthenticationMethod, Impersonator};
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts};
 use workos_auth::testing::{AuthKit, Browser, TestUser};
+use workos_auth::webhook::{Delivery, EventData, WebhookSecret, Webhooks};
 use workos_auth::{
     AccessToken, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret, LoginHandlers,
     OpenedSession, OrganizationId, Password, RedirectUri, RefreshToken, SessionCookie, SessionManager, User,
@@ -80,6 +81,7 @@ fn run() -> Outcome {
     println!("the largest was {largest} bytes");
     passwords_with_ids(&mut node, &client)?;
     live(&mut node)?;
+    webhooks(&mut node)?;
     move_to_and_fro(&mut node)?;
     guide_is_complete(&mut node)
 }
@@ -273,6 +275,49 @@ fn accepted(node: &mut Node, command: &Value, header: &str, session: &str) -> Ou
             return Err(format!("{library} sees {seen}, and not {session}").into());
         }
     }
+    Ok(())
+}
+
+/// Webhooks that the SDK for Node has signed are handled here, and it takes those that were signed here.
+fn webhooks(node: &mut Node) -> Outcome {
+    const SECRET: &str = "interop-secret-of-an-endpoint";
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let client = ConfidentialClient::new("client_123", "sk_example")?;
+    let secret = WebhookSecret::new(SECRET)?;
+    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), secret.clone());
+    let authkit = runtime.block_on(AuthKit::start())?;
+    for seed in 0..SESSIONS {
+        let mut dice = Dice(seed);
+        let (text, at) = (dice.text(200), "2026-01-01T00:00:00.000Z");
+        let data = json!({"object": "session", "id": format!("session_{seed}"), "user_id": "user_1", "user_agent": text,
+            "ip_address": null, "auth_method": "password", "status": "revoked", "expires_at": at, "ended_at": at,
+            "created_at": at, "updated_at": at});
+        let id = format!("event_{seed}");
+        let body = json!({"id": id, "event": "session.revoked", "data": data, "created_at": at}).to_string();
+        let theirs = node.ask(&json!({"op": "signWebhook", "body": body, "secret": SECRET}))?;
+        let header = theirs["header"].as_str().ok_or("no signature")?;
+        let headers = http::HeaderMap::from_iter([("workos-signature".parse()?, header.parse()?)]);
+        let handled = runtime.block_on(webhooks.handle(&headers, body.as_bytes(), async |event| match event.data() {
+            EventData::SessionRevoked(session) if session.user_agent.as_ref() == Some(&text) => {
+                Ok(event.id().to_string())
+            }
+            _ => Err("another event"),
+        }));
+        if handled.map_err(|error| format!("webhook {seed} of the SDK for Node: {error}"))? != Delivery::Handled(id) {
+            return Err(format!("webhook {seed} of the SDK for Node is another event").into());
+        }
+        let ours = authkit.webhook(&secret, "session.revoked", &data)?;
+        let (header, body) = (ours.headers()["workos-signature"].to_str()?, str::from_utf8(ours.body())?);
+        let check = |body: &str| json!({"op": "checkWebhook", "body": body, "header": header, "secret": SECRET});
+        let taken = node.ask(&check(body))?;
+        if taken["event"] != "session.revoked" || !body.contains(taken["id"].as_str().unwrap_or("nothing")) {
+            return Err(format!("the SDK for Node reads {taken} in {body}").into());
+        }
+        if node.ask(&check(&body.replacen("user_1", "user_2", 1))).is_ok() {
+            return Err("the SDK for Node takes another body".into());
+        }
+    }
+    println!("{SESSIONS} webhooks each way");
     Ok(())
 }
 

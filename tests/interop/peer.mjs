@@ -81,6 +81,17 @@ const commands = {
       return { sdk: sealedSession, iron: await sealData(plain, { password }), session: plain };
     });
   },
+  // A webhook, signed by the SDK.
+  async signWebhook({ body, secret }) {
+    const time = Date.now();
+    const signature = await sdk('http://127.0.0.1:9').webhooks.computeSignature(time, body, secret);
+    return { header: `t=${time}, v1=${signature}` };
+  },
+  // A webhook, checked by the SDK.
+  async checkWebhook({ body, header, secret }) {
+    const { id, event } = await sdk('http://127.0.0.1:9').webhooks.constructEvent({ payload: body, sigHeader: header, secret });
+    return { id, event };
+  },
   async open({ sealed, password }) {
     const workos = sdk('http://127.0.0.1:9');
     return {

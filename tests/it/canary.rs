@@ -30,6 +30,7 @@ use workos_auth::session::{
 };
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault};
+use workos_auth::webhook::WebhookSecret;
 use workos_auth::{
     AccessToken, Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
     LoginHandlers, LoopbackListener, NotSignedIn, OpenedSession, OrganizationId, Password, PublicClient, RedirectUri,
@@ -193,6 +194,7 @@ fn every_secret_type_is_redacted() -> Outcome {
     debug("ApiKey", &ApiKey::new("sk_canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
+    debug("WebhookSecret", &WebhookSecret::new("canary-of-an-endpoint")?);
     let client = ConfidentialClient::new("client_123", "sk_canary")?;
     let session = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary")).begin()?;
     assert!(session.url().as_str().contains(CANARY));

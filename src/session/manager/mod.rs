@@ -4,6 +4,7 @@ mod renewal;
 mod stored;
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::state::{SessionState, SignedIn, SignedOutReason, Stop, SwitchError};
 use super::store::SessionStore;
 use crate::client::ConfidentialClient;
 use crate::error::{Error, ErrorKind};
-use crate::id::{OrganizationId, RedirectUri, UserId};
+use crate::id::{OrganizationId, RedirectUri, SessionId, UserId};
 use crate::rejected::Rejected;
 use crate::secret::SessionHandle;
 use crate::token::TokenVerifier;
@@ -28,6 +29,8 @@ use crate::wire;
 const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// Longer than any refresh that is in flight when a session is removed, and than this process keeps a new pair for the store.
 const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(3_600);
+/// How many sessions are ended at a time.
+const BATCH: usize = 64;
 /// How long a caller whose token is still valid waits for the next one.
 const REFRESH_WAIT: Duration = Duration::from_secs(1);
 
@@ -173,19 +176,93 @@ impl<S: SessionStore> SessionManager<S> {
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
         let (manager, handle, return_to) = (self.clone(), wire::clone_session_handle(handle), return_to.cloned());
-        let task = tokio::spawn(async move { manager.remove(&handle, return_to.as_ref()).await });
-        task.await.unwrap_or_else(|_| Err(Error::abandoned()))
+        spawned(async move { manager.remove(&handle, return_to.as_ref()).await }).await
     }
 
-    /// Ends all sessions of a user at WorkOS, and says how many.
+    /// Ends all sessions of a user: those in the store, for all processes at once, and those at WorkOS. Says how many were still active
+    /// at WorkOS.
     ///
-    /// The store doesn't know whose sessions it has. So a session stays active here until its access token expires, which takes
-    /// minutes; then WorkOS refuses the refresh.
+    /// After `Ok`, no session that was there when the call began can be used, and a refresh in flight brings none back. One that
+    /// begins during the call may end, too. Sessions of other applications of the environment end at WorkOS: such an application
+    /// hears of it by the [webhook](crate::webhook) `session.revoked`, or when it refreshes. The work goes on when the caller is
+    /// cancelled.
     ///
     /// # Errors
-    /// [`Error`]; some sessions may have ended. Call it again.
+    /// The store or WorkOS failed. Both were tried, so some sessions may have ended, here and there. A second call ends the others.
     pub async fn sign_out_everywhere(&self, user_id: &UserId) -> Result<usize, Error> {
-        sign_out_everywhere(&self.client, user_id).await
+        let (manager, user_id) = (self.clone(), user_id.clone());
+        spawned(async move {
+            let at_workos = sign_out_everywhere(&manager.client, &user_id);
+            manager.end_at_both(manager.user_hash(&user_id), at_workos).await
+        })
+        .await
+    }
+
+    /// Ends one session by its ID, such as one of a user's list of devices ([`Sessions::list`](crate::api::Sessions::list)): in the
+    /// store, for all processes at once, and at WorkOS. The work goes on when the caller is cancelled.
+    ///
+    /// # Errors
+    /// As [`sign_out_everywhere`](Self::sign_out_everywhere). Also when WorkOS doesn't know the session (status 404).
+    pub async fn end_session(&self, id: &SessionId) -> Result<(), Error> {
+        let (manager, id) = (self.clone(), id.clone());
+        spawned(async move {
+            let at_workos = async { manager.client.sessions().revoke(&id).send().await };
+            manager.end_at_both(manager.session_hash(&id), at_workos).await
+        })
+        .await
+    }
+
+    /// Ends all sessions of a user in the store, and says how many.
+    pub(crate) async fn forget_user(&self, id: &UserId) -> Result<usize, Error> {
+        self.end_found(&self.user_hash(id)).await
+    }
+
+    /// Ends a session in the store, and says how many entries it had.
+    pub(crate) async fn forget_session(&self, id: &SessionId) -> Result<usize, Error> {
+        self.end_found(&self.session_hash(id)).await
+    }
+
+    pub(crate) fn client(&self) -> &ConfidentialClient {
+        &self.client
+    }
+
+    pub(crate) fn store(&self) -> &Arc<S> {
+        &self.store
+    }
+
+    /// Ends sessions in the store and at WorkOS. Neither waits for the other to be available.
+    async fn end_at_both<T>(
+        &self,
+        hash: String,
+        at_workos: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        // If this fails, the second time decides.
+        drop(self.end_found(&hash).await);
+        let ended = at_workos.await;
+        // A login that was about to finish may have kept its session only now.
+        self.end_found(&hash).await?;
+        ended
+    }
+
+    /// Removes the sessions that the store finds by a hash, in batches, until it finds none. The tombstones keep refreshes in flight
+    /// from bringing them back.
+    async fn end_found(&self, hash: &str) -> Result<usize, Error> {
+        let (mut ended, mut batch) = (0, Vec::new());
+        loop {
+            let found = within_limit(self.store.find(hash, BATCH)).await.map_err(Error::session_store)?;
+            if found.iter().any(|key| batch.contains(key)) {
+                // It would never end.
+                return Err(Error::session_store(io::Error::other("the store still finds a session that was removed")));
+            }
+            if found.is_empty() {
+                return Ok(ended);
+            }
+            for key in &found {
+                within_limit(self.store.remove(key, TOMBSTONE_LIFETIME)).await.map_err(Error::session_store)?;
+            }
+            ended += found.len();
+            batch = found;
+        }
     }
 
     async fn remove(&self, handle: &SessionHandle, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
@@ -243,6 +320,11 @@ impl<S: SessionStore> SessionManager<S> {
             }
         }
     }
+}
+
+/// Work that goes on when its caller is cancelled.
+async fn spawned<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(Error::abandoned()))
 }
 
 /// Ends all sessions of a user at WorkOS, and says how many.

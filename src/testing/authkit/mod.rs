@@ -30,6 +30,7 @@ mod token_request;
 mod user;
 mod users;
 mod values;
+mod webhooks;
 
 use std::fmt;
 use std::io;

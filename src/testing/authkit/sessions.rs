@@ -22,7 +22,7 @@ impl Session {
         Self { user_id, confidential, organization_id, impersonator: None, started: now, ended: None }
     }
 
-    fn json(&self, id: &str) -> Value {
+    pub(super) fn json(&self, id: &str) -> Value {
         let mut session = json!({
             "object": "session",
             "id": id,
