@@ -157,20 +157,23 @@ impl<L: SessionLayer> LoginHandlers<L> {
     /// | `POST /logout` | [`logout`](Self::logout) |
     /// | `POST /switch-organization` | [`switch_organization`](Self::switch_organization), from a form with `organization_id` and `return_to` |
     ///
-    /// [`app`](Self::app) has them. An application that answers some of these requests itself takes its own routes instead.
+    /// [`app`](Self::app) has them. What a login brought, such as a provider's tokens, is for an application that answers the callback
+    /// [itself](Self::without_callback_route).
     #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn router<S>(self: &Arc<Self>) -> Router<S>
     where
         S: Clone + Send + Sync + 'static,
     {
         let paths = self.paths();
-        Router::new()
+        let mut routes = Router::new()
             .without_v07_checks()
             .route(&literal(&paths.login), get(login::<L>))
-            .route(&literal(&paths.callback), get(callback::<L>))
             .route(&literal(&paths.logout), any(logout::<L>))
-            .route(&literal(&paths.switch), any(switch::<L>))
-            .with_state(Arc::clone(self))
+            .route(&literal(&paths.switch), any(switch::<L>));
+        if let Some(path) = &paths.callback {
+            routes = routes.route(&literal(path), get(callback::<L>));
+        }
+        routes.with_state(Arc::clone(self))
     }
 }
 

@@ -139,3 +139,56 @@ fn private(status: StatusCode) -> Response<String> {
     ResponseHeaders::private().add_to(response.headers_mut());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::CallbackError;
+
+    #[test]
+    fn each_error_has_its_status() {
+        let api = |status| Error::reply(ErrorKind::UnexpectedShape, status, None);
+        for (error, status) in [
+            (Error::invalid_value("organization_id", "is empty"), 400),
+            (Error::callback(CallbackError::StateMismatch), 400),
+            (Error::parked(ParkedError::NotFound), 400),
+            (Error::unfinished(ErrorCode::InvalidGrant), 400),
+            (Error::signed_out(), 401),
+            (Error::another_user(), 401),
+            (Error::token(TokenError::Expired), 401),
+            (Error::seal(SealError::BadMac), 401),
+            (Error::token(TokenError::WrongOrganization), 403),
+            (Error::from(RefusedRequest::CrossOrigin), 403),
+            (Error::from(RefusedRequest::NotPost), 405),
+            (Error::seal(SealError::TooLarge { bytes: 5_000 }), 500),
+            (Error::missing_variable("WORKOS_API_KEY"), 500),
+            (Error::session_store(std::io::ErrorKind::PermissionDenied.into()), 500),
+            (Error::another_organization(), 502),
+            (api(StatusCode::OK), 502),
+            (api(StatusCode::BAD_GATEWAY), 503),
+            (Error::keys_unavailable(None), 503),
+            (Error::session_store(std::io::ErrorKind::ConnectionReset.into()), 503),
+            (Error::too_late(), 503),
+        ] {
+            let response = error.response();
+            let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!(response.status(), status, "{error}");
+            assert_eq!((header("cache-control"), header("vary")), (Some("no-store"), Some("Cookie")), "{error}");
+            assert_eq!(header("retry-after"), (status == 503).then_some("5"), "{error}");
+            assert_eq!(header("allow"), (status == 405).then_some("POST"), "{error}");
+            assert!(!response.body().is_empty() && !response.body().contains(&error.to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_outage_says_when_to_try_again() {
+        let error = Error::too_late().advise(Some(std::time::Duration::from_secs(17)), None);
+        assert_eq!(error.response().headers()["retry-after"], "17");
+        // Whatever its cause is, nobody can tell who is signed in.
+        let lasting = unavailable(&Error::missing_variable("WORKOS_API_KEY"));
+        assert_eq!(
+            (lasting.status(), &lasting.headers()["retry-after"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap())
+        );
+    }
+}

@@ -22,7 +22,7 @@ const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 pub(crate) struct Paths {
     pub(crate) login: String,
     #[cfg(feature = "axum")]
-    pub(crate) callback: String,
+    pub(crate) callback: Option<String>,
     #[cfg(feature = "axum")]
     pub(crate) logout: String,
     #[cfg(feature = "axum")]
@@ -38,7 +38,7 @@ impl Paths {
         Self {
             login: format!("{folder}/login"),
             #[cfg(feature = "axum")]
-            callback: callback.to_owned(),
+            callback: Some(callback.to_owned()),
             #[cfg(feature = "axum")]
             logout: format!("{folder}/logout"),
             #[cfg(feature = "axum")]
@@ -84,4 +84,26 @@ pub(super) fn named_in(encoded: &[u8]) -> Option<ReturnPath> {
 fn checked(path: &str) -> Option<ReturnPath> {
     let path = utf8_percent_encode(path, ENCODED).to_string();
     if path.len() <= MAX_RETURN_PATH_BYTES { ReturnPath::new(path).ok() } else { None }
+}
+
+#[cfg(all(test, feature = "axum"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_paths_are_beside_the_callback() {
+        for (redirect_uri, callback, login) in [
+            ("https://app.example.com/callback", "/callback", "/login"),
+            ("https://app.example.com/auth/callback?from=workos", "/auth/callback", "/auth/login"),
+            ("http://127.0.0.1:3000/a/b/c", "/a/b/c", "/a/b/login"),
+            ("https://app.example.com", "/", "/login"),
+            ("com.example.app:/back", "/back", "/login"),
+            ("com.example.app:back", "/callback", "/login"),
+        ] {
+            let paths = Paths::beside(&RedirectUri::new(redirect_uri).unwrap());
+            assert_eq!((paths.callback.as_deref(), &*paths.login), (Some(callback), login), "{redirect_uri}");
+            assert_eq!(paths.switch, login.replace("login", "switch-organization"));
+            assert_eq!(paths.logout, login.replace("login", "logout"));
+        }
+    }
 }

@@ -180,6 +180,17 @@ impl<L> LoginHandlers<L> {
         self
     }
 
+    /// Leaves the callback out of the application's routes, because the application has a route of its own there. Its handler calls
+    /// [`finish_login`](Self::finish_login), and keeps what the login brought, such as
+    /// [`oauth_tokens`](FinishedLogin::oauth_tokens), before it answers with the [`FinishedLogin`].
+    #[cfg(feature = "axum")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    #[must_use]
+    pub fn without_callback_route(mut self) -> Self {
+        self.paths.callback = None;
+        self
+    }
+
     /// The value that keeps the sessions.
     #[must_use]
     pub fn sessions(&self) -> &L {

@@ -3,6 +3,7 @@
 mod api;
 mod authkit;
 mod axum_app;
+mod axum_layer;
 mod canary;
 mod cookie_sessions;
 mod decode;
