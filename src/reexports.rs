@@ -14,9 +14,10 @@
 //! | `reqwest` | 0.13 | the settings of the HTTP client (feature `reqwest`) |
 //! | `cookie` | 0.18 | `SetCookie::into_cookie` (feature `cookie`) |
 //! | `redis` | 1 | a connection for `RedisSessionStore` (feature `redis`) |
+//! | `sqlx` | 0.9 | a pool for `SqlSessionStore` (features `sqlx-postgres`, `sqlx-sqlite`) |
 //!
 //! An incompatible version of one of them comes with an incompatible version of this crate. `jiff` has no 1.0 yet, and is in the
-//! public API all the same, since the standard library has no type for a date.
+//! public API all the same, since the standard library has no type for a date. Nor has `sqlx`, whose pool applications have.
 
 #[cfg(feature = "cookie")]
 pub use cookie;
@@ -24,4 +25,6 @@ pub use cookie;
 pub use redis;
 #[cfg(feature = "reqwest")]
 pub use reqwest;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use sqlx;
 pub use {bytes, futures_core, http, jiff, secrecy, serde, serde_json, url};

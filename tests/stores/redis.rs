@@ -74,6 +74,10 @@ impl Redis {
         if &answer == b"+OK\r\n+OK\r\n" { Ok(()) } else { Err("Redis refused to be configured".into()) }
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.server.0.id()
+    }
+
     /// What `redis-cli` says.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Outcome<String> {
         output(Command::new("redis-cli").args(["-p", &self.port.to_string()]).args(arguments))

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
-use tokio::time::sleep;
-use workos_auth::session::{BoxSessionStore, RedisSessionStore};
+use tokio::time::{sleep, timeout};
+use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionStore};
 use workos_auth::{ErrorKind, SessionManager, SessionState};
 
 use crate::common::{self, Outcome, client, login, open};
@@ -85,11 +85,12 @@ pub(crate) async fn run() -> Outcome {
     let nobody = RedisSessionStore::sentinel([format!("redis://user:hunter2@127.0.0.1:{}/", free_port()?)], REDIS)?;
     common::is_unknown(BoxSessionStore::new(nobody), "Redis").await?;
     common::rules(&sentinels.address()).await?;
-    failover(sentinels).await
+    let sentinels = failover(sentinels).await?;
+    silent_master(sentinels).await
 }
 
 /// The master is gone for good. What the replica has is there when it is the master.
-async fn failover(mut sentinels: Sentinels) -> Outcome {
+async fn failover(mut sentinels: Sentinels) -> Outcome<Sentinels> {
     const SESSIONS: usize = 40;
     let authkit = common::authkit().await?;
     let direct = client(authkit.base_url())?;
@@ -131,5 +132,29 @@ async fn failover(mut sentinels: Sentinels) -> Outcome {
         return Err(format!("{unknown} unknown, and after a sign-out: {state:?}").into());
     }
     println!("the master killed: {unknown} unknown for {took:.1?}, then all of {SESSIONS} replicated sessions active");
+    // From now on, the first is the master.
+    sentinels.nodes.swap(0, 1);
+    Ok(sentinels)
+}
+
+/// The master is silent, and nobody waits for its answer as long as the connection does.
+async fn silent_master(sentinels: Sentinels) -> Outcome {
+    let store = open(&sentinels.address()).await?;
+    let key = "0".repeat(64);
+    store.lock(&key, "owner", Duration::from_millis(1)).await?;
+    block_in_place(|| eventually("the replica follows", || sentinels.follows()))?;
+    let master = sentinels.nodes[0].process().to_string();
+    output(Command::new("kill").args(["-STOP", &master]))?;
+    let start = Instant::now();
+    while !matches!(
+        timeout(Duration::from_secs(1), store.lock(&key, "owner", Duration::from_mins(1))).await,
+        Ok(Ok(true))
+    ) {
+        if start.elapsed() > Duration::from_mins(1) {
+            return Err("the next master isn't found".into());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    println!("the master silent: the next one is found after {:.1?}", start.elapsed());
     Ok(())
 }

@@ -63,7 +63,7 @@ impl SessionIndex {
 /// a leaked store reveals nothing. Each method is atomic, and takes effect at once for every process that uses the store. Test an
 /// implementation with `testing::check_session_store` (feature `testing`).
 ///
-/// Which one to take, what each loses when it fails, and how many bytes a session needs: `docs/stores.md`.
+/// Which one to take, what each loses when it fails, and how many bytes a session needs: [the guide](crate::guide::stores).
 ///
 /// | store | for |
 /// | --- | --- |

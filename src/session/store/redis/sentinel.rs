@@ -1,11 +1,15 @@
 //! The Redis that Sentinel names.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::sentinel::SentinelClient;
 use redis::{AsyncConnectionConfig, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::Mutex;
+
+/// A server that was silent for so long is no longer taken for the master without asking. It is shorter than any caller waits.
+const SILENCE: Duration = Duration::from_millis(900);
 
 /// The server that is the master now, until it fails: then Sentinel is asked again. Clones share their connection.
 #[derive(Clone)]
@@ -37,13 +41,11 @@ impl Master {
         request: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
         let (number, connection) = self.connection().await?;
+        let mut waiting = Waiting { master: self, number, since: Instant::now(), is_answered: false };
         let answer = request(connection).await;
+        waiting.is_answered = true;
         if answer.as_ref().is_err_and(is_over) {
-            let mut known = self.known.lock().await;
-            // Another caller may have found the next master already.
-            if known.count == number {
-                known.connection = None;
-            }
+            self.known.lock().await.forget(number);
         }
         answer
     }
@@ -57,6 +59,34 @@ impl Master {
         known.connection = Some(connection.clone());
         known.count += 1;
         Ok((known.count, connection))
+    }
+}
+
+impl Known {
+    /// Another caller may have found the next master already.
+    fn forget(&mut self, number: u64) {
+        if self.count == number {
+            self.connection = None;
+        }
+    }
+}
+
+/// A request whose answer isn't there yet. Its caller may stop waiting before the connection's own time limit is over.
+struct Waiting<'a> {
+    master: &'a Master,
+    number: u64,
+    since: Instant,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered
+            && self.since.elapsed() >= SILENCE
+            && let Ok(mut known) = self.master.known.try_lock()
+        {
+            known.forget(self.number);
+        }
     }
 }
 
