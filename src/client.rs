@@ -28,20 +28,60 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// [`resume_login`](Client::resume_login), and with a user's SSO access token
 /// [`with_access_token`](Client::with_access_token). It can't hold an API key, and never reads
 /// `WORKOS_API_KEY`.
+///
+/// ```
+/// use workos_auth::{PublicClient, RedirectUri};
+///
+/// let client = PublicClient::new("client_123")?; // or `from_env()?`
+/// let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// assert!(login.url().as_str().starts_with("https://api.workos.com/user_management/authorize?"));
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub type PublicClient = Client<Public>;
 
 /// A client with a client ID and an API key, for servers.
 ///
 /// It can call every method. Its logins send both the client secret and the PKCE verifier.
+///
+/// ```
+/// use workos_auth::{ConfidentialClient, EmailAddress, Password};
+///
+/// let client = ConfidentialClient::new("client_123", "sk_example")?; // or `from_env()?`
+/// let grant = client.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("secret"));
+/// // grant.send().await?
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub type ConfidentialClient = Client<Confidential>;
 
 /// A client with only an API key: it can't sign users in. [`with_client_id`](Client#method.with_client_id-2) makes a
 /// [`ConfidentialClient`] of it.
+///
+/// ```
+/// use workos_auth::{ApiKeyClient, ClientId, ConfidentialClient};
+///
+/// let client = ApiKeyClient::new("sk_example")?;
+/// let confidential: ConfidentialClient = client.with_client_id(ClientId::new("client_123")?);
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub type ApiKeyClient = Client<ApiKeyOnly>;
 
 /// A WorkOS client whose type says what it holds: a [`PublicClient`], a [`ConfidentialClient`] or an [`ApiKeyClient`].
 ///
 /// Cloning is cheap, and clones share the connections. Requests need a tokio runtime with its timer enabled.
+///
+/// ```
+/// use workos_auth::typestate::HasClientId;
+/// use workos_auth::{Client, ConfidentialClient, PublicClient};
+///
+/// // Of every client that can sign users in:
+/// fn name<K: HasClientId>(client: &Client<K>) -> &str {
+///     client.client_id().as_str()
+/// }
+///
+/// assert_eq!(name(&PublicClient::new("client_123")?), "client_123");
+/// assert_eq!(name(&ConfidentialClient::new("client_123", "sk_example")?), "client_123");
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub struct Client<K> {
     pub(crate) credentials: Arc<K>,
     pub(crate) core: Arc<Core>,
@@ -253,6 +293,19 @@ impl<K> Caller<K> {
 /// Builds a [`Client`]. Its type parameter is the credentials that are set so far.
 ///
 /// Setters take raw values; only [`build`](Self::build) fails.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use workos_auth::Client;
+///
+/// let client = Client::builder()
+///     .client_id("client_123")
+///     .app_name("my-app/1.2")
+///     .timeout(Duration::from_secs(10))
+///     .build()?;
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 #[must_use = "a builder does nothing until `build()`"]
 pub struct ClientBuilder<K> {
     credentials: Result<K, Error>,

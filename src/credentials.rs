@@ -8,11 +8,29 @@ use crate::sealed::Internal;
 use crate::secret::ApiKey;
 
 /// Only a client ID: a public client (RFC 6749 §2.1), which is protected by PKCE.
+///
+/// ```
+/// use workos_auth::{Client, Public, PublicClient};
+///
+/// // `PublicClient` is this type:
+/// fn the_same(client: PublicClient) -> Client<Public> {
+///     client
+/// }
+/// ```
 pub struct Public {
     pub(crate) client_id: ClientId,
 }
 
 /// A client ID and an API key: a confidential client (RFC 6749 §2.1).
+///
+/// ```
+/// use workos_auth::{Client, Confidential, ConfidentialClient};
+///
+/// // `ConfidentialClient` is this type:
+/// fn the_same(client: ConfidentialClient) -> Client<Confidential> {
+///     client
+/// }
+/// ```
 pub struct Confidential {
     pub(crate) client_id: ClientId,
     pub(crate) api_key: ApiKey,

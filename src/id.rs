@@ -137,12 +137,27 @@ fn check(holds: bool, reason: &'static str) -> Result<(), &'static str> {
 
 identifiers! {
     /// The client ID of an application (`client_…`, RFC 6749 §2.2). It is public.
+    ///
+    /// ```
+    /// use workos_auth::ClientId;
+    ///
+    /// assert!(ClientId::new("client_123").is_ok());
+    /// assert!(ClientId::new("sk_an_api_key").is_err());
+    /// ```
     ClientId = "client_id";
 
     /// The ID of an SSO connection (`conn_…`).
     ConnectionId = "connection_id";
 
     /// The ID of an organization (`org_…`).
+    ///
+    /// ```
+    /// use workos_auth::OrganizationId;
+    ///
+    /// let id = OrganizationId::new("org_123")?;
+    /// assert_eq!(id.as_str(), "org_123");
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
     OrganizationId = "organization_id";
 
     /// The ID of a user's membership in an organization (`om_…`).
@@ -158,6 +173,14 @@ identifiers! {
     SessionId = "session_id";
 
     /// The ID of a user (`user_…`).
+    ///
+    /// ```
+    /// use workos_auth::UserId;
+    ///
+    /// let id = UserId::new("user_123")?;
+    /// assert_eq!(id.to_string(), "user_123");
+    /// # Ok::<_, workos_auth::Error>(())
+    /// ```
     UserId = "user_id";
 
     /// The ID of an SSO profile (`prof_…`).
@@ -190,6 +213,13 @@ identifiers! {
 
 parsed! {
     /// An e-mail address. It must have text before and after an `@`, and no spaces or control characters; the API checks the rest.
+    ///
+    /// ```
+    /// use workos_auth::EmailAddress;
+    ///
+    /// assert!(EmailAddress::new("ada@example.com").is_ok());
+    /// assert!(EmailAddress::new("ada").is_err());
+    /// ```
     EmailAddress = "email", |text| {
         let parts = text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());
@@ -209,6 +239,14 @@ parsed! {
     /// No segment is `.` or `..`, the first isn't empty, and there are no control characters, encoded or not and with a backslash read
     /// as a slash: a program that decodes and resolves these could read the rest as another host. It is ASCII without spaces,
     /// because it goes into a `Location` header; percent-encode other characters (RFC 3986 §2.1).
+    ///
+    /// ```
+    /// use workos_auth::ReturnPath;
+    ///
+    /// assert!(ReturnPath::new("/inbox?page=2").is_ok());
+    /// assert!(ReturnPath::new("https://elsewhere.example.com/").is_err());
+    /// assert!(ReturnPath::new("//elsewhere.example.com/").is_err());
+    /// ```
     ReturnPath = "return_path", |text| {
         let (path, _) = text.split_once(['?', '#']).unwrap_or((text, ""));
         let decoded: Vec<u8> = percent_decode_str(path).map(|byte| if byte == b'\\' { b'/' } else { byte }).collect();

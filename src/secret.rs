@@ -106,10 +106,30 @@ macro_rules! secrets {
 
 secrets! {
     /// A signed access token (RFC 9068), as it goes into an `Authorization: Bearer` header (RFC 6750 §2.1).
+    ///
+    /// ```
+    /// # async fn run(verifier: workos_auth::TokenVerifier, header: &str) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::AccessToken;
+    ///
+    /// // Of a request to an API: `Authorization: Bearer …`
+    /// let token = AccessToken::new(header.strip_prefix("Bearer ").unwrap_or_default());
+    /// let verified = verifier.verify(&token).await?;
+    /// println!("the request of {}", verified.user_id());
+    /// # Ok(()) }
+    /// ```
     #[derive(Clone)]
     AccessToken;
 
     /// A single-use refresh token (RFC 6749 §1.5): every refresh rotates it.
+    ///
+    /// ```
+    /// # async fn run(client: workos_auth::PublicClient, kept: String) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::RefreshToken;
+    ///
+    /// let response = client.authenticate_with_refresh_token(RefreshToken::new(kept)).send().await?;
+    /// // `response.refresh_token` must be kept now: the old one is used up.
+    /// # Ok(()) }
+    /// ```
     RefreshToken;
 
     /// A code that another application of the environment can exchange for its own tokens.
@@ -132,6 +152,13 @@ secrets! {
     InvitationUrl;
 
     /// A user's password.
+    ///
+    /// ```
+    /// use workos_auth::Password;
+    ///
+    /// let password = Password::new("correct horse battery staple");
+    /// assert_eq!(format!("{password:?}"), "Password([REDACTED])");
+    /// ```
     Password;
 
     /// The hash of a password, as another system stored it.
@@ -144,6 +171,15 @@ secrets! {
     PasswordResetUrl;
 
     /// A code of a TOTP authenticator (RFC 6238).
+    ///
+    /// ```
+    /// # async fn run(challenge: workos_auth::step::TotpChallenge<workos_auth::Confidential>) -> Result<(), workos_auth::Error> {
+    /// use workos_auth::TotpCode;
+    ///
+    /// let response = challenge.verify(TotpCode::new("123456")).send().await?;
+    /// println!("signed in as {}", response.user.email);
+    /// # Ok(()) }
+    /// ```
     TotpCode;
 
     /// The code of a Magic Auth e-mail.
@@ -306,6 +342,15 @@ impl fmt::Debug for AuthorizationUrl {
 /// The password that seals session cookies: at least 32 random characters, made by a generator.
 ///
 /// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use workos_auth::CookiePassword;
+///
+/// let password = CookiePassword::generate()?; // `from_env()` reads one that is kept
+/// assert_eq!(format!("{password:?}"), "CookiePassword([REDACTED])");
+/// assert!(CookiePassword::new("too short").is_err());
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub struct CookiePassword(SecretString, Cow<'static, str>);
 
 /// The ID that the WorkOS SDKs and iron-session use for a password without an ID.

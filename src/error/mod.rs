@@ -45,6 +45,15 @@ pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 ///
 /// Match on [`kind`](Self::kind) for the cause; [`is_transient`](Self::is_transient),
 /// [`retry_after`](Self::retry_after) and [`replay_before`](Self::replay_before) say whether and when to try again.
+///
+/// ```
+/// use workos_auth::{ErrorKind, RedirectUri};
+///
+/// let error = RedirectUri::new("http://example.com/callback").unwrap_err();
+/// assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redirect_uri", .. }));
+/// assert_eq!(error.to_string(), "redirect_uri must be https unless its host is 127.0.0.1, [::1] or localhost");
+/// assert!(!error.is_transient());
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -58,6 +67,16 @@ struct Inner {
 }
 
 /// The cause of an [`Error`].
+///
+/// ```
+/// use workos_auth::{ErrorKind, PublicClient};
+///
+/// let error = PublicClient::new("").unwrap_err();
+/// match error.kind() {
+///     ErrorKind::InvalidValue { field, reason } => assert_eq!((*field, *reason), ("client_id", "must not be empty")),
+///     other => panic!("{other}"),
+/// }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {

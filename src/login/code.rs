@@ -41,6 +41,14 @@ impl<K> Client<K> {
 }
 
 /// An authorization code that is ready to be exchanged for tokens, once.
+///
+/// ```
+/// # async fn run(exchange: workos_auth::CodeExchange<workos_auth::Public>) -> Result<(), workos_auth::Error> {
+/// // What `session.exchange(callback)?` gives:
+/// let response = exchange.send().await?;
+/// println!("signed in as {}", response.user.email);
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing was sent yet: call `.send().await`"]
 pub struct CodeExchange<K> {
     caller: Caller<K>,

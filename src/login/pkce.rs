@@ -22,6 +22,17 @@ use crate::wire::{self, Parameters};
 ///
 /// Send the browser to [`url`](Self::url), and give the callback to [`exchange`](Self::exchange). It consumes the session, so that a
 /// login is exchanged once only.
+///
+/// ```
+/// # async fn run(client: workos_auth::PublicClient, callback_url: &str) -> Result<(), workos_auth::Error> {
+/// use workos_auth::{Callback, RedirectUri};
+///
+/// let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// println!("Open {}", session.url().as_str());
+/// // The browser comes back:
+/// let response = session.exchange(Callback::from_url(callback_url)?)?.send().await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "the login ends when its session is dropped: send the browser to `url()`, then call `exchange(callback)`"]
 pub struct PkceSession<K> {
     pub(crate) login: Login<K>,
@@ -132,6 +143,19 @@ impl<K> fmt::Debug for PlainSession<K> {
 /// The callback of a login: a code or an error, and the state that ties it to the login (RFC 6749 §4.1.2).
 ///
 /// Anybody can send a callback, so it is untrusted until a session has checked its state.
+///
+/// ```
+/// use workos_auth::{Callback, PublicClient, RedirectUri};
+///
+/// let client = PublicClient::new("client_123")?;
+/// let session = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+///
+/// let forged = Callback::from_query("code=01E2&state=guessed")?;
+/// let rejected = session.exchange(forged).expect_err("the state is wrong");
+/// // The login goes on, and the true callback may still come.
+/// let session = rejected.recover()?;
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
 pub struct Callback {
     result: Result<AuthorizationCode, AuthorizationErrorCode>,
     state: Option<State>,

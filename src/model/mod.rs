@@ -20,6 +20,17 @@ use crate::open_enum::open_enum;
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, ProviderAccessToken, ProviderRefreshToken, RefreshToken};
 
 /// A finished login: the user, and the tokens of the session.
+///
+/// ```
+/// # async fn run(
+/// #     session: workos_auth::session::TokenSession<workos_auth::session::MemoryTokenStore>,
+/// #     response: workos_auth::AuthenticationResponse,
+/// # ) -> Result<(), workos_auth::Error> {
+/// println!("Hello, {}", response.user.email);
+/// // What keeps the session takes all of it:
+/// session.sign_in(response).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "the tokens of the session exist only here: hand it to what keeps the session"]
 #[non_exhaustive]
@@ -43,6 +54,13 @@ pub struct AuthenticationResponse {
 }
 
 /// A user of the application.
+///
+/// ```
+/// # fn run(user: workos_auth::User) {
+/// let name = user.name.as_deref().unwrap_or(&user.email);
+/// println!("Hello, {name}");
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct User {

@@ -206,6 +206,22 @@ impl<K> OpenedSession<K> {
 /// Why an opened session isn't a signed-in user's.
 ///
 /// There is no fifth case, so this enum is exhaustive.
+///
+/// ```
+/// # async fn run(
+/// #     session: workos_auth::OpenedSession<workos_auth::Confidential>,
+/// #     verifier: workos_auth::TokenVerifier,
+/// # ) -> Result<(), workos_auth::Error> {
+/// use workos_auth::session::NotActive;
+///
+/// match session.check(&verifier).await {
+///     Ok(active) => println!("signed in as {}", active.user().email),
+///     Err(NotActive::Expired(expired)) => drop(expired.refresh().await?),
+///     Err(NotActive::Ended(signed_out)) => println!("{signed_out}"),
+///     Err(other) => return Err(other.into()),
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "it holds the session"]
 pub enum NotActive<K> {
     /// The access token has expired: refresh the session.
@@ -267,6 +283,20 @@ impl<K> StdError for NotActive<K> {
 /// A signed-in user's session: the session and its verified token in one value.
 ///
 /// Claims come from [`token`](Self::token). A refresh or a switch consumes the session, so no claim of an older token is left.
+///
+/// ```
+/// # async fn run(
+/// #     session: workos_auth::OpenedSession<workos_auth::Confidential>,
+/// #     verifier: workos_auth::TokenVerifier,
+/// #     owner: workos_auth::OrganizationId,
+/// # ) -> Result<(), workos_auth::Error> {
+/// let session = session.check(&verifier).await?;
+/// println!("signed in as {}", session.user().email);
+/// if session.token().in_organization(&owner)?.has_permission("posts:write") {
+///     println!("may write");
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "read its token, or refresh it"]
 pub struct ActiveSession<K> {
     session: Session<K>,

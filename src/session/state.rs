@@ -13,6 +13,18 @@ use crate::token::VerifiedToken;
 /// What is known of a user's session at this moment.
 ///
 /// There is no fourth case, so this enum is exhaustive.
+///
+/// ```
+/// use workos_auth::SessionState;
+///
+/// fn page(state: SessionState) -> (u16, String) {
+///     match state {
+///         SessionState::Active(signed_in) => (200, format!("Hello, {}", signed_in.user().email)),
+///         SessionState::SignedOut(_) => (401, "Please sign in.".to_owned()),
+///         SessionState::TemporarilyUnknown(_) => (503, "Please try again.".to_owned()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "match on it: only an active session lets the user in"]
 pub enum SessionState {
@@ -42,6 +54,19 @@ impl SessionState {
 
 /// Evidence that a session is over, which [`SessionCookie::clear`](super::SessionCookie::clear) asks for. Only this crate makes it,
 /// and never because of an outage.
+///
+/// ```
+/// use workos_auth::SignedOut;
+/// use workos_auth::session::SignedOutReason;
+///
+/// fn why(signed_out: &SignedOut) -> String {
+///     match (signed_out.reason(), signed_out.error()) {
+///         (SignedOutReason::NotFound, _) => "nobody has signed in".to_owned(),
+///         (_, Some(error)) => format!("{signed_out}: {error}"),
+///         (_, None) => signed_out.to_string(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SignedOut {
     reason: SignedOutReason,
@@ -171,6 +196,14 @@ impl fmt::Display for SwitchError {
 ///
 /// It can't be refreshed: [`SessionManager`](super::SessionManager), [`CookieSessions`](super::CookieSessions) or
 /// [`TokenSession`](super::TokenSession) does that.
+///
+/// ```
+/// use workos_auth::{Error, OrganizationId, SignedIn};
+///
+/// fn may_write(signed_in: &SignedIn, owner: &OrganizationId) -> Result<bool, Error> {
+///     Ok(signed_in.token().in_organization(owner)?.has_permission("posts:write"))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct SignedIn {
     parts: Arc<SessionParts>,

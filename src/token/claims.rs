@@ -127,6 +127,18 @@ impl<'de> Deserialize<'de> for NoCustomClaims {
 ///
 /// `C` are the claims that a JWT template of the environment adds. Only [`TokenVerifier::verify`](super::TokenVerifier::verify)
 /// makes one. Cloning is cheap.
+///
+/// ```
+/// # async fn run(
+/// #     verifier: workos_auth::TokenVerifier,
+/// #     token: workos_auth::AccessToken,
+/// #     owner: workos_auth::OrganizationId,
+/// # ) -> Result<(), workos_auth::Error> {
+/// let verified = verifier.verify(&token).await?;
+/// println!("{} until {}", verified.user_id(), verified.expires_at());
+/// assert!(verified.in_organization(&owner)?.has_role("editor"));
+/// # Ok(()) }
+/// ```
 pub struct VerifiedToken<C = NoCustomClaims> {
     verified: Arc<Verified<C>>,
 }

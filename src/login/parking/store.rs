@@ -64,6 +64,20 @@ impl StoredLogin {
 ///
 /// The key is SHA-256 of a random handle that is kept in the user's browser or in the process; it isn't the state. The value is
 /// sealed with that handle, so a store that leaks reveals nothing.
+///
+/// ```
+/// # async fn run(callback: workos_auth::Callback) -> Result<(), workos_auth::Error> {
+/// use workos_auth::parking::MemoryPkceStore;
+/// use workos_auth::{PublicClient, RedirectUri};
+///
+/// let (client, store) = (PublicClient::new("client_123")?, MemoryPkceStore::new());
+/// let redirect_uri = RedirectUri::new("com.example.app:/callback")?;
+/// let (url, handle) = client.authorize(redirect_uri.clone()).authkit().begin()?.store(&store).await?;
+/// // The browser goes to `url`, and comes back:
+/// let login = client.resume_login(&store, &handle, &redirect_uri, &callback).await?;
+/// let response = login.exchange(callback)?.send().await?;
+/// # Ok(()) }
+/// ```
 pub trait PkceStore: Send + Sync {
     /// Keeps a login.
     ///

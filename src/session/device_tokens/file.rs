@@ -23,6 +23,17 @@ use crate::wire;
 /// directory must belong to that user or to root, and be writable for nobody else. A sticky directory such as `/tmp` works,
 /// but another user may create the names there first, and then the store fails: choose a directory of the user's own. The directories
 /// above it aren't checked, and must be as safe.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), workos_auth::Error> {
+/// use workos_auth::PublicClient;
+/// use workos_auth::session::{FileTokenStore, TokenSession};
+///
+/// let store = FileTokenStore::open("/home/ada/.local/state/app/token")?;
+/// let session = TokenSession::new(PublicClient::from_env()?, store);
+/// println!("signed in as {}", session.authenticate().await.active()?.user().email);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileTokenStore {
     directory: PrivateDirectory,
