@@ -161,7 +161,7 @@ mod tests {
             (Error::from(RefusedRequest::CrossOrigin), 403),
             (Error::from(RefusedRequest::NotPost), 405),
             (Error::seal(SealError::TooLarge { bytes: 5_000 }), 500),
-            (Error::missing_variable("WORKOS_API_KEY"), 500),
+            (Error::missing_variable("WORKOS_API_KEY", "an API key"), 500),
             (Error::session_store(std::io::ErrorKind::PermissionDenied.into()), 500),
             (Error::another_organization(), 502),
             (api(StatusCode::OK), 502),
@@ -185,7 +185,7 @@ mod tests {
         let error = Error::too_late().advise(Some(std::time::Duration::from_secs(17)), None);
         assert_eq!(error.response().headers()["retry-after"], "17");
         // Whatever its cause is, nobody can tell who is signed in.
-        let lasting = unavailable(&Error::missing_variable("WORKOS_API_KEY"));
+        let lasting = unavailable(&Error::missing_variable("WORKOS_API_KEY", "an API key"));
         assert_eq!(
             (lasting.status(), &lasting.headers()["retry-after"]),
             (StatusCode::SERVICE_UNAVAILABLE, &"5".parse().unwrap())

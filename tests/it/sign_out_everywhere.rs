@@ -8,14 +8,14 @@ use std::time::Duration;
 use workos_auth::id::SessionId;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{MemorySessionStore, SessionIndex, SessionStore, SignedOutReason, StoredSession};
-use workos_auth::testing::{Fault, TestUser};
+use workos_auth::testing::{Endpoint, Fault, TestUser};
 use workos_auth::{ErrorKind, SessionManager, SessionState, UserId};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application, access_token};
 use crate::support::login::PASSWORD;
 
-const REVOKE: &str = "/user_management/sessions/revoke";
+const REVOKE: Endpoint = Endpoint::RevokeSession;
 
 async fn start() -> Outcome<Application> {
     let users = ["ada@example.com", "bob@example.com"];
