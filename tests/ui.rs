@@ -94,7 +94,7 @@ fn messages(library: &[OsString], case: &str) -> String {
 fn normalized(rendered: &str, case: &str) -> String {
     let width = rendered.lines().find_map(|line| line.find("--> ")).unwrap_or_default();
     let (mut rows, mut is_own) = (Vec::new(), true);
-    for line in rendered.trim_end().lines() {
+    for line in rendered.trim_end().lines().filter(|line| !is_about_a_file(line)) {
         let number = line.get(..width).map(str::trim).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
         let Some(number) = number else {
             let is_gap = line.starts_with("...");
@@ -129,6 +129,16 @@ fn shortened(place: &str) -> String {
         return format!("$CARGO/{name}-$VERSION/{}", parts.next().unwrap_or_default());
     }
     path.strip_prefix(ROOT).map_or(path, |path| path.trim_start_matches('/')).to_owned()
+}
+
+/// The compiler writes the names of long types to a file, whose path says where the library was built.
+fn is_about_a_file(line: &str) -> bool {
+    [
+        "= note: the full name for the type has been written to",
+        "= note: consider using `--verbose` to print the full type",
+    ]
+    .iter()
+    .any(|note| line.trim_start().starts_with(note))
 }
 
 /// How many other types implement a trait depends on the features of all dependencies.

@@ -581,8 +581,11 @@ async fn a_finished_login_hands_out_what_it_brought() -> Outcome {
     let login = handlers.finish_login(&callback.body(())?.into_parts().0).await?;
 
     assert_eq!(login.user.email, ADA);
-    assert_eq!(login.organization_id.as_ref().map(|id| id.as_str()), Some("org_one"));
-    assert_eq!(login.authentication_method.as_ref().map(|method| method.as_str()), Some("GoogleOAuth"));
+    assert_eq!(login.organization_id.as_ref().map(workos_auth::OrganizationId::as_str), Some("org_one"));
+    assert_eq!(
+        login.authentication_method.as_ref().map(workos_auth::login::AuthenticationMethod::as_str),
+        Some("GoogleOAuth")
+    );
     assert_eq!(login.impersonator.as_ref().map(|by| by.email.as_str()), Some("admin@example.com"));
     let tokens = login.oauth_tokens.as_ref().ok_or("no tokens")?;
     assert_eq!((tokens.access_token.expose_secret(), &tokens.scopes[..]), ("google-access", &["email".to_owned()][..]));

@@ -157,7 +157,7 @@ async fn a_signature_is_good_for_three_minutes_before_and_after() -> Outcome {
         assert_eq!(result.err().map(|error| error.kind()), kind, "{wait:?}");
     }
     let late = unknown(&app)?;
-    app.clock.advance(tolerance - second);
+    app.clock.advance(Duration::from_secs(179));
     assert!(deliver(&webhooks(&app), &late).await.is_ok());
     // WorkOS's clock is ahead: by 179 s, 180 s and 181 s.
     for (ahead, kind) in [(179, None), (180, None), (181, Some(WebhookErrorKind::TooNew))] {
@@ -187,7 +187,7 @@ async fn what_is_signed_and_no_event_is_refused() -> Outcome {
     let webhooks = webhooks(&app);
     let at = "2026-01-01T00:00:00.000Z";
     for body in [
-        "".to_owned(),
+        String::new(),
         "null".to_owned(),
         "{}".to_owned(),
         "[1]".to_owned(),
