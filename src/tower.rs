@@ -1,6 +1,6 @@
 //! The session of each request, for services of `tower` (feature `tower`).
 //!
-//! [`LoginHandlers::layer`] makes the layer. It asks for the session once per request, puts the [`SessionState`] into the
+//! [`LoginHandlers::layer`] makes the layer. It asks for the session once per request, puts the [`SessionState`](crate::SessionState) into the
 //! request's extensions, and adds the session's headers to the response, whoever makes it.
 //!
 //! ```

@@ -68,7 +68,7 @@
 //! There is one gap that nobody can close from outside: a process that dies after the handler's work, and before that was written
 //! down, handles the event once more. So a handler should make a second run harmless.
 //!
-//! What was handled is remembered in a [`SessionStore`](crate::session::SessionStore), which may be that of the sessions. Processes that
+//! What was handled is remembered in a [`SessionStore`], which may be that of the sessions. Processes that
 //! share the store handle each event once in all. With a [`MemorySessionStore`](crate::session::MemorySessionStore), each process
 //! goes by its own memory only, until it ends.
 //!
