@@ -17,6 +17,17 @@ impl Browser {
         self.press("Sign in").await
     }
 
+    /// Fills in the page that asks for the code of a second factor.
+    pub(crate) async fn enter_code(&self, code: &str) -> Outcome {
+        self.sees("Second factor").await?;
+        self.fill("Code", code).await?;
+        self.press("Continue").await
+    }
+
+    pub(crate) async fn is_told_that_the_code_is_wrong(&self) -> Outcome {
+        self.appears(By::XPath("//*[@role='alert'][contains(., 'wrong')]".to_owned())).await.map(drop)
+    }
+
     pub(crate) async fn cancel_sign_in(&self) -> Outcome {
         self.press("Cancel").await
     }

@@ -42,6 +42,7 @@ cases! {
     refused_login, Store;
     forms_of_other_sites, Store;
     forms_of_other_sites, Cookies;
+    second_factor, Store;
     permission, Store;
     organization_switch, Store;
     organization_switch, Cookies;
@@ -371,6 +372,27 @@ async fn forms_of_other_sites(driver: &Driver, sessions: Sessions) -> Outcome {
         same(&*browser.reads("organization").await?, "org_lighthouse", "the organization")?;
     }
     same(site.token_requests(), requests, "nothing was sent to WorkOS")?;
+    browser.close().await
+}
+
+async fn second_factor(driver: &Driver, sessions: Sessions) -> Outcome {
+    let email = "margaret@example.com";
+    let site = Site::start(sessions).await?;
+    let browser = driver.browser(&site).await?;
+    browser.visit(&site.url("/account")).await?;
+    browser.sign_in_as(email).await?;
+    browser.enter_code("12345").await?;
+    browser.is_told_that_the_code_is_wrong().await?;
+    let cookies = browser.cookies().await?;
+    assert!(
+        cookies.iter().all(|cookie| cookie.name.starts_with("__Host-workos-login-")),
+        "no session yet: {cookies:?}"
+    );
+    same(site.token_requests(), 0, "no code was exchanged yet")?;
+
+    browser.enter_code(&site.authkit.totp_code(email).ok_or("a user with a second factor")?).await?;
+    browser.sees("Your account").await?;
+    same(&*browser.reads("email").await?, email, "the user")?;
     browser.close().await
 }
 
