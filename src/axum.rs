@@ -62,12 +62,12 @@ use ::axum::body::to_bytes;
 use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, Request, State};
 use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{any, get};
-use http::StatusCode;
 use http::request::Parts;
 
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
+    trace_refusal,
 };
 use crate::session::{SessionLayer, SessionState, SignedIn};
 
@@ -91,18 +91,30 @@ pub struct Sessions {
     note = "a state of your own has a field of type `Sessions` and `#[derive(FromRef)]`",
     note = "`#[axum::debug_handler]` needs `(state = Sessions)`, or the type of your own state"
 )]
-pub trait HasSessions {}
+pub trait HasSessions: sealed::HasSessions {}
 
 #[diagnostic::do_not_recommend]
 impl<S> HasSessions for S where Sessions: FromRef<S> {}
+
+/// Nobody else can say of a state that it holds [`Sessions`].
+mod sealed {
+    use super::{FromRef, Sessions};
+
+    pub trait HasSessions {}
+
+    #[diagnostic::do_not_recommend]
+    impl<S> HasSessions for S where Sessions: FromRef<S> {}
+}
 
 /// # With axum
 impl<L: SessionLayer> LoginHandlers<L> {
     /// The application: these routes inside [the layer](Self::layer) that asks for the session, and beside them the
     /// [routes of a login](Self::router).
     ///
+    /// A login's route must be none of these routes: for another method, axum joins the two without a word.
+    ///
     /// # Panics
-    /// As [`Router::merge`], if one of the routes has the path of a login's route.
+    /// As [`Router::merge`], if one of the routes has the path and the method of a login's route.
     #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
     pub fn app(self: &Arc<Self>, routes: Router<Sessions>) -> Router {
         self.app_with(routes, |sessions| sessions)
@@ -207,7 +219,7 @@ async fn switch<L: SessionLayer>(handlers: Handlers<L>, request: Request) -> Res
     }
     match to_bytes(body, MAX_FORM_BYTES).await {
         Ok(form) => handlers.answer_switch(&parts, &form).await.into_response(),
-        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(_) => Error::invalid_value("body", "must be a form of at most 16 kB").into_response(),
     }
 }
 
@@ -318,11 +330,6 @@ impl IntoResponse for RefusedRequest {
 
 /// The response says nothing about the cause, so that the trace does.
 fn traced(error: &(dyn StdError + 'static), response: http::Response<String>) -> Response {
-    let status = response.status();
-    if status.is_server_error() {
-        tracing::warn!(error, status = status.as_u16(), "a request failed");
-    } else {
-        tracing::debug!(error, status = status.as_u16(), "a request was refused");
-    }
+    trace_refusal(error, response.status());
     response.into_response()
 }

@@ -45,7 +45,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::handlers::{Authenticate, LoginHandlers, RequestSession};
+use crate::handlers::{Authenticate, LoginHandlers, RequestSession, trace_refusal};
 use crate::session::SessionLayer;
 
 /// The response of a service, later.
@@ -190,7 +190,11 @@ where
             let (parts, body) = request.into_parts();
             match RequestSession::of(&parts).and_then(|session| session.require_permission(&parts, &slug)) {
                 Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(not_admitted) => Ok(not_admitted.response().map(R::from)),
+                Err(not_admitted) => {
+                    let response = not_admitted.response();
+                    trace_refusal(&not_admitted, response.status());
+                    Ok(response.map(R::from))
+                }
             }
         })
     }

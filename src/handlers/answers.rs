@@ -133,6 +133,16 @@ pub(super) fn with_cookies(
     response
 }
 
+/// Tells the operator why a request was not answered as its user wished.
+#[cfg(feature = "tower")]
+pub(crate) fn trace_refusal(error: &(dyn std::error::Error + 'static), status: StatusCode) {
+    if status.is_server_error() {
+        tracing::warn!(error, status = status.as_u16(), "a request failed");
+    } else {
+        tracing::debug!(error, status = status.as_u16(), "a request was refused");
+    }
+}
+
 fn private(status: StatusCode) -> Response<String> {
     let mut response = Response::new(String::new());
     *response.status_mut() = status;

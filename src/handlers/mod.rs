@@ -31,6 +31,8 @@ use url::Url;
 #[cfg(feature = "axum")]
 use url::form_urlencoded;
 
+#[cfg(feature = "tower")]
+pub(crate) use answers::trace_refusal;
 use answers::{redirect, with_cookies};
 #[cfg(feature = "axum")]
 use links::named_in;
@@ -289,13 +291,14 @@ impl<L> LoginHandlers<L> {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::RefusedRequest`](crate::ErrorKind::RefusedRequest) for a `POST` that may come from a page of another origin, as
-    /// with [`logout`](Self::logout): that page would sign the user in as somebody else. Otherwise the failure of the store.
+    /// [`ErrorKind::RefusedRequest`](crate::ErrorKind::RefusedRequest) for a request that may come from a page of another origin, as
+    /// with [`logout`](Self::logout): that page would sign the user in as somebody else. A link in an e-mail is such a request: let it
+    /// lead to a page with a form. Only an impersonation may come by a `GET` from elsewhere. Otherwise the failure of the store.
     pub async fn sign_in(&self, request: &Parts, response: AuthenticationResponse) -> Result<FinishedLogin, Error>
     where
         L: SessionLayer,
     {
-        if !request.method.is_safe() {
+        if !request.method.is_safe() || response.impersonator.is_none() {
             self.admit_origin(&request.headers)?;
         }
         self.finish(request, response, return_path(request), None).await

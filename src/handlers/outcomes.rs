@@ -1,9 +1,11 @@
 //! How the requests of a login end.
 
+use std::fmt;
+
 use http::{Response, StatusCode};
 
 use super::answers::{redirect, sentence, unavailable};
-use crate::error::{Error, RefusedRequest};
+use crate::error::{Error, ErrorKind, RefusedRequest, TokenError};
 use crate::id::{OrganizationId, ReturnPath};
 use crate::model::{AuthenticationMethod, Impersonator, OAuthTokens, User};
 use crate::secret::AuthKitAuthorizationCode;
@@ -53,17 +55,21 @@ pub enum NotSwitched {
     /// The request may come from a page of another origin. Nothing was changed.
     #[error(transparent)]
     Refused(#[from] RefusedRequest),
-    /// There is no session, or it is unchanged.
+    /// The session is over, or the user is still signed in: [`SwitchError`] says which.
     #[error(transparent)]
     Failed(#[from] SwitchError),
 }
 
 impl NotSwitched {
-    /// The response: 401 if the session is over, otherwise as [`Error::response`].
+    /// The response: 401 if the session is over, 503 if the new token can't be verified, otherwise as [`Error::response`].
     #[must_use]
     pub fn response(&self) -> Response<String> {
         match self {
             Self::Refused(refused) => refused.response(),
+            // The user is still signed in.
+            Self::Failed(SwitchError::Kept(error)) if matches!(error.kind(), ErrorKind::InvalidToken(reason) if *reason != TokenError::WrongOrganization) => {
+                unavailable(error)
+            }
             Self::Failed(SwitchError::Kept(error)) => error.response(),
             Self::Failed(SwitchError::SignedOut(_)) => sentence(StatusCode::UNAUTHORIZED),
         }
@@ -112,7 +118,7 @@ impl From<NotLoggedOut> for Error {
 }
 
 /// Why a request isn't let in.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 #[must_use = "it has the response: `.response()`"]
 pub enum NotAdmitted {
@@ -155,6 +161,23 @@ impl NotAdmitted {
             Self::MissingPermission { .. } => sentence(StatusCode::FORBIDDEN),
             #[cfg(feature = "tower")]
             Self::NoLayer => sentence(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+/// Without the login's address, which contains the query of the page.
+impl fmt::Debug for NotAdmitted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SignedOut { signed_out, .. } => {
+                formatter.debug_struct("SignedOut").field("signed_out", signed_out).finish_non_exhaustive()
+            }
+            Self::TemporarilyUnknown(error) => formatter.debug_tuple("TemporarilyUnknown").field(error).finish(),
+            Self::MissingPermission { slug } => {
+                formatter.debug_struct("MissingPermission").field("slug", slug).finish()
+            }
+            #[cfg(feature = "tower")]
+            Self::NoLayer => formatter.write_str("NoLayer"),
         }
     }
 }

@@ -11,9 +11,11 @@ use crate::session::{SessionManager, SessionStore};
 /// # Webhooks
 impl<S: SessionStore> SessionManager<S> {
     /// Verifies requests to a webhook endpoint. What was handled is remembered in the store of the sessions.
+    ///
+    /// `endpoint` is the endpoint's address as it is registered at WorkOS: another endpoint handles the same events once more.
     #[must_use]
-    pub fn webhooks(&self, secret: WebhookSecret) -> Webhooks<S> {
-        Webhooks::on(self.client(), Arc::clone(self.store()), secret)
+    pub fn webhooks(&self, endpoint: impl AsRef<str>, secret: WebhookSecret) -> Webhooks<S> {
+        Webhooks::on(self.client(), Arc::clone(self.store()), endpoint.as_ref(), secret)
     }
 
     /// Ends the sessions that an event is about, in the store and so in all processes at once, and says how many. A second run ends no

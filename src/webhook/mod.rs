@@ -46,7 +46,7 @@
 //! let sessions = SessionManager::new(client, MemorySessionStore::new());
 //! // Usually from an environment variable.
 //! let secret = WebhookSecret::new("the-secret-of-this-endpoint")?;
-//! let webhooks = sessions.webhooks(secret.clone());
+//! let webhooks = sessions.webhooks("https://example.com/webhooks/workos", secret.clone());
 //! # let handle = sessions.sign_in(response).await?;
 //! # let SessionState::Active(session) = sessions.authenticate(&handle).await else { panic!("signed in") };
 //!
@@ -65,11 +65,12 @@
 //! when it comes again. An event that was handled is [`Repeated`](Delivery::Repeated) when it comes again. While a handler runs, the
 //! same event is refused with a status that makes WorkOS send it later.
 //!
-//! There is one gap that nobody can close from outside: a process that dies after the handler's work, and before that was written
-//! down, handles the event once more. So a handler should make a second run harmless.
+//! An event is handled once more when the process dies, or the store is unavailable, after the handler's work and before that was
+//! written down; and when the store is unavailable, or the handler blocks its thread, for 30 seconds while the handler runs. So a
+//! handler should make a second run harmless.
 //!
-//! What was handled is remembered in a [`SessionStore`], which may be that of the sessions. Processes that
-//! share the store handle each event once in all. With a [`MemorySessionStore`](crate::session::MemorySessionStore), each process
+//! What was handled is remembered in a [`SessionStore`], which may be that of the sessions. Processes that answer the same endpoint and
+//! share the store handle each event once in all; another endpoint handles it, too. With a [`MemorySessionStore`](crate::session::MemorySessionStore), each process
 //! goes by its own memory only, until it ends.
 //!
 //! Events may come in another order than they happened: compare [`WebhookEvent::created_at`], or the times in its data, before an older
@@ -117,8 +118,9 @@ const LEASE: Duration = Duration::from_secs(30);
 const RENEWAL_PAUSE: Duration = Duration::from_secs(10);
 /// How long a call of the store may take.
 const STORE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often it is tried to write down that an event was handled.
-const WRITE_ATTEMPTS: usize = 3;
+/// The pauses before each attempt to write down that an event was handled: a store that starts again needs a moment.
+const WRITE_PAUSES: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// Verifies the requests to a webhook endpoint, and sees to it that each event is handled once. See the [module](self).
 ///
@@ -127,7 +129,7 @@ pub struct Webhooks<S> {
     secrets: Vec<WebhookSecret>,
     store: Arc<S>,
     runtime: Runtime,
-    /// The client ID and the base URL: what applications that share a store don't have in common.
+    /// The client ID, the base URL and the endpoint: what handlers that share a store don't have in common.
     context: String,
     max_body_bytes: usize,
     remembered_for: Duration,
@@ -147,17 +149,20 @@ pub enum Delivery<T> {
 impl<S: SessionStore> Webhooks<S> {
     /// For an application without a [`SessionManager`](crate::SessionManager), which has
     /// [`webhooks`](crate::SessionManager::webhooks) of its own. The store remembers what was handled.
+    ///
+    /// `endpoint` is the endpoint's address as it is registered at WorkOS. All processes that answer it share what was handled. WorkOS
+    /// sends the same event to each endpoint, and each handles it.
     #[must_use]
-    pub fn new<K: HasClientId>(client: &Client<K>, store: S, secret: WebhookSecret) -> Self {
-        Self::on(client, Arc::new(store), secret)
+    pub fn new<K: HasClientId>(client: &Client<K>, store: S, endpoint: impl AsRef<str>, secret: WebhookSecret) -> Self {
+        Self::on(client, Arc::new(store), endpoint.as_ref(), secret)
     }
 
-    fn on<K: HasClientId>(client: &Client<K>, store: Arc<S>, secret: WebhookSecret) -> Self {
+    fn on<K: HasClientId>(client: &Client<K>, store: Arc<S>, endpoint: &str, secret: WebhookSecret) -> Self {
         Self {
             secrets: vec![secret],
             store,
             runtime: client.core.runtime.clone(),
-            context: format!("{} {}", client.client_id(), client.base_url()),
+            context: format!("{} {} {endpoint}", client.client_id(), client.base_url()),
             max_body_bytes: MAX_BODY_BYTES,
             remembered_for: REMEMBERED_FOR,
         }
@@ -290,7 +295,8 @@ impl<S: SessionStore> Reserved<S> {
     async fn remember(self, time: Duration) -> Result<(), WebhookError> {
         let task = tokio::spawn(async move {
             let mut written = Ok(());
-            for _ in 0..WRITE_ATTEMPTS {
+            for pause in WRITE_PAUSES {
+                sleep(pause).await;
                 written = within_limit(self.store.remove(&self.key, time)).await;
                 if written.is_ok() {
                     break;

@@ -37,6 +37,9 @@ use workos_auth::{
     TotpCode, User,
 };
 
+/// As it is registered at WorkOS.
+const ENDPOINT: &str = "https://example.com/webhooks/workos";
+
 type Outcome<T> = Result<T, Box<dyn StdError>>;
 type Run<'a> = Pin<Box<dyn Future<Output = Outcome<Verdict>> + 'a>>;
 
@@ -728,9 +731,13 @@ async fn webhook(peer: &Peer) -> Outcome<Verdict> {
         client.sessions().revoke(&id(&listed["data"][0]["id"])?).send().await?;
         requests.push(received(&listener).await?);
     }
-    let wrong =
-        Webhooks::new(&client, MemorySessionStore::new(), WebhookSecret::new("the-secret-of-another-endpoint")?);
-    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), secret);
+    let wrong = Webhooks::new(
+        &client,
+        MemorySessionStore::new(),
+        ENDPOINT,
+        WebhookSecret::new("the-secret-of-another-endpoint")?,
+    );
+    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), ENDPOINT, secret);
     for (request, kind) in requests.iter().zip(["user.created", "session.revoked"]) {
         let handler = async |event: WebhookEvent| match event.data() {
             EventData::UserCreated(user) if user.email == EMAIL => Ok(event.kind().to_owned()),

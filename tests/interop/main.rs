@@ -22,6 +22,9 @@ use workos_auth::{
     OpenedSession, OrganizationId, Password, RedirectUri, RefreshToken, SessionCookie, SessionManager, User,
 };
 
+/// As it is registered at WorkOS.
+const ENDPOINT: &str = "https://example.com/webhooks/workos";
+
 type Outcome<T = ()> = Result<T, Box<dyn StdError>>;
 
 const SESSIONS: u64 = 200;
@@ -284,7 +287,7 @@ fn webhooks(node: &mut Node) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let client = ConfidentialClient::new("client_123", "sk_example")?;
     let secret = WebhookSecret::new(SECRET)?;
-    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), secret.clone());
+    let webhooks = Webhooks::new(&client, MemorySessionStore::new(), ENDPOINT, secret.clone());
     let authkit = runtime.block_on(AuthKit::start())?;
     for seed in 0..SESSIONS {
         let mut dice = Dice(seed);

@@ -21,6 +21,9 @@ use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application, access_token};
 use crate::support::login::PASSWORD;
 
+/// As it is registered at WorkOS.
+const ENDPOINT: &str = "https://example.com/webhooks/workos";
+
 const CANARY: &str = "canary-in-an-event";
 
 async fn start() -> Outcome<Application> {
@@ -33,7 +36,7 @@ fn secret(name: &str) -> WebhookSecret {
 }
 
 fn webhooks(app: &Application) -> Webhooks<MemorySessionStore> {
-    Webhooks::new(&app.client, MemorySessionStore::new(), secret("one"))
+    Webhooks::new(&app.client, MemorySessionStore::new(), ENDPOINT, secret("one"))
 }
 
 fn unknown(app: &Application) -> Outcome<Request<Bytes>> {
@@ -213,8 +216,8 @@ async fn an_event_is_handled_once_however_often_it_comes() -> Outcome {
     let app = start().await?;
     let store = Arc::new(MemorySessionStore::new());
     let (here, there) = (
-        Webhooks::new(&app.client, Arc::clone(&store), secret("one")),
-        Webhooks::new(&app.another_client(), Arc::clone(&store), secret("one")),
+        Webhooks::new(&app.client, Arc::clone(&store), ENDPOINT, secret("one")),
+        Webhooks::new(&app.another_client(), Arc::clone(&store), ENDPOINT, secret("one")),
     );
     let request = unknown(&app)?;
     assert!(matches!(deliver(&here, &request).await?, Delivery::Handled(_)));
@@ -387,7 +390,7 @@ async fn a_store_that_fails_makes_workos_send_the_event_again() -> Outcome {
     let app = start().await?;
     for what in ["locks", "loads", "removals"] {
         let store = Arc::new(Failing::default());
-        let webhooks = Webhooks::new(&app.client, Arc::clone(&store), secret("one"));
+        let webhooks = Webhooks::new(&app.client, Arc::clone(&store), ENDPOINT, secret("one"));
         let request = unknown(&app)?;
         let count = match what {
             "locks" => &store.locks,
@@ -521,7 +524,7 @@ async fn sign_in(app: &Application, manager: &Manager, email: &str) -> Outcome<S
 }
 
 async fn apply(manager: &Manager, request: &Request<Bytes>) -> Outcome<Delivery<usize>> {
-    let webhooks = manager.webhooks(secret("one"));
+    let webhooks = manager.webhooks(ENDPOINT, secret("one"));
     Ok(webhooks.handle(request.headers(), request.body(), async |event| manager.apply(&event).await).await?)
 }
 
@@ -612,7 +615,7 @@ async fn an_event_that_could_not_be_applied_comes_again() -> Outcome {
     let app = start().await?;
     let store = Arc::new(Failing::default());
     let manager = SessionManager::new(app.another_client(), Arc::clone(&store));
-    let webhooks = manager.webhooks(secret("one"));
+    let webhooks = manager.webhooks(ENDPOINT, secret("one"));
     let handle = manager.sign_in(app.login("bob@example.com").await?).await?;
     let session = manager.authenticate(&handle).await.active()?;
     let request = app.authkit.revoke_session(&secret("one"), session.token().session_id().as_str())?;

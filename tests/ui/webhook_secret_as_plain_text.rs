@@ -5,5 +5,5 @@ use workos_auth::session::MemorySessionStore;
 
 fn main() {
     let sessions: SessionManager<MemorySessionStore> = todo!();
-    let webhooks = sessions.webhooks("");
+    let webhooks = sessions.webhooks("https://example.com/webhooks", "");
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use url::Url;
 
 use self::renewal::{Goal, Renewals};
@@ -212,14 +213,16 @@ impl<S: SessionStore> SessionManager<S> {
         .await
     }
 
-    /// Ends all sessions of a user in the store, and says how many.
+    /// Ends all sessions of a user in the store, and says how many. The work goes on when the caller is cancelled.
     pub(crate) async fn forget_user(&self, id: &UserId) -> Result<usize, Error> {
-        self.end_found(&self.user_hash(id)).await
+        let (manager, hash) = (self.clone(), self.user_hash(id));
+        spawned(async move { manager.end_found(&hash).await }).await
     }
 
-    /// Ends a session in the store, and says how many entries it had.
+    /// Ends a session in the store, and says how many entries it had. The work goes on when the caller is cancelled.
     pub(crate) async fn forget_session(&self, id: &SessionId) -> Result<usize, Error> {
-        self.end_found(&self.session_hash(id)).await
+        let (manager, hash) = (self.clone(), self.session_hash(id));
+        spawned(async move { manager.end_found(&hash).await }).await
     }
 
     pub(crate) fn client(&self) -> &ConfidentialClient {
@@ -327,18 +330,22 @@ async fn spawned<T: Send + 'static>(work: impl Future<Output = Result<T, Error>>
     tokio::spawn(work).await.unwrap_or_else(|_| Err(Error::abandoned()))
 }
 
-/// Ends all sessions of a user at WorkOS, and says how many.
+/// Ends all sessions of a user at WorkOS, and says how many. One that can't be ended keeps none of the others.
 pub(super) async fn sign_out_everywhere(client: &ConfidentialClient, user_id: &UserId) -> Result<usize, Error> {
-    let mut ended = 0;
+    let (mut ended, mut failed) = (0, None);
     let mut page = Some(client.sessions().list(user_id).send().await?);
     while let Some(sessions) = page {
         for session in sessions.data.iter().filter(|session| session.ended_at.is_none()) {
-            client.sessions().revoke(&session.id).send().await?;
-            ended += 1;
+            match client.sessions().revoke(&session.id).send().await {
+                Ok(()) => ended += 1,
+                // It has ended since it was listed.
+                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {}
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
         page = sessions.next().await?;
     }
-    Ok(ended)
+    failed.map_or(Ok(ended), Err)
 }
 
 impl<S> Clone for SessionManager<S> {

@@ -17,7 +17,7 @@ use super::{SessionIndex, SessionStore, StoredSession};
 
 /// The version in the row of a tombstone.
 const TOMBSTONE_VERSION: i64 = 0;
-/// One new session in so many sweeps, up to this many rows. So expired rows go faster than new ones come.
+/// One new session or tombstone in so many sweeps, up to this many rows. So expired rows go faster than new ones come.
 const SWEEP_EVERY: u32 = 64;
 const SWEEP_LIMIT: u32 = 256;
 /// A hundred years. A database can't add any duration to a time.
@@ -87,13 +87,13 @@ store.migrate().await?;
 ///
 /// # Expired rows
 ///
-/// Expired rows aren't found by any call. One new session in 64 removes up to 256 of them in a task of its own, so that they go
+/// Expired rows aren't found by any call. One new session or tombstone in 64 removes up to 256 of them in a task of its own, so that they go
 /// faster than they come. Call [`sweep`](Self::sweep) from a scheduler if you want them gone earlier. PostgreSQL's rows are swept from the
 /// day (UTC) after they expired: then a refresh changes no index, because only the day is indexed.
 #[derive(Clone)]
 pub struct SqlSessionStore {
     database: Database,
-    created: Arc<AtomicU32>,
+    written: Arc<AtomicU32>,
 }
 
 #[derive(Clone)]
@@ -150,14 +150,14 @@ impl SqlSessionStore {
     #[cfg(feature = "sqlx-postgres")]
     #[must_use]
     pub fn postgres(pool: sqlx::PgPool) -> Self {
-        Self { database: Database::Postgres(pool), created: Arc::default() }
+        Self { database: Database::Postgres(pool), written: Arc::default() }
     }
 
     /// A store in SQLite, 3.42 or later; the feature brings its own.
     #[cfg(feature = "sqlx-sqlite")]
     #[must_use]
     pub fn sqlite(pool: sqlx::SqlitePool) -> Self {
-        Self { database: Database::Sqlite(pool), created: Arc::default() }
+        Self { database: Database::Sqlite(pool), written: Arc::default() }
     }
 
     /// Makes the tables and indexes that aren't there yet, in one transaction. Several processes may do so at the same time.
@@ -192,7 +192,7 @@ impl SqlSessionStore {
     }
 
     fn sweep_now_and_then(&self) {
-        if self.created.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
+        if self.written.fetch_add(1, Ordering::Relaxed).is_multiple_of(SWEEP_EVERY) {
             let store = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = store.sweep(SWEEP_LIMIT).await {
@@ -287,6 +287,7 @@ impl SessionStore for SqlSessionStore {
 
     async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
         let removed = self.execute(self.statements().remove, &[Value::Text(key), milliseconds(tombstone)]).await;
+        self.sweep_now_and_then();
         match removed {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 self.execute(self.statements().delete, &[Value::Text(key)]).await?;
