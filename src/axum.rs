@@ -3,7 +3,7 @@
 //! A handler that takes a [`SignedIn`] is reached only by users who are signed in. This is a whole application, with a protected page,
 //! sign-in, sign-out and a switch to another organization:
 //!
-//! ```
+//! ```no_run
 //! use std::error::Error;
 //! use std::sync::Arc;
 //!
@@ -21,17 +21,17 @@
 //!     Html(format!("<!doctype html><title>Account</title>{:?}{FORMS}", user.organization_id()))
 //! }
 //!
-//! fn app(client: ConfidentialClient, redirect_uri: &str) -> Result<Router, Box<dyn Error>> {
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn Error>> {
+//!     let client = ConfidentialClient::from_env()?; // WORKOS_CLIENT_ID, WORKOS_API_KEY
 //!     let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
-//!     let parking = Parking::new(CookiePassword::generate()?);
-//!     let handlers = Arc::new(LoginHandlers::new(client, sessions, parking, RedirectUri::new(redirect_uri)?));
-//!     Ok(handlers.app(Router::new().route("/", get(account))))
+//!     let parking = Parking::new(CookiePassword::from_env()?); // WORKOS_COOKIE_PASSWORD
+//!     let redirect_uri = RedirectUri::new("http://127.0.0.1:3000/callback")?;
+//!     let handlers = Arc::new(LoginHandlers::new(client, sessions, parking, redirect_uri));
+//!     let app = handlers.app(Router::new().route("/", get(account)));
+//!     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
+//!     Ok(())
 //! }
-//!
-//! # async fn serve() -> Result<(), Box<dyn Error>> {
-//! let app = app(ConfidentialClient::from_env()?, "http://127.0.0.1:3000/callback")?;
-//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await?;
-//! # Ok(()) }
 //! ```
 //!
 //! [`LoginHandlers::app`] puts the routes inside [a layer](LoginHandlers::layer) that asks for each request's session once and adds

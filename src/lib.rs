@@ -66,6 +66,7 @@
 //! | [`parking`] | logins that wait for a human: sealed, in cookies, in stores |
 //! | [`session`] | sessions: checked, refreshed, kept in cookies and stores |
 //! | [`handlers`] | the requests of a login in any web framework |
+//! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
 //! | [`token`] | access tokens and their claims |
 //! | [`api`] | the endpoints that need an API key |
 //! | [`sso`] | SSO without AuthKit |
@@ -76,6 +77,7 @@
 //! | [`danger`] | functions that leave out a check |
 //! | [`typestate`] | names for code that is generic over clients and logins |
 //! | [`reexports`] | the crates that public signatures name |
+//! | [`guide`] | guides: servers, command lines, operations, coming from another crate |
 #![cfg_attr(
     feature = "tower",
     doc = "| [`tower`](crate::tower) | the session of each request, for services of tower |"
@@ -114,10 +116,11 @@
 //! # A session layer that is ready
 //!
 //! A [`SessionManager`] keeps sessions in a [`SessionStore`](session::SessionStore): in memory, in Redis (feature `redis`), in
-//! PostgreSQL or SQLite (features `sqlx-postgres`, `sqlx-sqlite`) or in an application's own. The browser gets a random [`SessionHandle`](secret::SessionHandle).
+//! PostgreSQL or SQLite (features `sqlx-postgres`, `sqlx-sqlite`) or in an application's own. The browser gets a random
+//! [`SessionHandle`](secret::SessionHandle). A webhook ends sessions at once when WorkOS says so: [`SessionManager::apply`].
 //! [`CookieSessions`](session::CookieSessions) keep sessions only in the sealed cookie. [`LoginHandlers`] answer the requests of a
-//! login in any web framework; the features `tower` and `axum` put them into one. On a user's device, a [`TokenSession`](session::TokenSession) keeps the refresh token in a
-//! [`TokenStore`](session::TokenStore).
+//! login in any web framework; the features `tower` and `axum` put them into one. On a user's device, a
+//! [`TokenSession`](session::TokenSession) keeps the refresh token in a [`TokenStore`](session::TokenStore).
 //!
 //! # Between two requests, and after a restart
 //!

@@ -16,6 +16,8 @@
 //! | `redis` | 1 | a connection for `RedisSessionStore` (feature `redis`) |
 //! | `sqlx` | 0.9 | a pool for `SqlSessionStore` (features `sqlx-postgres`, `sqlx-sqlite`) |
 //!
+//! `axum`, `tower-layer` and `tower-service` aren't here: applications with the features `axum` and `tower` have them.
+//!
 //! An incompatible version of one of them comes with an incompatible version of this crate. `jiff` has no 1.0 yet, and is in the
 //! public API all the same, since the standard library has no type for a date. Nor has `sqlx`, whose pool applications have.
 

@@ -9,8 +9,8 @@
 //! # use workos_auth::parking::Parking;
 //! # use workos_auth::session::MemorySessionStore;
 //! # use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionManager, SessionState};
-//! use http::{Request, Response};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use workos_auth::reexports::http::{Request, Response};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {

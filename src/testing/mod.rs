@@ -214,6 +214,7 @@
 //!
 //! ```toml
 //! [dev-dependencies]
+//! # Until it is released, `path = …` instead of `version`: where the repository is.
 //! workos-auth = { version = "0.1", features = ["testing"] }
 //! ```
 //!

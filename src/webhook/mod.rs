@@ -11,9 +11,9 @@
 //! `organization_membership.deleted` and `.updated`, and keep the secret that the dashboard shows.
 //!
 //! ```
-//! use bytes::Bytes;
-//! use http::{Request, StatusCode};
 //! use workos_auth::SessionManager;
+//! use workos_auth::reexports::bytes::Bytes;
+//! use workos_auth::reexports::http::{Request, StatusCode};
 //! use workos_auth::session::MemorySessionStore;
 //! use workos_auth::webhook::{WebhookSecret, Webhooks};
 //! # use workos_auth::testing::{AuthKit, Browser};
@@ -60,7 +60,7 @@
 //!
 //! # Each event once
 //!
-//! WorkOS sends an event again, for up to three days, until the endpoint answers with a 2xx status; an answer must come within seconds.
+//! WorkOS sends an event again, for up to three days, until the endpoint answers with 200; an answer must come within seconds.
 //! So [`Webhooks::handle`] remembers an event **after** its handler has returned `Ok`. An event whose handler failed is handled again
 //! when it comes again. An event that was handled is [`Repeated`](Delivery::Repeated) when it comes again. While a handler runs, the
 //! same event is refused with a status that makes WorkOS send it later.
@@ -135,7 +135,7 @@ pub struct Webhooks<S> {
     remembered_for: Duration,
 }
 
-/// How an event was handled. Answer the request with a 2xx status in both cases.
+/// How an event was handled. Answer the request with 200 in both cases.
 ///
 /// There is no third case, so this enum is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
     feature = "sqlx-sqlite",
     doc = "
 ```
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use workos_auth::reexports::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use workos_auth::session::SqlSessionStore;
 
 # #[tokio::main]
@@ -60,7 +60,7 @@ store.migrate().await?;
     feature = "sqlx-postgres",
     doc = "
 ```no_run
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use workos_auth::reexports::sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use workos_auth::session::SqlSessionStore;
 
 # async fn run(url: &str) -> Result<(), Box<dyn std::error::Error>> {
@@ -79,7 +79,7 @@ store.migrate().await?;
 /// sessions a pool of their own if other work can keep all connections busy.
 ///
 /// - **PostgreSQL**: the pool leads to the primary, never to a replica that lags behind. A schema of your own is the pool's business:
-///   `PgConnectOptions::options([(\"search_path\", \"auth\")])`. Behind a pooler that gives a connection away after each transaction, switch
+///   `PgConnectOptions::options([("search_path", "auth")])`. Behind a pooler that gives a connection away after each transaction, switch
 ///   prepared statements off: `statement_cache_capacity(0)`.
 /// - **SQLite**: all processes are on one machine, and the file is on a disk of that machine, not on a network's. The application owns
 ///   the file and its folder, and nobody else can read them (mode 0700 for the folder). For one process, `:memory:` needs a pool with
