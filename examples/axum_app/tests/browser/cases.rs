@@ -104,7 +104,7 @@ async fn sign_in(driver: &Driver, sessions: Sessions) -> Outcome {
     same(site.token_requests(), 1, "one code was exchanged")?;
 
     browser.press("Sign out").await?;
-    browser.eventually("the end of the session at WorkOS", async || browser.shows("You are signed out.").await).await?;
+    browser.eventually("the end of the session at WorkOS", async || browser.shows("You are signed out").await).await?;
     same(browser.cookies().await?, Vec::new(), "cookies after a sign-out")?;
     is_signed_out(&browser, &site).await?;
     same(browser.complaints().await?, Vec::new(), "the browser's complaints")?;
@@ -251,7 +251,7 @@ async fn planted_look_alike(driver: &Driver, sessions: Sessions) -> Outcome {
     browser.driver.refresh().await?;
     same(&*browser.reads("email").await?, "ada@example.com", "the user, after a refresh")?;
     browser.press("Sign out").await?;
-    browser.eventually("a sign-out", async || browser.shows("You are signed out.").await).await?;
+    browser.eventually("a sign-out", async || browser.shows("You are signed out").await).await?;
     is_signed_out(&browser, &site).await?;
     browser.close().await
 }
@@ -273,7 +273,7 @@ async fn shows_account_after_sign_out(driver: &Driver, site: &Site) -> Outcome<b
     browser.follow("Organizations").await?;
     browser.sees("Your organizations").await?;
     browser.press("Sign out").await?;
-    browser.eventually("a sign-out", async || browser.shows("You are signed out.").await).await?;
+    browser.eventually("a sign-out", async || browser.shows("You are signed out").await).await?;
     let mut shown = false;
     for _ in 0..2 {
         browser.driver.back().await?;
