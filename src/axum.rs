@@ -67,7 +67,7 @@ use http::request::Parts;
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
-    trace_refusal,
+    too_large, trace_refusal,
 };
 use crate::session::{SessionLayer, SessionState, SignedIn};
 
@@ -219,7 +219,7 @@ async fn switch<L: SessionLayer>(handlers: Handlers<L>, request: Request) -> Res
     }
     match to_bytes(body, MAX_FORM_BYTES).await {
         Ok(form) => handlers.answer_switch(&parts, &form).await.into_response(),
-        Err(_) => Error::invalid_value("body", "must be a form of at most 16 kB").into_response(),
+        Err(_) => too_large().into_response(),
     }
 }
 

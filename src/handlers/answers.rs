@@ -92,6 +92,7 @@ pub(super) fn sentence(status: StatusCode) -> Response<String> {
         StatusCode::UNAUTHORIZED => "Please sign in.",
         StatusCode::FORBIDDEN => "You are not allowed to do that.",
         StatusCode::METHOD_NOT_ALLOWED => "This address takes a POST.",
+        StatusCode::PAYLOAD_TOO_LARGE => "This is too long.",
         StatusCode::SERVICE_UNAVAILABLE => "This is not available at the moment. Please try again.",
         _ => "Something went wrong. Please try again later.",
     };
@@ -131,6 +132,12 @@ pub(super) fn with_cookies(
         response.headers_mut().append(SET_COOKIE, cookie.into());
     }
     response
+}
+
+/// The answer to a form that is too long to be one of ours.
+#[cfg(feature = "axum")]
+pub(crate) fn too_large() -> Response<String> {
+    sentence(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 /// Tells the operator why a request was not answered as its user wished.

@@ -31,6 +31,8 @@ use url::Url;
 #[cfg(feature = "axum")]
 use url::form_urlencoded;
 
+#[cfg(feature = "axum")]
+pub(crate) use answers::too_large;
 #[cfg(feature = "tower")]
 pub(crate) use answers::trace_refusal;
 use answers::{redirect, with_cookies};

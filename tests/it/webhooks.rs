@@ -397,7 +397,7 @@ async fn a_store_that_fails_makes_workos_send_the_event_again() -> Outcome {
             "loads" => &store.loads,
             _ => &store.removals,
         };
-        count.store(if what == "removals" { 3 } else { 1 }, Ordering::SeqCst);
+        count.store(if what == "removals" { 4 } else { 1 }, Ordering::SeqCst);
         let error = deliver(&webhooks, &request).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.status()),
