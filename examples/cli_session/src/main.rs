@@ -98,6 +98,7 @@ enum Command {
 
 #[tokio::main(worker_threads = 1)]
 async fn main() {
+    output::respect_dumb_terminals();
     let arguments = Arguments::parse();
     let json = arguments.json;
     // On a thread of its own, so that Ctrl-C works whatever blocks.

@@ -252,5 +252,16 @@ pub(crate) fn stdout_is_a_terminal() -> bool {
 
 /// Whether people see the standard error, and it can be written over.
 pub(crate) fn stderr_is_a_terminal() -> bool {
-    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+    io::stderr().is_terminal() && !is_dumb()
+}
+
+/// Such a terminal gets no colours, also where `CI` is set.
+pub(crate) fn respect_dumb_terminals() {
+    if is_dumb() {
+        anstream::ColorChoice::Never.write_global();
+    }
+}
+
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
