@@ -12,8 +12,7 @@
 //! Every failure has its own response: [`Error::response`], [`NotAdmitted::response`], [`NotSwitched::response`],
 //! [`NotLoggedOut::response`]. A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
 //!
-#![cfg_attr(feature = "axum", doc = "With axum, [`crate::axum`] does all of it.")]
-#![cfg_attr(not(feature = "axum"), doc = "With axum, the feature `axum` does all of it.")]
+//! With axum, the module `axum` (feature `axum`) does all of it.
 
 mod answers;
 mod links;
