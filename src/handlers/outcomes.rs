@@ -12,7 +12,6 @@ use crate::secret::AuthKitAuthorizationCode;
 use crate::session::{SignedOut, SwitchError};
 
 /// A finished login, and what it brought.
-#[derive(Debug)]
 #[non_exhaustive]
 #[must_use = "its response signs the user in"]
 pub struct FinishedLogin {
@@ -32,6 +31,18 @@ pub struct FinishedLogin {
     pub return_path: ReturnPath,
     /// The response: it redirects to the return path, sets the session cookie and clears the login cookie.
     pub response: Response<String>,
+}
+
+/// Without the return path, whose query may hold something secret.
+impl fmt::Debug for FinishedLogin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FinishedLogin")
+            .field("user_id", &self.user.id)
+            .field("organization_id", &self.organization_id)
+            .field("authentication_method", &self.authentication_method)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RefusedRequest {
