@@ -91,7 +91,7 @@ pub struct Sessions {
     note = "a state of your own has a field of type `Sessions` and `#[derive(FromRef)]`",
     note = "`#[axum::debug_handler]` needs `(state = Sessions)`, or the type of your own state"
 )]
-pub trait HasSessions: sealed::HasSessions {}
+pub trait HasSessions: sealed::Sealed {}
 
 #[diagnostic::do_not_recommend]
 impl<S> HasSessions for S where Sessions: FromRef<S> {}
@@ -100,10 +100,10 @@ impl<S> HasSessions for S where Sessions: FromRef<S> {}
 mod sealed {
     use super::{FromRef, Sessions};
 
-    pub trait HasSessions {}
+    pub trait Sealed {}
 
     #[diagnostic::do_not_recommend]
-    impl<S> HasSessions for S where Sessions: FromRef<S> {}
+    impl<S> Sealed for S where Sessions: FromRef<S> {}
 }
 
 /// # With axum

@@ -81,14 +81,6 @@ mod sealed {
         /// Reads what it holds, and nothing else.
         fn read(client_id: Read<ClientId>, api_key: Read<ApiKey>, _: Internal) -> Result<Self, Error>;
     }
-
-    pub trait Identify {
-        fn identity(&self, _: Internal) -> super::Identity<'_>;
-    }
-
-    pub trait Key {
-        fn api_key(&self, _: Internal) -> &ApiKey;
-    }
 }
 
 /// The client has credentials, which [`ClientBuilder::build`](crate::ClientBuilder::build) requires. Sealed.
@@ -131,18 +123,18 @@ impl sealed::Sealed for ApiKeyOnly {
     label = "needs a `PublicClient` or a `ConfidentialClient`",
     note = "an `ApiKeyClient` becomes a `ConfidentialClient` with `.with_client_id(ClientId::new(\"client_…\")?)`"
 )]
-pub trait HasClientId: Credentials + sealed::Identify {}
+pub trait HasClientId: Credentials {
+    #[doc(hidden)]
+    fn identity(&self, _: Internal) -> Identity<'_>;
+}
 
-impl HasClientId for Public {}
-impl HasClientId for Confidential {}
-
-impl sealed::Identify for Public {
+impl HasClientId for Public {
     fn identity(&self, _: Internal) -> Identity<'_> {
         Identity { client_id: &self.client_id, api_key: None }
     }
 }
 
-impl sealed::Identify for Confidential {
+impl HasClientId for Confidential {
     fn identity(&self, _: Internal) -> Identity<'_> {
         Identity { client_id: &self.client_id, api_key: Some(&self.api_key) }
     }
@@ -155,18 +147,18 @@ impl sealed::Identify for Confidential {
     note = "on a server, build a `ConfidentialClient`: `Client::builder().client_id(\"client_…\").api_key(\"sk_…\").build()?`",
     note = "an application on a user's device must not hold an API key: use `authorize(…)` with PKCE"
 )]
-pub trait HasApiKey: Credentials + sealed::Key {}
+pub trait HasApiKey: Credentials {
+    #[doc(hidden)]
+    fn api_key(&self, _: Internal) -> &ApiKey;
+}
 
-impl HasApiKey for Confidential {}
-impl HasApiKey for ApiKeyOnly {}
-
-impl sealed::Key for Confidential {
+impl HasApiKey for Confidential {
     fn api_key(&self, _: Internal) -> &ApiKey {
         &self.api_key
     }
 }
 
-impl sealed::Key for ApiKeyOnly {
+impl HasApiKey for ApiKeyOnly {
     fn api_key(&self, _: Internal) -> &ApiKey {
         &self.api_key
     }

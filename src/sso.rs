@@ -25,7 +25,7 @@ use crate::client::{Caller, Client};
 use crate::credentials::{Identity, IsConfidential};
 use crate::error::Error;
 use crate::id::{ConnectionId, OrganizationId, RedirectUri, ReturnPath};
-use crate::login::parking::sealed::{Packed, Park};
+use crate::login::parking::sealed::{Packed, Sealed as Park};
 use crate::login::parking::{self, Parkable, Parking};
 use crate::login::{Callback, PkceSession};
 pub use crate::model::{ConnectionType, Profile, UnverifiedEmail};

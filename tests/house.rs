@@ -9,7 +9,7 @@ mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Errors hold redacted secrets, and a secret that can't be made is an error.
 const MAY_IMPORT_EACH_OTHER: [&str; 2] = ["error", "secret"];
@@ -51,21 +51,32 @@ impl Source {
 /// What the crate consists of for its users: without the front page, and without the AuthKit for tests, which may import everything.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
     let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder of sources") {
-            let path = entry.expect("an entry of a folder").path();
-            let name = path.strip_prefix(&root).expect("inside src").to_string_lossy().replace('\\', "/");
-            if path.is_dir() && name != "testing" {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") && name != "lib.rs" {
-                sources.push(Source { path: name, code: code(&fs::read_to_string(path).expect("a source file")) });
-            }
+    for path in source_files() {
+        let name = path.strip_prefix(&root).expect("inside src").to_string_lossy().replace('\\', "/");
+        if name != "lib.rs" {
+            sources.push(Source { path: name, code: code(&fs::read_to_string(path).expect("a source file")) });
         }
     }
     sources.sort_by(|one, other| one.path.cmp(&other.path));
     sources
+}
+
+/// The files of `src`, without the AuthKit for tests.
+fn source_files() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry of a folder").path();
+            if path.is_dir() && path != root.join("testing") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
 }
 
 /// The code of a file, with its lines where they were: comments, texts and what is compiled for tests only are blanks.

@@ -21,6 +21,22 @@ open_enum! {
 
 open_enum! {
     /// The error codes of the API, including those of unfinished logins.
+    ///
+    /// ```
+    /// use workos_auth::{Error, ErrorCode};
+    ///
+    /// fn message(error: &Error) -> &'static str {
+    ///     match error.code() {
+    ///         Some(ErrorCode::InvalidCredentials) => "The password is wrong.",
+    ///         Some(ErrorCode::InvalidOneTimeCode) => "The code is wrong.",
+    ///         Some(ErrorCode::TooManyRequests) => "Please wait a little.",
+    ///         _ => "Please sign in again.",
+    ///     }
+    /// }
+    ///
+    /// // A code that this release doesn't know keeps its text.
+    /// assert_eq!(ErrorCode::from("brand_new").as_str(), "brand_new");
+    /// ```
     ErrorCode {
         AccessDenied = "access_denied",
         ApplicationConsentRequired = "application_consent_required",

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Callback;
-use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, authenticate, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::error::Error;
@@ -115,7 +115,7 @@ impl<K> CodeExchange<K> {
     }
 }
 
-impl<K> sealed::Flow for CodeExchange<K> {
+impl<K> Flow for CodeExchange<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {

@@ -7,7 +7,7 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::outcome::{LoginReply, NotSignedIn, sealed, settle, submit};
+use super::outcome::{Flow, LoginReply, NotSignedIn, settle, submit};
 use crate::client::{Caller, Client};
 use crate::credentials::{HasClientId, Identity};
 use crate::error::{Error, ErrorCode, ErrorKind};
@@ -291,7 +291,7 @@ impl<K> DeviceLogin<K> {
     }
 }
 
-impl<K> sealed::Flow for DeviceLogin<K> {
+impl<K> Flow for DeviceLogin<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, authenticate, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -109,7 +109,7 @@ impl<K> MagicAuthGrant<K> {
     }
 }
 
-impl<K> sealed::Flow for MagicAuthGrant<K> {
+impl<K> Flow for MagicAuthGrant<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {

@@ -13,32 +13,24 @@ use crate::error::{Error, ErrorKind};
 use crate::id::OrganizationId;
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 use crate::rejected::Rejected;
-use crate::sealed::INTERNAL;
+use crate::sealed::{INTERNAL, Internal};
 use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
 use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route, success_or_refusal};
 use crate::wire::{self, TokenRequest};
 
 /// A value that signs a user in when it is sent: a grant, a device login, or an answered step. Sealed.
-pub trait Flow: sealed::Flow {}
+pub trait Flow: Sized {
+    /// The credentials of the client of this login.
+    type Credentials;
 
-pub(crate) mod sealed {
-    use crate::client::Caller;
-    use crate::sealed::Internal;
-    use crate::secret::RefreshToken;
+    #[doc(hidden)]
+    fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
 
-    pub trait Flow: Sized {
-        /// The credentials of the client of this login.
-        type Credentials;
-
-        fn caller(&self, _: Internal) -> &Caller<Self::Credentials>;
-
-        /// The refresh token to keep when the reply has no new one.
-        fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
-            Err(self)
-        }
+    /// The refresh token to keep when the reply has no new one.
+    #[doc(hidden)]
+    fn into_refresh_token(self, _: Internal) -> Result<RefreshToken, Self> {
+        Err(self)
     }
-
-    impl<F: Flow> super::Flow for F {}
 }
 
 /// Why the user isn't signed in: the login needs a further step, or the call failed.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, authenticate, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;
 use crate::id::EmailAddress;
@@ -108,7 +108,7 @@ impl<K> PasswordGrant<K> {
     }
 }
 
-impl<K> sealed::Flow for PasswordGrant<K> {
+impl<K> Flow for PasswordGrant<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {

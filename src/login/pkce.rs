@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::code::CodeExchange;
-use super::parking::sealed::{Packed, Park};
+use super::parking::sealed::{Packed, Sealed as Park};
 use super::parking::{self, Parkable};
 use crate::client::Caller;
 use crate::credentials::IsConfidential;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::outcome::{LoginReply, NotSignedIn, authenticate, sealed, settle};
+use super::outcome::{Flow, LoginReply, NotSignedIn, authenticate, settle};
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::id::OrganizationId;
@@ -87,7 +87,7 @@ impl<K> RefreshGrant<K> {
     }
 }
 
-impl<K> sealed::Flow for RefreshGrant<K> {
+impl<K> Flow for RefreshGrant<K> {
     type Credentials = K;
 
     fn caller(&self, _: Internal) -> &Caller<K> {

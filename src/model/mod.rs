@@ -131,6 +131,16 @@ pub struct OAuthTokens {
 
 open_enum! {
     /// An OAuth provider that users sign in with directly.
+    ///
+    /// ```
+    /// use workos_auth::{Provider, PublicClient, RedirectUri};
+    ///
+    /// # fn main() -> Result<(), workos_auth::Error> {
+    /// let client = PublicClient::new("client_01HXYZ")?;
+    /// let login = client.authorize(RedirectUri::new("http://127.0.0.1:0/callback")?).oauth(Provider::GitHub).begin()?;
+    /// assert!(login.url().as_str().contains("provider=GitHubOAuth"));
+    /// # Ok(()) }
+    /// ```
     Provider {
         Apple = "AppleOAuth",
         Bitbucket = "BitbucketOAuth",

@@ -27,61 +27,55 @@ const HOST_HANDLE_COOKIE: &str = "__Host-workos-session";
     label = "needs a `SessionManager` or `CookieSessions`",
     note = "make one with `SessionManager::new(client, store)` or `CookieSessions::new(client, cookie)`"
 )]
-pub trait SessionLayer: Layer {}
+pub trait SessionLayer: Send + Sync + Sized + 'static {
+    #[doc(hidden)]
+    /// Fits the cookies to where the application is served; called once, before the others.
+    #[must_use]
+    fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self;
 
-impl<S: SessionStore> SessionLayer for SessionManager<S> {}
-impl SessionLayer for CookieSessions {}
+    #[doc(hidden)]
+    fn cookie_name(&self, served_at: &RedirectUri, _: Internal) -> Cow<'_, str>;
 
-use sealed::Layer;
+    #[doc(hidden)]
+    /// Tells later whether a newer cookie has replaced this one, or its session is over.
+    fn outdated(&self, cookie: &SetCookie, _: Internal) -> Outdated;
 
-pub(crate) mod sealed {
-    use super::{
-        Cow, Error, Future, Internal, OrganizationId, Outdated, RedirectUri, Rejected, SessionParts, SessionState,
-        SetCookie, SignedIn, SwitchError, Url,
-    };
+    #[doc(hidden)]
+    fn sign_in(
+        &self,
+        parts: SessionParts,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> impl Future<Output = Result<SetCookie, Rejected<SessionParts>>> + Send;
 
-    pub trait Layer: Send + Sync + Sized + 'static {
-        /// Fits the cookies to where the application is served; called once, before the others.
-        fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self;
+    #[doc(hidden)]
+    fn authenticate(
+        &self,
+        value: &str,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> impl Future<Output = (SessionState, Option<SetCookie>)> + Send;
 
-        fn cookie_name(&self, served_at: &RedirectUri, _: Internal) -> Cow<'_, str>;
+    #[doc(hidden)]
+    fn switch_organization(
+        &self,
+        value: &str,
+        id: OrganizationId,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> impl Future<Output = (Result<SignedIn, SwitchError>, Option<SetCookie>)> + Send;
 
-        /// Tells later whether a newer cookie has replaced this one, or its session is over.
-        fn outdated(&self, cookie: &SetCookie, _: Internal) -> Outdated;
-
-        fn sign_in(
-            &self,
-            parts: SessionParts,
-            served_at: &RedirectUri,
-            _: Internal,
-        ) -> impl Future<Output = Result<SetCookie, Rejected<SessionParts>>> + Send;
-
-        fn authenticate(
-            &self,
-            value: &str,
-            served_at: &RedirectUri,
-            _: Internal,
-        ) -> impl Future<Output = (SessionState, Option<SetCookie>)> + Send;
-
-        fn switch_organization(
-            &self,
-            value: &str,
-            id: OrganizationId,
-            served_at: &RedirectUri,
-            _: Internal,
-        ) -> impl Future<Output = (Result<SignedIn, SwitchError>, Option<SetCookie>)> + Send;
-
-        fn sign_out(
-            &self,
-            value: &str,
-            return_to: Option<&RedirectUri>,
-            served_at: &RedirectUri,
-            _: Internal,
-        ) -> impl Future<Output = Result<(Option<Url>, SetCookie), Error>> + Send;
-    }
+    #[doc(hidden)]
+    fn sign_out(
+        &self,
+        value: &str,
+        return_to: Option<&RedirectUri>,
+        served_at: &RedirectUri,
+        _: Internal,
+    ) -> impl Future<Output = Result<(Option<Url>, SetCookie), Error>> + Send;
 }
 
-impl Layer for CookieSessions {
+impl SessionLayer for CookieSessions {
     fn served_at(self, redirect_uri: &RedirectUri, _: Internal) -> Self {
         CookieSessions::served_at(self, redirect_uri)
     }
@@ -128,7 +122,7 @@ impl Layer for CookieSessions {
     }
 }
 
-impl<S: SessionStore> Layer for SessionManager<S> {
+impl<S: SessionStore> SessionLayer for SessionManager<S> {
     fn served_at(self, _: &RedirectUri, _: Internal) -> Self {
         self
     }

@@ -106,7 +106,7 @@ impl<K> Client<K> {
     where
         K: HasClientId,
     {
-        wire::logout_url(&self.core.base_url, token.session_id(INTERNAL), return_to)
+        wire::logout_url(&self.core.base_url, token.named_session(INTERNAL), return_to)
     }
 }
 
@@ -381,6 +381,34 @@ impl<K> ActiveSession<K> {
 }
 
 /// A session whose access token has expired. It can be refreshed or signed out, and says nothing about its user.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use workos_auth::session::NotActive;
+/// # use workos_auth::testing::{AuthKit, Browser};
+/// # use workos_auth::{Callback, RedirectUri};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = authkit.confidential_client();
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+/// let session = client.session(response);
+/// authkit.advance(Duration::from_secs(301)); // its access token lives for 300 s
+/// match session.check(&client.verifier()).await {
+///     Err(NotActive::Expired(expired)) => {
+///         assert!(expired.session_id().as_str().starts_with("session_"));
+///         let refreshed = expired.refresh().await?; // goes into the cookie
+/// #         drop(refreshed);
+///     }
+///     Ok(active) => println!("hello, {}", active.user().email),
+///     Err(other) => return Err(workos_auth::Error::from(other).into()),
+/// }
+/// # assert_eq!(authkit.refreshes(), 1);
+/// # Ok(()) }
+/// ```
 #[must_use = "refresh it, or sign it out"]
 pub struct ExpiredSession<K> {
     session: Box<Session<K>>,
@@ -424,6 +452,26 @@ impl<K> ExpiredSession<K> {
 
 /// A session with new tokens, which must be kept in its cookie before it is used: the old refresh token is used up, and this is the only
 /// copy of the new one. A session in a store of the application goes another way: [`Refresh::keep`].
+///
+/// ```
+/// # use workos_auth::testing::{AuthKit, Browser};
+/// # use workos_auth::{Callback, RedirectUri};
+/// use workos_auth::{CookiePassword, SessionCookie};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = authkit.confidential_client();
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+/// let cookie = SessionCookie::new(CookiePassword::generate()?)?;
+/// let active = client.session(response).check(&client.verifier()).await?;
+/// let (set_cookie, session) = active.refresh().await?.into_cookie(&cookie)?;
+/// assert!(!set_cookie.is_clearing());
+/// # drop(session);
+/// # Ok(()) }
+/// ```
 #[must_use = "the new tokens exist only here: put them into the cookie with `into_cookie`"]
 pub struct Refreshed<K>(Session<K>);
 

@@ -36,6 +36,29 @@ const MAX_SWITCH_RETRIES: usize = 2;
 /// Why a refresh or a switch failed.
 ///
 /// There is no third case, so this enum is exhaustive.
+///
+/// ```
+/// use workos_auth::session::RefreshError;
+/// use workos_auth::testing::{Endpoint, Fault};
+/// # use workos_auth::testing::{AuthKit, Browser};
+/// # use workos_auth::{Callback, RedirectUri};
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = authkit.confidential_client();
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+/// let active = client.session(response).check(&client.verifier()).await?;
+/// authkit.inject(Endpoint::Authenticate, Fault::Status(403, None), usize::MAX);
+/// match active.refresh().await {
+///     Err(RefreshError::Kept(kept)) => println!("keep the cookie, answer 503: {}", kept.error()),
+///     Err(RefreshError::Ended(signed_out)) => println!("clear the cookie: {signed_out}"),
+///     Ok(_) => unreachable!("a fault was injected"),
+/// }
+/// # Ok(()) }
+/// ```
 #[must_use = "a session that was kept is in here"]
 pub enum RefreshError<K> {
     /// Nothing is known against the session: no connection, no complete reply, 408, 429, 5xx, or a refusal that isn't

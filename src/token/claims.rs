@@ -86,28 +86,19 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>,
     label = "needs a `&VerifiedToken` or an `&ExpiredToken`",
     note = "`verifier.verify(&access_token).await` gives one of them"
 )]
-pub trait NamesSession: sealed::SessionName {}
-
-pub(crate) mod sealed {
-    use crate::id::SessionId;
-    use crate::sealed::Internal;
-
-    pub trait SessionName {
-        fn session_id(&self, _: Internal) -> &SessionId;
-    }
+pub trait NamesSession {
+    #[doc(hidden)]
+    fn named_session(&self, _: Internal) -> &SessionId;
 }
 
-impl<C> NamesSession for VerifiedToken<C> {}
-impl NamesSession for ExpiredToken {}
-
-impl<C> sealed::SessionName for VerifiedToken<C> {
-    fn session_id(&self, _: Internal) -> &SessionId {
+impl<C> NamesSession for VerifiedToken<C> {
+    fn named_session(&self, _: Internal) -> &SessionId {
         self.session_id()
     }
 }
 
-impl sealed::SessionName for ExpiredToken {
-    fn session_id(&self, _: Internal) -> &SessionId {
+impl NamesSession for ExpiredToken {
+    fn named_session(&self, _: Internal) -> &SessionId {
         self.session_id()
     }
 }

@@ -226,3 +226,41 @@ fn what_the_documents_name_exists() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// Front-page types: whatever the root of the crate has.
+#[test]
+fn each_type_of_the_root_has_an_example() {
+    let lib = include_str!("../../src/lib.rs");
+    let uses = lib.split("\npub use ").skip(1).filter_map(|rest| Some(rest.split_once(';')?.0));
+    let names = uses.filter(|path| !path.starts_with("secrecy")).flat_map(|path| {
+        let list = path.rsplit_once('{').map_or(path, |(_, list)| list);
+        list.split([',', '}', ':'])
+            .map(str::trim)
+            .filter(|name| name.starts_with(char::is_uppercase))
+            .collect::<Vec<_>>()
+    });
+    let sources: Vec<_> =
+        crate::source_files().into_iter().map(|path| fs::read_to_string(path).expect("a source file")).collect();
+    let lacking: Vec<_> = names.filter(|name| !sources.iter().any(|source| has_example(source, name))).collect();
+    assert!(lacking.is_empty(), "no example at {lacking:?}");
+}
+
+/// Whether the documentation right above the definition has a code block.
+fn has_example(source: &str, name: &str) -> bool {
+    let defines = |line: &str| {
+        let rest = line
+            .trim_start_matches("pub ")
+            .trim_start_matches("struct ")
+            .trim_start_matches("enum ")
+            .trim_start_matches("type ");
+        rest.strip_prefix(name)
+            .is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
+    };
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    lines.iter().enumerate().filter(|(_, line)| defines(line)).any(|(at, _)| {
+        let above = lines[..at].iter().rev().take_while(|line| {
+            line.starts_with("///") || line.starts_with("#[") || line.starts_with(')') || line.ends_with(',')
+        });
+        above.clone().any(|line| line.starts_with("/// ```"))
+    })
+}

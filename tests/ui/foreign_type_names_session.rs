@@ -5,7 +5,7 @@ use workos_auth::id::SessionId;
 struct FromRequest(SessionId);
 
 impl workos_auth::typestate::NamesSession for FromRequest {
-    fn session_id(&self) -> &SessionId {
+    fn named_session(&self) -> &SessionId {
         &self.0
     }
 }

@@ -4,7 +4,7 @@ use workos_auth::id::SessionId;
 use workos_auth::typestate::NamesSession;
 
 fn misuse<T: NamesSession>(token: &T) -> &SessionId {
-    token.session_id()
+    token.named_session()
 }
 
 fn main() {}

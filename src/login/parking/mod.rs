@@ -138,7 +138,7 @@ impl fmt::Debug for Parking {
     note = "on a user's device, a login waits in a `PkceStore`: `session.store(&store).await?`, then `client.resume_login(&store, …).await?`",
     note = "on a server, begin the login with a `ConfidentialClient`, which holds an API key"
 )]
-pub trait Parkable: Park {}
+pub trait Parkable: sealed::Sealed {}
 
 /// A step that [`Parking`] can seal. Sealed.
 pub trait ParkableStep: Parkable {}
@@ -157,7 +157,7 @@ pub(crate) mod sealed {
         pub(crate) details: Value,
     }
 
-    pub trait Park: Sized {
+    pub trait Sealed: Sized {
         type Credentials;
         const KIND: &'static str;
 
@@ -170,7 +170,7 @@ pub(crate) mod sealed {
     }
 }
 
-use sealed::Park;
+use sealed::Sealed as Park;
 
 #[derive(Serialize)]
 struct ParkedValue<'a> {

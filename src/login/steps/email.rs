@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sealed::AnsweredStep;
+use super::ContinuesLogin;
 use super::{Pending, Step, StepAnswer, answered_step, parked_step, redacted};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;

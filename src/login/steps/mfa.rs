@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::sealed::AnsweredStep;
+use super::ContinuesLogin;
 use super::{Pending, PendingUser, Step, StepAnswer, answered_step, parked_step, redacted};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;

@@ -30,7 +30,7 @@ use crate::credentials::HasClientId;
 use crate::error::{ApiError, Error, ErrorCode, ErrorKind};
 use crate::id::UserId;
 use crate::model::{AuthenticationResponse, RequestContext};
-use crate::sealed::INTERNAL;
+use crate::sealed::{INTERNAL, Internal};
 use crate::secret::{PendingAuthenticationToken, ServerMessage};
 use crate::transport::{Failure, Reply, RequestKind, is_refusal};
 use crate::wire::WithContext;
@@ -153,27 +153,16 @@ pub struct PendingUser {
     pub email: Option<String>,
 }
 
-pub(crate) mod sealed {
-    use serde::Serialize;
-
-    use crate::login::outcome::sealed::Flow;
-    use crate::sealed::Internal;
-
-    /// A step and how it is answered.
-    pub trait AnsweredStep: Flow {
-        type Answer;
-        const GRANT_TYPE: &'static str;
-
-        fn body<'a>(&'a self, answer: &'a Self::Answer, _: Internal) -> impl Serialize + Send + Sync + 'a;
-    }
-
-    impl<S: AnsweredStep> super::ContinuesLogin for S {}
-}
-
-use sealed::AnsweredStep;
-
 /// A step that is answered with one call. Sealed.
-pub trait ContinuesLogin: Flow + AnsweredStep {}
+pub trait ContinuesLogin: Flow {
+    #[doc(hidden)]
+    type Answer;
+    #[doc(hidden)]
+    const GRANT_TYPE: &'static str;
+
+    #[doc(hidden)]
+    fn body<'a>(&'a self, answer: &'a Self::Answer, _: Internal) -> impl Serialize + Send + Sync + 'a;
+}
 
 /// The answer to a step, ready to be sent; `S` is the step.
 #[must_use = "nothing was sent yet: call `.send().await`"]
@@ -313,7 +302,7 @@ macro_rules! redacted {
 /// Implements a step that one call answers: its client, its grant type, and the body of the call.
 macro_rules! answered_step {
     ($name:ident, $grant_type:literal, |$step:ident, $answer:ident: $answer_type:ident| $body:expr) => {
-        impl<K> crate::login::outcome::sealed::Flow for $name<K> {
+        impl<K> crate::login::outcome::Flow for $name<K> {
             type Credentials = K;
 
             fn caller(&self, _: Internal) -> &Caller<K> {
@@ -321,7 +310,7 @@ macro_rules! answered_step {
             }
         }
 
-        impl<K> AnsweredStep for $name<K> {
+        impl<K> ContinuesLogin for $name<K> {
             type Answer = $answer_type;
             const GRANT_TYPE: &'static str = concat!("urn:workos:oauth:grant-type:", $grant_type);
 
@@ -340,7 +329,7 @@ macro_rules! parked_step {
         impl<K: IsConfidential> crate::login::parking::Parkable for $name<K> {}
         impl<K: IsConfidential> crate::login::parking::ParkableStep for $name<K> {}
 
-        impl<K> crate::login::parking::sealed::Park for $name<K> {
+        impl<K> crate::login::parking::sealed::Sealed for $name<K> {
             type Credentials = K;
             const KIND: &'static str = $kind;
 

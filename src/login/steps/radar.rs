@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::sealed::AnsweredStep;
+use super::ContinuesLogin;
 use super::{Pending, PendingUser, Step, StepAnswer, answered_step, parked_step, redacted};
 use crate::client::{Caller, Client};
 use crate::credentials::IsConfidential;

@@ -14,6 +14,28 @@ const MIN_SWEPT_ENTRIES: usize = 1024;
 
 /// Keeps sessions in the memory of this process: for tests, and for applications with one process whose users can sign in again after
 /// a restart.
+///
+/// ```
+/// use workos_auth::session::MemorySessionStore;
+/// use workos_auth::{SessionManager, SessionState};
+///
+/// # use workos_auth::testing::{AuthKit, Browser};
+/// # use workos_auth::{Callback, RedirectUri};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let authkit = AuthKit::start().await?;
+/// # let client = authkit.confidential_client();
+/// # let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
+/// # let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
+/// # let response = login.exchange(Callback::from_url(&callback)?)?.send().await?;
+/// let sessions = SessionManager::new(client, MemorySessionStore::new());
+/// let handle = sessions.sign_in(response).await?;
+/// match sessions.authenticate(&handle).await {
+///     SessionState::Active(signed_in) => assert_eq!(signed_in.user().email, "ada@example.com"),
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Default)]
 pub struct MemorySessionStore(Mutex<Table>);
 
