@@ -56,6 +56,7 @@ use crate::model::AuthenticationResponse;
 use crate::response::{ForResponse, ResponseHeaders};
 use crate::sealed::INTERNAL;
 use crate::session::{SessionLayer, SessionParts, SessionState, SignedIn, SignedOut, SwitchError};
+use crate::wire::logout_url;
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
@@ -75,7 +76,8 @@ const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 ///
 /// If the redirect URI is plain http on loopback, the names lack the prefix `__Host-`. With https they have it, so that no other host of
 /// the domain can set them; the one exception is
-/// [`SessionCookie::without_host_prefix`](crate::SessionCookie::without_host_prefix). Names are compared byte by byte, and a name with two different values counts as no cookie.
+/// [`SessionCookie::without_host_prefix`](crate::SessionCookie::without_host_prefix). Names are compared byte by byte, and a name with two different values counts as no cookie;
+/// a sign-out ends the sessions of both.
 ///
 /// # Example
 ///
@@ -323,9 +325,9 @@ impl<L> LoginHandlers<L> {
         let (user, organization_id) = (parts.user.clone(), parts.organization_id.clone());
         let (authentication_method, impersonator) = (parts.authentication_method.clone(), parts.impersonator.clone());
         let session = self.sessions.sign_in(parts, &self.redirect_uri, INTERNAL).await?;
-        if let Some(before) = self.cookie(request) {
+        for before in self.cookies(request) {
             // Only the new session matters: if this fails, the old one expires by itself.
-            drop(self.sessions.sign_out(before, None, &self.redirect_uri, INTERNAL).await);
+            drop(self.sessions.sign_out(before, &self.redirect_uri, INTERNAL).await);
         }
         let response = redirect(StatusCode::SEE_OTHER, return_path.as_str())?;
         Ok(FinishedLogin {
@@ -434,7 +436,11 @@ impl<L> LoginHandlers<L> {
         &self.paths
     }
 
-    /// Signs out: the response clears the cookie and sends the browser to WorkOS, which ends the session there.
+    /// Signs out: the response clears the cookie and sends the browser to WorkOS, which ends the session there. Neither WorkOS nor its
+    /// signing keys need to be available.
+    ///
+    /// Of a cookie that comes with several values, which an access counts as missing, every session ends. The browser can go to WorkOS
+    /// for one of them: the others are revoked with the API key. If that fails, they go on at WorkOS only.
     ///
     /// # Errors
     /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still exist.
@@ -450,13 +456,19 @@ impl<L> LoginHandlers<L> {
     {
         self.admit(request)?;
         let after_logout = self.after_logout.as_ref().map_or("/", RedirectUri::as_str);
-        let Some(value) = self.cookie(request) else {
-            return Ok(redirect(StatusCode::SEE_OTHER, after_logout)?);
-        };
-        let (url, cookie) =
-            self.sessions.sign_out(value, self.after_logout.as_ref(), &self.redirect_uri, INTERNAL).await?;
+        let (mut ids, mut cleared) = (Vec::new(), None);
+        for value in self.cookies(request) {
+            let (id, cookie) = self.sessions.sign_out(value, &self.redirect_uri, INTERNAL).await?;
+            cleared = Some(cookie);
+            ids.extend(id.filter(|id| !ids.contains(id)));
+        }
+        let mut ids = ids.into_iter();
+        let url = ids.next().map(|id| logout_url(&self.client.core.base_url, &id, self.after_logout.as_ref()));
+        for id in ids {
+            drop(self.client.sessions().revoke(&id).send().await);
+        }
         let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str))?;
-        Ok(with_cookies(response, [cookie]))
+        Ok(with_cookies(response, cleared))
     }
 
     /// Refuses a request that would change something, unless it comes from a page of the application.
@@ -501,6 +513,16 @@ impl<L> LoginHandlers<L> {
         L: SessionLayer,
     {
         Cookies::of(&request.headers).value(&self.sessions.cookie_name(&self.redirect_uri, INTERNAL))
+    }
+
+    /// All values of the session cookie, for a sign-out.
+    fn cookies<'a>(&self, request: &'a Parts) -> Vec<&'a str>
+    where
+        L: SessionLayer,
+    {
+        let name = self.sessions.cookie_name(&self.redirect_uri, INTERNAL);
+        let cookies = Cookies::of(&request.headers);
+        cookies.iter().filter(|(other, _)| *other == name).map(|(_, value)| value).collect()
     }
 }
 

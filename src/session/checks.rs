@@ -4,22 +4,17 @@ use std::future::Future;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
+use tokio::time::{Instant, timeout_at};
 
 use super::parts::Session;
 use super::state::{SignedIn, Stop};
 use crate::error::{Error, ErrorKind, TokenError};
-use crate::id::RedirectUri;
 use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
-use crate::wire;
 
 /// How long before its expiry an access token is replaced, unless the application says otherwise.
 const REFRESH_AHEAD: Duration = Duration::from_secs(30);
 /// How long an answer may take, unless the application says otherwise.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long a sign-out waits for the session's ID at WorkOS.
-const LOGOUT_URL_WAIT: Duration = Duration::from_secs(1);
 /// How long an access token is valid whose lifetime is unknown: WorkOS's default.
 const DEFAULT_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
 
@@ -98,16 +93,6 @@ impl Checks {
         match session.verify(&self.verifier).await {
             Ok(token) => Ok(SignedIn::new(session, token)),
             Err(not_verified) => Err(Stop::Unknown(not_verified.error())),
-        }
-    }
-
-    /// The URL that ends a session at WorkOS; `None` when a valid or expired token doesn't say its ID within a second.
-    pub(super) async fn logout_url<K>(&self, session: &Session<K>, return_to: Option<&RedirectUri>) -> Option<Url> {
-        let base_url = &session.caller.client.core.base_url;
-        match timeout(LOGOUT_URL_WAIT, session.verify(&self.verifier)).await.ok()? {
-            Ok(token) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
-            Err(NotVerified::Expired(token)) => Some(wire::logout_url(base_url, token.session_id(), return_to)),
-            Err(_) => None,
         }
     }
 }

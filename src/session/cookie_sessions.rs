@@ -17,7 +17,7 @@ use crate::client::ConfidentialClient;
 use crate::cookies::{Asked, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::{Error, ErrorKind, SealError};
-use crate::id::{OrganizationId, RedirectUri, UserId};
+use crate::id::{OrganizationId, RedirectUri, SessionId, UserId};
 use crate::model::User;
 use crate::rejected::Rejected;
 use crate::response::{ForResponse, Outdated, ResponseHeaders};
@@ -207,22 +207,19 @@ impl CookieSessions {
 
     /// Signs out, and gives the URL that ends the session at WorkOS, from where the browser goes back to `return_to`.
     ///
-    /// The URL is absent when there is no session, or its ID at WorkOS is unavailable at the moment.
-    pub async fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<Url>> {
-        let (url, cookie) = self.signed_out(sealed, return_to).await;
-        // A sign-out always clears the cookie, however long it took.
+    /// The URL is absent when there is no session. Nothing is asked of WorkOS.
+    pub fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<Url>> {
+        let (id, cookie) = self.signed_out(sealed);
+        let url = id.map(|id| wire::logout_url(&self.client.core.base_url, &id, return_to));
         ForResponse::new(url, self.headers(sealed, Asked::now(), Some(cookie)))
     }
 
-    pub(super) async fn signed_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> (Option<Url>, SetCookie) {
-        let (url, evidence) = match self.open(sealed) {
-            Ok(session) => {
-                let evidence = session.end();
-                (self.checks.logout_url(&session, return_to).await, evidence)
-            }
+    pub(super) fn signed_out(&self, sealed: &str) -> (Option<SessionId>, SetCookie) {
+        let (id, evidence) = match self.open(sealed) {
+            Ok(session) => (session.id_to_end(), session.end()),
             Err(_) => (None, SignedOut::by_the_user()),
         };
-        (url, self.cookie.clear(&evidence))
+        (id, self.cookie.clear(&evidence))
     }
 
     /// Ends all sessions of a user at WorkOS, and says how many. Cookies are out of reach: each is good until its access token expires,

@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 use std::future::Future;
 
-use url::Url;
-
 use super::cookie::LONGEST_COOKIE_AGE;
 use super::state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError};
 use super::{CookieSessions, SessionManager, SessionParts, SessionStore};
 use crate::cookies::SetCookie;
 use crate::error::Error;
-use crate::id::{OrganizationId, RedirectUri};
+use crate::id::{OrganizationId, RedirectUri, SessionId};
 use crate::rejected::Rejected;
 use crate::response::Outdated;
 use crate::sealed::Internal;
@@ -66,13 +64,13 @@ pub trait SessionLayer: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = (Result<SignedIn, SwitchError>, Option<SetCookie>)> + Send;
 
     #[doc(hidden)]
+    /// Ends a session here; the ID says what is left to end at WorkOS.
     fn sign_out(
         &self,
         value: &str,
-        return_to: Option<&RedirectUri>,
         served_at: &RedirectUri,
         _: Internal,
-    ) -> impl Future<Output = Result<(Option<Url>, SetCookie), Error>> + Send;
+    ) -> impl Future<Output = Result<(Option<SessionId>, SetCookie), Error>> + Send;
 }
 
 impl SessionLayer for CookieSessions {
@@ -114,11 +112,10 @@ impl SessionLayer for CookieSessions {
     async fn sign_out(
         &self,
         value: &str,
-        return_to: Option<&RedirectUri>,
         _: &RedirectUri,
         _: Internal,
-    ) -> Result<(Option<Url>, SetCookie), Error> {
-        Ok(self.signed_out(value, return_to).await)
+    ) -> Result<(Option<SessionId>, SetCookie), Error> {
+        Ok(self.signed_out(value))
     }
 }
 
@@ -172,12 +169,10 @@ impl<S: SessionStore> SessionLayer for SessionManager<S> {
     async fn sign_out(
         &self,
         value: &str,
-        return_to: Option<&RedirectUri>,
         served_at: &RedirectUri,
         _: Internal,
-    ) -> Result<(Option<Url>, SetCookie), Error> {
-        let url = self.sign_out(&SessionHandle::new(value), return_to).await?;
-        Ok((url, cleared(served_at)))
+    ) -> Result<(Option<SessionId>, SetCookie), Error> {
+        Ok((self.signed_out(&SessionHandle::new(value)).await?, cleared(served_at)))
     }
 }
 

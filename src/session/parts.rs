@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 use crate::client::{Caller, Client};
 use crate::credentials::HasClientId;
 use crate::error::{Error, TokenError};
-use crate::id::OrganizationId;
+use crate::id::{OrganizationId, SessionId};
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, User};
 use crate::secret::{AccessToken, RefreshToken};
-use crate::token::{NotVerified, TokenVerifier, VerifiedToken};
+use crate::token::{self, NotVerified, TokenVerifier, VerifiedToken};
 use crate::wire;
 
 /// What a session is made of, for applications that keep it in their own store.
@@ -88,6 +88,15 @@ impl<K> Session<K> {
     /// The same session for another holder in this process.
     pub(super) fn copy(&self) -> Self {
         Self { caller: self.caller.clone(), parts: self.parts.copy() }
+    }
+
+    /// The session's ID at WorkOS, which its access token says. It may only name what a sign-out ends.
+    ///
+    /// The token isn't verified: a sign-out must not depend on the signing keys, or the session would go on at WorkOS. Nobody else can
+    /// have made the token: it came from WorkOS with the refresh token, over TLS, and since then out of a seal of this application. Were
+    /// it another session's, a session would end, and nothing be told or allowed.
+    pub(super) fn id_to_end(&self) -> Option<SessionId> {
+        token::unverified_session_id(&self.parts.access_token)
     }
 
     /// Verifies the access token, which must belong to the session's user.

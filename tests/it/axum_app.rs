@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use workos_auth::parking::Parking;
 use workos_auth::session::{CookieSessions, MemorySessionStore};
-use workos_auth::testing::{AuthKit, Browser, Fault, ManualClock, TestUser};
+use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault, ManualClock, TestUser};
 use workos_auth::typestate::SessionLayer;
 use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionCookie, SessionManager};
 
@@ -334,6 +334,49 @@ async fn two_values_of_one_name_are_no_cookie() -> Outcome {
             assert_eq!(page.text, name, "{lines:?}");
             assert!(page.set_cookies().is_empty(), "{lines:?}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_leads_to_workos_while_the_keys_are_unavailable() -> Outcome {
+    for fault in [Fault::Stall, Fault::Status(500, None)] {
+        for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+            let mut jar = site.log_in("ada@example.com").await?;
+            let before = site.authkit.requests_to(Endpoint::Jwks);
+            site.authkit.inject_for(Endpoint::Jwks, fault, Duration::from_secs(3600));
+            let out = site.post(&mut jar, "/logout").await?;
+            let workos = format!("{}/user_management/sessions/logout?session_id=session_", site.authkit.base_url());
+            assert!(out.location().starts_with(&workos), "{}", out.location());
+            assert_eq!((out.status, site.authkit.requests_to(Endpoint::Jwks)), (303, before));
+            assert!(jar.0.is_empty());
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_the_sessions_of_all_values_of_its_cookie() -> Outcome {
+    for site in [Site::in_a_store().await?, Site::in_cookies().await?] {
+        let (mut ada, mut mallory) = (site.log_in("ada@example.com").await?, site.log_in("mallory@example.com").await?);
+        let session = site.get(&mut ada, "/session").await?.text;
+        let both = [&ada.line()[..], b"; ", &mallory.line(), b"; ", &ada.line()].concat();
+        let out = site.send("POST", "/logout", &[("Cookie", &both), ("Content-Length", b"0")]).await?;
+        assert_eq!(out.status, 303);
+        // The browser ends one at WorkOS, and this application the other.
+        assert!(out.location().ends_with(&format!("session_id={session}")), "{}", out.location());
+        assert_eq!(site.authkit.requests_to(Endpoint::RevokeSession), 1);
+        ada.take(&out);
+        assert!(ada.0.is_empty(), "the cookie is cleared");
+        assert_eq!(site.get(&mut mallory.clone(), "/account").await?.text, NOBODY);
+        assert_eq!(site.send("GET", "/account", &[("Cookie", &both)]).await?.text, NOBODY);
+
+        // With one session there is nothing to revoke.
+        mallory = site.log_in("mallory@example.com").await?;
+        let twice = [&mallory.line()[..], b"; ", &mallory.line()].concat();
+        let out = site.send("POST", "/logout", &[("Cookie", &twice), ("Content-Length", b"0")]).await?;
+        assert!(out.location().contains("session_id="), "{}", out.location());
+        assert_eq!(site.authkit.requests_to(Endpoint::RevokeSession), 1);
     }
     Ok(())
 }

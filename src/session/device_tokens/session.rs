@@ -161,7 +161,7 @@ impl<S: TokenStore> TokenSession<S> {
             }
         };
         session.end();
-        self.checks.logout_url(&session, return_to).await
+        Some(wire::logout_url(&self.client.core.base_url, &session.id_to_end()?, return_to))
     }
 
     async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {

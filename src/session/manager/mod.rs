@@ -166,8 +166,7 @@ impl<S: SessionStore> SessionManager<S> {
 
     /// Removes a session, and gives the URL that ends it at WorkOS, from where the browser goes back to `return_to`.
     ///
-    /// The URL is absent when there is no such session, or its ID at WorkOS isn't known within a second. The removal goes on when the
-    /// caller is cancelled.
+    /// The URL is absent when there is no such session. Nothing is asked of WorkOS. The removal goes on when the caller is cancelled.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still be there, so try again.
@@ -176,8 +175,13 @@ impl<S: SessionStore> SessionManager<S> {
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
     ) -> Result<Option<Url>, Error> {
-        let (manager, handle, return_to) = (self.clone(), wire::clone_session_handle(handle), return_to.cloned());
-        spawned(async move { manager.remove(&handle, return_to.as_ref()).await }).await
+        let id = self.signed_out(handle).await?;
+        Ok(id.map(|id| wire::logout_url(&self.client.core.base_url, &id, return_to)))
+    }
+
+    pub(super) async fn signed_out(&self, handle: &SessionHandle) -> Result<Option<SessionId>, Error> {
+        let (manager, handle) = (self.clone(), wire::clone_session_handle(handle));
+        spawned(async move { manager.remove(&handle).await }).await
     }
 
     /// Ends all sessions of a user: those in the store, for all processes at once, and those at WorkOS. Says how many were still active
@@ -268,7 +272,7 @@ impl<S: SessionStore> SessionManager<S> {
         }
     }
 
-    async fn remove(&self, handle: &SessionHandle, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+    async fn remove(&self, handle: &SessionHandle) -> Result<Option<SessionId>, Error> {
         let session = match self.load(handle).await {
             Ok(loaded) => Some(loaded.session),
             // A made-up handle must not leave a tombstone.
@@ -277,16 +281,11 @@ impl<S: SessionStore> SessionManager<S> {
             // A session that can't be opened can be removed.
             Err(_) => None,
         };
-        // Before the removal, after which nobody can tell the session's ID.
-        let url = match &session {
-            Some(session) => self.checks.logout_url(session, return_to).await,
-            None => None,
-        };
         within_limit(self.store.remove(&key(handle), TOMBSTONE_LIFETIME)).await.map_err(Error::session_store)?;
-        if let Some(session) = session {
+        Ok(session.and_then(|session| {
             session.end();
-        }
-        Ok(url)
+            session.id_to_end()
+        }))
     }
 
     async fn keep(&self, parts: &SessionParts) -> Result<SessionHandle, Error> {

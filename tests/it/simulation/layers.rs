@@ -172,7 +172,7 @@ impl Layer for Cookies {
     }
 
     async fn sign_out(&self, cookie: &str) -> Option<bool> {
-        Some(split(self.sessions.sign_out(cookie, None).await).0.is_some())
+        Some(split(self.sessions.sign_out(cookie, None)).0.is_some())
     }
 
     fn generation(&self, cookie: &str) -> Option<usize> {
