@@ -20,7 +20,7 @@ use axum::response::Response;
 use axum::routing::get;
 use maud::Markup;
 use workos_auth::axum::Sessions;
-use workos_auth::handlers::{NotAdmitted, Permission, Permitted};
+use workos_auth::handlers::{Permission, Permitted};
 use workos_auth::typestate::SessionLayer;
 use workos_auth::{ConfidentialClient, Error, LoginHandlers, SignedIn};
 
@@ -29,7 +29,7 @@ use workos_auth::{ConfidentialClient, Error, LoginHandlers, SignedIn};
 pub struct Site {
     /// For calls with the API key.
     pub client: ConfidentialClient,
-    /// The origin of WorkOS, where a sign-out leads.
+    /// The origins of WorkOS that a sign-out passes, with spaces between them: the API, and the AuthKit domain.
     pub workos: String,
     /// WorkOS is an AuthKit inside this process: the home page says who can sign in.
     pub for_trying: bool,
@@ -82,7 +82,7 @@ async fn for_browsers(State(policy): State<HeaderValue>, mut response: Response)
     response
 }
 
-/// Browsers apply `form-action` to redirects too, and the form that signs out leads to WorkOS.
+/// Browsers apply `form-action` to redirects too, and the form that signs out leads to WorkOS and from there back here.
 fn content_security_policy(workos: &str) -> HeaderValue {
     let policy = format!(
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {workos}; base-uri 'none'; \
@@ -98,9 +98,10 @@ fn asset<S: Clone + Send + Sync + 'static>(
     get(async move || ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "max-age=3600")], text))
 }
 
-/// For everybody. In an outage it shows nobody as signed in, instead of an error.
-async fn home(visitor: Result<SignedIn, NotAdmitted>, State(app): State<App>) -> Markup {
-    pages::home(visitor.ok().as_ref(), app.site.for_trying)
+/// For everybody. In an outage nobody can tell whose session it is, and the extractor answers with 503: a page without the user would
+/// look like a sign-out.
+async fn home(visitor: Option<SignedIn>, State(app): State<App>) -> Markup {
+    pages::home(visitor.as_ref(), app.site.for_trying)
 }
 
 async fn account(user: SignedIn) -> Markup {

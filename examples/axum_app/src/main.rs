@@ -1,7 +1,8 @@
 //! Starts the application.
 //!
 //! Without `WORKOS_CLIENT_ID` it signs in to an AuthKit inside this process. With it and `WORKOS_API_KEY` it uses the real
-//! service. `SESSIONS` says where the sessions are: `memory` (the default), `cookie`, or the address of a Redis. `LISTEN` is the
+//! service, where `<origin>/callback` is a redirect URI and `<origin>/` a sign-out redirect; `AUTHKIT_ORIGIN` is that of its sign-in pages.
+//! `SESSIONS` says where the sessions are: `memory` (the default), `cookie`, or the address of a Redis. `LISTEN` is the
 //! address that it listens on, `ORIGIN` that of its users if it is behind a proxy.
 //!
 //! ```text
@@ -22,6 +23,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let listener = TcpListener::bind(env::var("LISTEN").as_deref().unwrap_or("127.0.0.1:3000")).await?;
     let origin = env::var("ORIGIN").or_else(|_| listener.local_addr().map(|address| format!("http://{address}")))?;
     let redirect_uri = RedirectUri::new(format!("{origin}/callback"))?;
+    let after_logout = RedirectUri::new(format!("{origin}/"))?;
 
     let authkit;
     let mut workos = env::var("WORKOS_BASE_URL").unwrap_or_else(|_| "https://api.workos.com".to_owned());
@@ -37,6 +39,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     } else {
         ConfidentialClient::from_env()?
     };
+    if let Ok(authkit) = env::var("AUTHKIT_ORIGIN") {
+        workos = format!("{workos} {authkit}");
+    }
 
     // One password for all processes of the application, kept where its other secrets are. Without it, a restart ends logins that are
     // under way, and sessions that are in cookies.
@@ -51,10 +56,10 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     };
     let app = if let Some(store) = store {
         let sessions = SessionManager::new(client.clone(), store);
-        app(LoginHandlers::new(client, sessions, parking, redirect_uri), site)
+        app(LoginHandlers::new(client, sessions, parking, redirect_uri).after_logout(after_logout), site)
     } else {
         let sessions = CookieSessions::new(client.clone(), SessionCookie::new(password()?)?);
-        app(LoginHandlers::new(client, sessions, parking, redirect_uri), site)
+        app(LoginHandlers::new(client, sessions, parking, redirect_uri).after_logout(after_logout), site)
     };
     println!("Open {origin}/");
     Ok(axum::serve(listener, app).await?)

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use workos_auth::error::{CallbackError, ErrorKind};
-use workos_auth::{Error, ErrorCode};
+use workos_auth::{Error, ErrorCode, ReturnPath};
 
 use crate::pages::{Visitor, page};
 
@@ -17,7 +17,8 @@ pub(crate) async fn pages_for_problems(request: Request, next: Next) -> Response
         .headers()
         .get(ACCEPT)
         .is_some_and(|accept| accept.to_str().is_ok_and(|accept| accept.contains("text/html")));
-    let path = (request.method() == Method::GET).then(|| request.uri().path().to_owned());
+    let page = request.uri().path_and_query().filter(|_| request.method() == Method::GET);
+    let page = page.and_then(|page| ReturnPath::new(page.as_str()).ok());
     let response = next.run(request).await;
     let status = response.status();
     if !is_for_a_reader || !(status.is_client_error() || status.is_server_error()) {
@@ -27,7 +28,7 @@ pub(crate) async fn pages_for_problems(request: Request, next: Next) -> Response
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.remove(CONTENT_TYPE);
-    (parts, problem.page(status, path.as_deref())).into_response()
+    (parts, problem.page(status, page.as_ref())).into_response()
 }
 
 /// Why a request got no page.
@@ -101,24 +102,24 @@ impl Problem {
         }
     }
 
-    /// The page. After an outage it leads back to this path.
-    fn page(self, status: StatusCode, path: Option<&str>) -> Markup {
+    /// The page. After an outage it leads back to the one that was wanted.
+    fn page(self, status: StatusCode, wanted: Option<&ReturnPath>) -> Markup {
         let (title, text) = self.texts();
         let content = html! {
             p.status { "Error " (status.as_u16()) }
             h1 { (title) }
             p.lead { (text) }
             div.actions {
-                (self.way_on(path))
+                (self.way_on(wanted))
                 a.button.quiet href="/" { "Home" }
             }
         };
         page(title, "", Visitor::Unknown, content)
     }
 
-    fn way_on(self, path: Option<&str>) -> Markup {
-        match (self, path) {
-            (Self::TryAgain, Some(path)) => html! { a.button href=(path) { "Try again" } },
+    fn way_on(self, wanted: Option<&ReturnPath>) -> Markup {
+        match (self, wanted) {
+            (Self::TryAgain, Some(wanted)) => html! { a.button href=(wanted) { "Try again" } },
             (Self::StrangeCallback | Self::Refused | Self::SignedOut, _) => {
                 html! { a.button href="/login?return_to=/account" { "Sign in" } }
             }

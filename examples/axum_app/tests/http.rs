@@ -14,6 +14,7 @@ use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault, Skew, TestUser};
 type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
+const AUTHKIT_ORIGIN: &str = "https://auth.example.com";
 
 struct Example {
     authkit: AuthKit,
@@ -30,6 +31,7 @@ impl Example {
         let mut process = Command::new(env!("CARGO_BIN_EXE_axum_app"))
             .env("LISTEN", "127.0.0.1:0")
             .env("SESSIONS", sessions)
+            .env("AUTHKIT_ORIGIN", AUTHKIT_ORIGIN)
             .env("WORKOS_CLIENT_ID", authkit.client_id())
             .env("WORKOS_API_KEY", authkit.api_key())
             .env("WORKOS_BASE_URL", authkit.base_url())
@@ -207,6 +209,9 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     assert!(logged_out.status == 303 && logged_out.is_private());
     let expected = format!("{}/user_management/sessions/logout?session_id=session_", app.authkit.base_url());
     assert!(logged_out.location().starts_with(&expected), "{}", logged_out.location());
+    // WorkOS sends the browser back.
+    let left = app.http.get(logged_out.location()).send().await?;
+    assert_eq!(left.headers()[LOCATION], format!("{}/", app.origin));
     assert!(jar.0.is_empty(), "the cookie is cleared");
     assert_eq!(jar.get(&app, "/account").await?.status, 303);
     let replayed = copy.clone().get(&app, "/account").await?;
@@ -219,7 +224,7 @@ async fn everything(sessions: &str, cookie: &str) -> Outcome {
     }
     // Once more, without anything left.
     let again = jar.post(&app, "/logout").await?;
-    assert_eq!((again.status, again.location()), (303, "/"));
+    assert_eq!((again.status, again.location()), (303, &*format!("{}/", app.origin)));
     assert!(again.set_cookies().is_empty(), "a request from another site comes without the cookie, and clears none");
     Ok(())
 }
@@ -328,6 +333,9 @@ async fn outages(app: &Example, cookie: &str) -> Outcome {
     let page = jar.get(app, "/account").await?;
     assert_eq!(page.status, 503);
     assert_eq!(jar.0, before, "the cookie is kept");
+    assert_eq!(jar.get(app, "/").await?.status, 503, "a page without its user would look like a sign-out");
+    let page = jar.get(app, "/account?tab=2&x=%C3%A9").await?;
+    assert!(page.text.contains("href=\"/account?tab=2&amp;x=%C3%A9\">Try again"), "{}", page.text);
     app.authkit.heal();
     assert_eq!(jar.get(app, "/account").await?.status, 200);
 
@@ -336,7 +344,8 @@ async fn outages(app: &Example, cookie: &str) -> Outcome {
     jar.log_in_long_ago(app).await?;
     let session_id = {
         let logged_out = jar.clone().post(app, "/logout").await?;
-        logged_out.location().split_once("session_id=").ok_or("no session")?.1.to_owned()
+        let query = logged_out.location().split_once("session_id=").ok_or("no session")?.1;
+        query.split('&').next().unwrap_or_default().to_owned()
     };
     app.authkit.end_session(&session_id);
     assert_eq!(jar.get(app, "/account").await?.status, 303);
@@ -359,7 +368,7 @@ async fn sessions_in_a_cookie() -> Outcome {
 async fn every_response_says_what_browsers_may_do() -> Outcome {
     let app = Example::start("memory").await?;
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {}; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {} {AUTHKIT_ORIGIN}; base-uri 'none'; \
          frame-ancestors 'none'",
         app.authkit.base_url()
     );
