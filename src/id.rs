@@ -66,9 +66,11 @@ macro_rules! parsed {
             }
         }
 
+        /// Without a query, which may hold something secret.
         impl fmt::Debug for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(formatter, concat!(stringify!($name), "({})"), self.0)
+                let text = self.0.split_inclusive(['?', '#']).next().unwrap_or_default();
+                write!(formatter, "{}({text}{})", stringify!($name), if text == self.0 { "" } else { "…" })
             }
         }
 

@@ -6,7 +6,7 @@ use workos_auth::error::CallbackError;
 use workos_auth::secret::State;
 use workos_auth::{
     Callback, Client, ClientId, ConfidentialClient, Error, ErrorKind, ExposeSecret, OrganizationId, PublicClient,
-    RedirectUri, danger,
+    RedirectUri, ReturnPath, danger,
 };
 
 use crate::support::login::state;
@@ -337,4 +337,16 @@ fn an_authorization_url_shows_itself_to_the_redirect_only() -> Result<(), Error>
     assert!(url.as_str().starts_with("https://api.workos.com/user_management/authorize?client_id=client_123&"));
     assert_eq!(format!("{url:?}"), "AuthorizationUrl([REDACTED])");
     Ok(())
+}
+
+#[test]
+fn what_a_return_path_asks_for_is_not_in_its_debug() {
+    for (path, shown) in [
+        ("/inbox", "ReturnPath(/inbox)"),
+        ("/invite?token=secret#secret", "ReturnPath(/invite?…)"),
+        ("/docs#secret", "ReturnPath(/docs#…)"),
+    ] {
+        let path = ReturnPath::new(path).unwrap();
+        assert_eq!(format!("{path:?}"), shown);
+    }
 }
