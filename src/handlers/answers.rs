@@ -1,6 +1,6 @@
 //! The responses that say that something failed, and those that send the browser on.
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use crate::cookies::SetCookie;
@@ -9,6 +9,11 @@ use crate::response::ResponseHeaders;
 
 /// How long a client waits after an outage, unless the API says otherwise.
 const RETRY_AFTER_SECONDS: u64 = 5;
+/// What a 401 asks for (RFC 9110 §11.6.1): a session. No scheme for cookies is registered. Browsers ask the user nothing for a scheme that
+/// they don't know.
+const COOKIE: &str = "Cookie";
+/// What it asks for where a token was refused (RFC 6750 §3.1).
+const BEARER: &str = "Bearer error=\"invalid_token\"";
 
 /// # The response to a request that failed
 impl Error {
@@ -17,7 +22,7 @@ impl Error {
     /// | status | when |
     /// | --- | --- |
     /// | 400 | a value, callback or code was refused |
-    /// | 401 | the session is over, or the token was refused |
+    /// | 401 | the session is over, or the token was refused; with `WWW-Authenticate`, as RFC 9110 §15.5.2 wants it |
     /// | 403 | the token is for another organization, the API forbids it, or the request comes from another origin |
     /// | 405 | a request that isn't a `POST` would change something |
     /// | 500 | this application is set up wrongly, or its store fails until somebody fixes it |
@@ -36,6 +41,11 @@ impl Error {
     #[must_use]
     pub fn response(&self) -> Response<String> {
         let mut response = sentence(status(self));
+        if let ErrorKind::InvalidToken(_) = self.kind()
+            && response.status() == StatusCode::UNAUTHORIZED
+        {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
+        }
         response.extensions_mut().insert(self.clone());
         if self.is_transient() {
             retry_later(&mut response, self);
@@ -68,8 +78,11 @@ fn status(error: &Error) -> StatusCode {
         }
         // A refused refresh token ends the session.
         ErrorKind::Api(api) if api.code() == Some(&ErrorCode::InvalidGrant) => StatusCode::UNAUTHORIZED,
+        ErrorKind::Api(api) if matches!(api.code(), Some(ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         ErrorKind::Api(_) => match error.status() {
-            // The API key was refused.
+            // The API key or the client ID was refused: that is no mistake of whoever asks.
             Some(StatusCode::UNAUTHORIZED) => StatusCode::INTERNAL_SERVER_ERROR,
             Some(StatusCode::FORBIDDEN) => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
@@ -98,6 +111,9 @@ pub(super) fn sentence(status: StatusCode) -> Response<String> {
     };
     let mut response = private(status);
     text.clone_into(response.body_mut());
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(COOKIE));
+    }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
@@ -160,11 +176,13 @@ fn private(status: StatusCode) -> Response<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::CallbackError;
+    use crate::error::{ApiError, CallbackError};
 
     #[test]
     fn each_error_has_its_status() {
         let api = |status| Error::reply(ErrorKind::UnexpectedShape, status, None);
+        let refused =
+            |status, code| Error::reply(ErrorKind::Api(ApiError { code: Some(code), message: None }), status, None);
         for (error, status) in [
             (Error::invalid_value("organization_id", "is empty"), 400),
             (Error::callback(CallbackError::StateMismatch), 400),
@@ -180,6 +198,13 @@ mod tests {
             (Error::seal(SealError::TooLarge { bytes: 5_000 }), 500),
             (Error::missing_variable("WORKOS_API_KEY", "an API key"), 500),
             (Error::session_store(std::io::ErrorKind::PermissionDenied.into()), 500),
+            (refused(StatusCode::BAD_REQUEST, ErrorCode::InvalidGrant), 401),
+            (refused(StatusCode::BAD_REQUEST, ErrorCode::OrganizationMembershipNotFound), 400),
+            (refused(StatusCode::FORBIDDEN, ErrorCode::AccessDenied), 403),
+            // Our own client ID or key.
+            (refused(StatusCode::BAD_REQUEST, ErrorCode::InvalidClient), 500),
+            (refused(StatusCode::BAD_REQUEST, ErrorCode::UnauthorizedClient), 500),
+            (refused(StatusCode::UNAUTHORIZED, ErrorCode::InvalidClient), 500),
             (Error::another_organization(), 502),
             (api(StatusCode::OK), 502),
             (api(StatusCode::BAD_GATEWAY), 503),
@@ -193,6 +218,9 @@ mod tests {
             assert_eq!((header("cache-control"), header("vary")), (Some("no-store"), Some("Cookie")), "{error}");
             assert_eq!(header("retry-after"), (status == 503).then_some("5"), "{error}");
             assert_eq!(header("allow"), (status == 405).then_some("POST"), "{error}");
+            let is_a_token = matches!(error.kind(), ErrorKind::InvalidToken(_));
+            let scheme = if is_a_token { "Bearer error=\"invalid_token\"" } else { "Cookie" };
+            assert_eq!(header("www-authenticate"), (status == 401).then_some(scheme), "{error}");
             assert!(!response.body().is_empty() && !response.body().contains(&error.to_string()), "{error}");
         }
     }

@@ -159,7 +159,7 @@ pub enum NotAdmitted {
 }
 
 impl NotAdmitted {
-    /// The response: for a page, a redirect to the login; otherwise 401. 503 with `Retry-After` in an outage, 403 without the
+    /// The response: for a page, a redirect to the login; otherwise 401 with `WWW-Authenticate: Cookie`. 503 with `Retry-After` in an outage, 403 without the
     /// permission, 500 without the layer.
     #[must_use]
     pub fn response(&self) -> Response<String> {
