@@ -47,7 +47,11 @@
 //! | [`SessionState`] | the state | the state | the state |
 //!
 //! A handler that answers differently takes a `Result<SignedIn, NotAdmitted>`. Whole routers are guarded by
-//! [`require_permission`](crate::tower::require_permission).
+//! [`require_permission`](crate::tower::require_permission). A permission is one in the active organization; where a path names an
+//! organization, [`Permitted::in_organization`] compares the two.
+//!
+//! Layers for time-outs and panics go [inside](crate::tower): onto the routes, before they become the application. WorkOS's webhooks have
+//! a route, too: [`Webhooks::route`].
 //!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
 //!
@@ -61,7 +65,7 @@ use ::axum::Router;
 use ::axum::body::to_bytes;
 use ::axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, Request, State};
 use ::axum::response::{IntoResponse, Response};
-use ::axum::routing::{any, get};
+use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
 use crate::error::{Error, RefusedRequest};
@@ -69,7 +73,8 @@ use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
     too_large, trace_refusal,
 };
-use crate::session::{SessionLayer, SessionState, SignedIn};
+use crate::session::{SessionLayer, SessionState, SessionStore, SignedIn};
+use crate::webhook::{WebhookError, WebhookErrorKind, WebhookEvent, Webhooks};
 
 /// The form of a switch has two short fields.
 const MAX_FORM_BYTES: usize = 16 * 1024;
@@ -186,6 +191,49 @@ impl<L: SessionLayer> LoginHandlers<L> {
             routes = routes.route(&literal(path), get(callback::<L>));
         }
         routes.with_state(Arc::clone(self))
+    }
+}
+
+/// # With axum
+impl<S: SessionStore> Webhooks<S> {
+    /// The route of the endpoint. It reads the body as it came, up to [`max_body_bytes`](Self::max_body_bytes), [hands](Self::handle) its
+    /// event to the handler, and answers with 200, or with the [`status`](WebhookError::status) that makes WorkOS send the event again.
+    ///
+    /// Requests of WorkOS have no session, so the route goes beside the application:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use axum::Router;
+    /// use workos_auth::axum::Sessions;
+    /// use workos_auth::session::MemorySessionStore;
+    /// use workos_auth::webhook::WebhookSecret;
+    /// use workos_auth::{LoginHandlers, SessionManager};
+    ///
+    /// type Handlers = Arc<LoginHandlers<SessionManager<MemorySessionStore>>>;
+    ///
+    /// fn app(handlers: &Handlers, pages: Router<Sessions>, secret: WebhookSecret) -> Router {
+    ///     let sessions = handlers.sessions().clone();
+    ///     let webhooks = sessions.webhooks("https://example.com/webhooks/workos", secret);
+    ///     let route = webhooks.route(async move |event| sessions.apply(&event).await);
+    ///     handlers.app(pages).route("/webhooks/workos", route)
+    /// }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn route<R, T, E, F>(
+        self,
+        handler: impl FnOnce(WebhookEvent) -> F + Clone + Send + Sync + 'static,
+    ) -> MethodRouter<R>
+    where
+        R: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
+        post(async move |request: Request| {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, self.max_body_bytes).await.map_err(|_| WebhookErrorKind::TooLarge)?;
+            self.handle(&parts.headers, &body, async |event| handler(event).await).await.map(drop)
+        })
     }
 }
 
@@ -325,6 +373,15 @@ impl IntoResponse for NotLoggedOut {
 impl IntoResponse for RefusedRequest {
     fn into_response(self) -> Response {
         traced(&self, self.response())
+    }
+}
+
+/// With the [`status`](WebhookError::status) alone.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for WebhookError {
+    fn into_response(self) -> Response {
+        trace_refusal(&self, self.status());
+        self.status().into_response()
     }
 }
 

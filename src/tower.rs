@@ -20,11 +20,13 @@
 //! # let redirect_uri = RedirectUri::new("http://127.0.0.1:8080/callback")?;
 //! let handlers = Arc::new(LoginHandlers::new(client, sessions, parking, redirect_uri));
 //! let service = ServiceBuilder::new().layer(handlers.layer()).service(service_fn(async |request: Request<String>| {
-//!     let text = match request.extensions().get() {
-//!         Some(SessionState::Active(signed_in)) => format!("Hello, {}", signed_in.user().email),
-//!         _ => "Please sign in.".to_owned(),
+//!     let (status, text) = match request.extensions().get() {
+//!         Some(SessionState::Active(signed_in)) => (200, format!("Hello, {}", signed_in.user().email)),
+//!         Some(SessionState::SignedOut(_)) => (200, "Please sign in.".to_owned()),
+//!         Some(SessionState::TemporarilyUnknown(_)) => (503, "Please try again.".to_owned()),
+//!         None => (500, "This service is outside of the layer.".to_owned()),
 //!     };
-//!     Ok::<_, Infallible>(Response::new(text))
+//!     Ok::<_, Infallible>(Response::builder().status(status).body(text).unwrap_or_default())
 //! }));
 //!
 //! let response = service.oneshot(Request::new(String::new())).await?;
@@ -33,6 +35,10 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A layer that answers instead of the service, such as one for time-outs or panics, goes *inside* of this one. Outside, its response lacks
+//! the session's headers: caches may keep it, and a sealed session's new cookie is lost. The old cookie is then good in this process for
+//! 10 minutes, and in others for 30 seconds. The question for the session has [a limit](crate::SessionManager::answer_within) of its own.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -140,6 +146,9 @@ fn ready<S: Clone>(service: &mut S) -> S {
 
 /// Lets only users in who have a permission in the organization that they signed in to. It goes inside of
 /// [`LoginHandlers::layer`]; outside, every response is 500.
+///
+/// Where the path names an organization, the handler takes a [`Permitted`](crate::handlers::Permitted) and calls its
+/// [`in_organization`](crate::handlers::Permitted::in_organization).
 ///
 /// Everybody else gets [`NotAdmitted::response`](crate::handlers::NotAdmitted::response).
 pub fn require_permission(slug: impl Into<Cow<'static, str>>) -> RequirePermissionLayer {

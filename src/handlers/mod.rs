@@ -105,7 +105,11 @@ const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// let (request, ()) = http::Request::get("/inbox").body(())?.into_parts();
 /// let response = handlers.authenticate(&request).await.respond(|state| match state {
 ///     SessionState::Active(signed_in) => http::Response::new(format!("Hello, {}", signed_in.user().email)),
-///     _ => http::Response::new("Please sign in.".to_owned()),
+///     SessionState::SignedOut(_) => http::Response::new("Please sign in.".to_owned()),
+///     // Who is signed in stays so: `require_sign_in` has this response, too.
+///     SessionState::TemporarilyUnknown(_) => {
+///         http::Response::builder().status(503).body("Please try again.".to_owned()).unwrap_or_default()
+///     }
 /// });
 /// assert_eq!(response.body(), "Please sign in.");
 /// # Ok(())
@@ -386,7 +390,7 @@ impl<L> LoginHandlers<L> {
     }
 
     /// Exchanges the session's tokens for tokens in another organization of the user. Like [`logout`](Self::logout), it refuses
-    /// requests of other origins.
+    /// requests that [aren't admitted](Self::admit).
     pub async fn switch_organization(
         &self,
         request: &Parts,
@@ -445,11 +449,7 @@ impl<L> LoginHandlers<L> {
     /// # Errors
     /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still exist.
     ///
-    /// [`NotLoggedOut::Refused`] for a request that may come from a page of another origin; [`RefusedRequest::response`] is the
-    /// response to it. A request is accepted if it is a `POST` and its `Origin` is one that the application has [named](Self::origin),
-    /// or if it is a `POST` whose `Sec-Fetch-Site` is `same-origin` and whose `Origin` is that of the redirect URI; of these two
-    /// headers, one that is absent isn't checked. `Origin: null` never matches: the page with the form needs a `Referrer-Policy` other
-    /// than `no-referrer`. `Host` is never read.
+    /// [`NotLoggedOut::Refused`] for a request that [isn't admitted](Self::admit).
     pub async fn logout(&self, request: &Parts) -> Result<Response<String>, NotLoggedOut>
     where
         L: SessionLayer,
@@ -472,7 +472,26 @@ impl<L> LoginHandlers<L> {
     }
 
     /// Refuses a request that would change something, unless it comes from a page of the application.
-    pub(crate) fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
+    ///
+    /// [`logout`](Self::logout) and [`switch_organization`](Self::switch_organization) ask it themselves. An application asks it for its own
+    /// forms, before it reads the body.
+    ///
+    /// A request is admitted if it is a `POST` and its `Origin` is one that the application has [named](Self::origin), or if it is a `POST`
+    /// whose `Sec-Fetch-Site` is `same-origin` and whose `Origin` is that of the redirect URI; of these two headers, one that is absent
+    /// isn't checked. `Origin: null` never matches: the page with the form needs a `Referrer-Policy` other than `no-referrer`. `Host` is
+    /// never read.
+    ///
+    /// ```
+    /// # fn run<L>(handlers: workos_auth::LoginHandlers<L>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let (forged, ()) =
+    ///     http::Request::post("/rename").header("origin", "https://elsewhere.example.com").body(())?.into_parts();
+    /// assert!(handlers.admit(&forged).is_err_and(|refused| refused.response().status() == 403));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RefusedRequest`]; its [`response`](RefusedRequest::response) is 405 or 403.
+    pub fn admit(&self, request: &Parts) -> Result<(), RefusedRequest> {
         if request.method != Method::POST {
             return Err(RefusedRequest::NotPost);
         }

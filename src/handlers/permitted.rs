@@ -4,6 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::outcomes::NotAdmitted;
+use crate::error::Error;
+use crate::id::OrganizationId;
 use crate::session::SignedIn;
 use crate::token::{Member, Membership};
 
@@ -33,8 +35,8 @@ pub trait Permission {
 ///
 /// A function that takes it can't be called without the check. With axum it is an extractor.
 ///
-/// The check is about [the user's active organization](Self::membership). Before access to the data of a certain organization,
-/// compare that: [`VerifiedToken::in_organization`](crate::VerifiedToken::in_organization) does.
+/// The check is about [the user's active organization](Self::membership). Where a request names the organization that it is about,
+/// [`in_organization`](Self::in_organization) compares the two.
 ///
 /// ```
 /// use workos_auth::SignedIn;
@@ -75,6 +77,29 @@ impl<P> Permitted<P> {
     #[must_use]
     pub fn signed_in(&self) -> &SignedIn {
         &self.signed_in
+    }
+
+    /// The membership in this organization, if it is the one that the user signed in to and has the permission in. For requests that name
+    /// an organization, such as `/org/{id}/posts`.
+    ///
+    /// ```
+    /// # use workos_auth::handlers::{Permission, Permitted};
+    /// # struct WritePosts;
+    /// # impl Permission for WritePosts { const SLUG: &'static str = "posts:write"; }
+    /// use workos_auth::{Error, OrganizationId};
+    ///
+    /// /// `POST /org/{owner}/posts`
+    /// fn post(author: Permitted<WritePosts>, owner: OrganizationId) -> Result<String, Error> {
+    ///     let membership = author.in_organization(&owner)?;
+    ///     Ok(format!("{} wrote this in {}", author.user().email, membership.organization_id()))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`VerifiedToken::in_organization`](crate::VerifiedToken::in_organization), if the user signed in to another organization: its
+    /// [`response`](Error::response) is 403.
+    pub fn in_organization(&self, id: &OrganizationId) -> Result<Membership<'_>, Error> {
+        self.signed_in.token().in_organization(id)
     }
 
     /// The organization that the user signed in to, and what the user may do there.

@@ -48,7 +48,10 @@ use crate::wire;
 /// let cookie = sessions.cookie_value(&request.headers).unwrap_or_default();
 /// let response = sessions.authenticate(cookie).await.respond(|state| match state {
 ///     SessionState::Active(signed_in) => http::Response::new(format!("Hello, {}", signed_in.user().email)),
-///     _ => http::Response::new("Please sign in.".to_owned()),
+///     SessionState::SignedOut(_) => http::Response::new("Please sign in.".to_owned()),
+///     SessionState::TemporarilyUnknown(_) => {
+///         http::Response::builder().status(503).body("Please try again.".to_owned()).unwrap_or_default()
+///     }
 /// });
 /// # Ok(response) }
 /// ```

@@ -131,7 +131,7 @@ pub struct Webhooks<S> {
     runtime: Runtime,
     /// The client ID, the base URL and the endpoint: what handlers that share a store don't have in common.
     context: String,
-    max_body_bytes: usize,
+    pub(crate) max_body_bytes: usize,
     remembered_for: Duration,
 }
 

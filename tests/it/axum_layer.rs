@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
 use serde_json::json;
@@ -21,9 +25,10 @@ use workos_auth::session::{CookieSessions, MemorySessionStore};
 use workos_auth::testing::{AuthKit, Browser, Fault, TestUser};
 use workos_auth::tower::require_permission;
 use workos_auth::typestate::SessionLayer;
+use workos_auth::webhook::WebhookSecret;
 use workos_auth::{
-    ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret, LoginHandlers, NotSignedIn, Password,
-    RedirectUri, SessionCookie, SessionManager, SessionState, SignedIn, Step, TotpCode,
+    ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret, LoginHandlers, NotSignedIn, OrganizationId,
+    Password, RedirectUri, SessionCookie, SessionManager, SessionState, SignedIn, Step, TotpCode,
 };
 
 use crate::support::application::AUTHENTICATE;
@@ -58,6 +63,11 @@ async fn write(author: Permitted<WritePosts>) -> String {
 
 async fn may(author: Option<Permitted<WritePosts>>) -> &'static str {
     if author.is_some() { "yes" } else { "no" }
+}
+
+/// A page about one organization.
+async fn write_in(author: Permitted<WritePosts>, Path(id): Path<OrganizationId>) -> Result<String, Error> {
+    Ok(author.in_organization(&id)?.organization_id().to_string())
 }
 
 async fn state(state: SessionState) -> &'static str {
@@ -129,6 +139,7 @@ impl Site {
             .route("/account", get(account).post(account))
             .route("/write", get(write))
             .route("/may", get(may))
+            .route("/org/{id}/posts", get(write_in))
             .route("/state", get(state))
             .route("/session", get(async |user: SignedIn| user.token().session_id().to_string()))
             .nest("/app", Router::new().route("/inbox", get(account)))
@@ -326,6 +337,7 @@ async fn what_is_not_a_page_gets_401() -> Outcome {
         for headers in HEADERS {
             let page = site.ask(&mut Jar::default(), "GET", "/account", headers, "").await?;
             assert_eq!((page.status, page.location(), &*page.text), (401, "", "Please sign in."), "{headers:?}");
+            assert_eq!(page.headers["www-authenticate"], "Cookie");
             page.is_private_with_cookies(0);
         }
         let navigation = [("accept", "application/json, TEXT/HTML;q=0.1"), ("sec-fetch-mode", "navigate")];
@@ -390,6 +402,12 @@ async fn a_permission_counts_in_the_active_organization() -> Outcome {
         assert_eq!(site.get(&mut ada, "/write").await?.text, "ada@example.com in org_one");
         assert_eq!(site.get(&mut ada, "/may").await?.text, "yes");
         assert_eq!(site.get(&mut ada, "/admin/posts").await?.text, "posts");
+        assert_eq!(site.get(&mut ada, "/org/org_one/posts").await?.text, "org_one");
+        let other = site.get(&mut ada, "/org/org_two/posts").await?;
+        assert_eq!((other.status, &*other.text), (403, "You are not allowed to do that."));
+        site.post(&mut ada, "/switch-organization", "organization_id=org_two").await?;
+        assert_eq!(site.get(&mut ada, "/org/org_two/posts").await?.text, "org_two");
+        assert_eq!(site.get(&mut ada, "/org/org_one/posts").await?.status, 403);
         // Another permission, and no organization.
         for email in ["reader@example.com", LINUS] {
             let mut jar = site.jar_of(email).await?;
@@ -581,7 +599,7 @@ async fn a_finished_login_hands_out_what_it_brought() -> Outcome {
     let login = handlers.finish_login(&callback.body(())?.into_parts().0).await?;
 
     assert_eq!(login.user.email, ADA);
-    assert_eq!(login.organization_id.as_ref().map(workos_auth::OrganizationId::as_str), Some("org_one"));
+    assert_eq!(login.organization_id.as_ref().map(OrganizationId::as_str), Some("org_one"));
     assert_eq!(
         login.authentication_method.as_ref().map(workos_auth::login::AuthenticationMethod::as_str),
         Some("GoogleOAuth")
@@ -634,5 +652,149 @@ async fn an_application_answers_the_callback_itself() -> Outcome {
     let cookie = finished.headers()["set-cookie"].to_str()?.split(';').next().unwrap_or_default();
     assert_eq!(ask("/account", cookie).await?.status(), 200);
     assert_eq!(ask("/callback?code=forged&state=forged", cookie).await?.status(), 400);
+    Ok(())
+}
+
+/// Handlers with sealed sessions, and users who signed in so long ago that their tokens have expired.
+struct LongAgo {
+    authkit: AuthKit,
+    client: ConfidentialClient,
+}
+
+impl LongAgo {
+    async fn start() -> Outcome<Self> {
+        let [ada, linus] = [ADA, LINUS].map(|email| TestUser::new(email).password(PASSWORD));
+        let authkit = AuthKit::builder().user(ada).user(linus).start().await?;
+        let client = authkit.confidential_client_builder().retries(0).build()?;
+        Ok(Self { authkit, client })
+    }
+
+    /// Handlers whose cookie has this name, and the cookie of a user in it.
+    async fn handlers(&self, cookie: &str, email: &str) -> Outcome<(Arc<LoginHandlers<CookieSessions>>, String)> {
+        let sealed = SessionCookie::new(CookiePassword::generate()?)?.name(cookie)?;
+        let sessions = CookieSessions::new(self.client.clone(), sealed);
+        let parking = Parking::new(CookiePassword::generate()?);
+        let redirect_uri = RedirectUri::new("http://127.0.0.1:8080/callback")?;
+        let handlers = Arc::new(LoginHandlers::new(self.client.clone(), sessions, parking, redirect_uri));
+        let login = self.client.authenticate_with_password(EmailAddress::new(email)?, Password::new(PASSWORD));
+        let session = handlers.sessions().sign_in(login.send().await?)?;
+        self.authkit.advance(Duration::from_secs(301));
+        Ok((handlers, format!("{cookie}={}", session.expose_secret())))
+    }
+}
+
+/// The status and the text of a page, and the cookies that it sets.
+async fn ask(app: &Router, target: &str, cookies: &str) -> Outcome<(u16, String, Vec<String>)> {
+    let request = http::Request::get(target).header("cookie", cookies).body(Body::empty())?;
+    let (parts, body) = app.clone().oneshot(request).await?.into_parts();
+    let text = String::from_utf8(axum::body::to_bytes(body, 10_000).await?.to_vec())?;
+    let name = |line: &http::HeaderValue| line.to_str().unwrap().split('=').next().unwrap().to_owned();
+    Ok((parts.status.as_u16(), text, parts.headers.get_all(SET_COOKIE).iter().map(name).collect()))
+}
+
+#[tokio::test]
+async fn a_layer_that_is_there_twice_asks_once() -> Outcome {
+    let site = LongAgo::start().await?;
+    let (handlers, cookie) = site.handlers("session", ADA).await?;
+    let app = handlers.app(Router::new().route("/", get(home))).layer(handlers.layer());
+    site.authkit.inject(AUTHENTICATE, Fault::Status(500, None), usize::MAX);
+    let before = site.authkit.requests_to(AUTHENTICATE);
+    assert_eq!(ask(&app, "/", &cookie).await?.0, 503);
+    assert_eq!(site.authkit.requests_to(AUTHENTICATE) - before, 1);
+    site.authkit.heal();
+    assert_eq!(ask(&app, "/", &cookie).await?, (200, ADA.to_owned(), vec!["session".to_owned()]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn handlers_inside_of_others_have_sessions_of_their_own() -> Outcome {
+    let site = LongAgo::start().await?;
+    let (staff, linus) = site.handlers("staff", LINUS).await?;
+    let (users, ada) = site.handlers("user", ADA).await?;
+    let inner = Router::new().route("/staff", get(home)).layer(staff.layer());
+    let app = users.app(Router::new().route("/", get(home)).merge(inner));
+    let (both, names) = (format!("{ada}; {linus}"), |names: &[&str]| names.iter().map(ToString::to_string).collect());
+    assert_eq!(ask(&app, "/", &both).await?, (200, ADA.to_owned(), names(&["user"])));
+    assert_eq!(ask(&app, "/staff", &both).await?, (200, LINUS.to_owned(), names(&["staff", "user"])));
+    assert_eq!(ask(&app, "/staff", &ada).await?, (200, NOBODY.to_owned(), names(&["user"])));
+    assert_eq!(ask(&app, "/", &linus).await?, (200, NOBODY.to_owned(), names(&[])));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_guard_outside_of_the_layer_lets_nobody_in() -> Outcome {
+    let site = LongAgo::start().await?;
+    let (handlers, cookie) = site.handlers("session", ADA).await?;
+    let app = handlers.app(Router::new().route("/", get(home)));
+    let outside = app.clone().layer(require_permission("posts:write"));
+    assert_eq!(ask(&app, "/", &cookie).await?.0, 200);
+    for cookies in [&*cookie, ""] {
+        let (status, text, cookies) = ask(&outside, "/", cookies).await?;
+        assert_eq!((status, &*text), (500, "Something went wrong. Please try again later."));
+        assert!(cookies.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_time_out_inside_of_the_layer_keeps_the_new_cookie() -> Outcome {
+    async fn give_up(request: Request, next: Next) -> Response {
+        let response = tokio::time::timeout(Duration::from_millis(200), next.run(request)).await;
+        response.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response())
+    }
+
+    let site = LongAgo::start().await?;
+    let (handlers, cookie) = site.handlers("session", ADA).await?;
+    let slow = Router::new().route("/", get(async || tokio::time::sleep(Duration::from_secs(60)).await));
+    let inside = handlers.app(slow.clone().layer(from_fn(give_up)));
+    let outside = handlers.app(slow).layer(from_fn(give_up));
+    let answer = |cookies: &[&str]| (504, String::new(), cookies.iter().map(ToString::to_string).collect());
+    assert_eq!(ask(&outside, "/", &cookie).await?, answer(&[]), "why it belongs inside");
+    assert_eq!(ask(&inside, "/", &cookie).await?, answer(&["session"]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_webhook_ends_its_session() -> Outcome {
+    const TARGET: &str = "/webhooks/workos";
+    let site = LongAgo::start().await?;
+    let sessions = SessionManager::new(site.client.clone(), MemorySessionStore::new());
+    let login = site.client.authenticate_with_password(EmailAddress::new(ADA)?, Password::new(PASSWORD));
+    let handle = sessions.sign_in(login.send().await?).await?;
+    let session = sessions.authenticate(&handle).await.active()?.token().session_id().clone();
+
+    let secret = WebhookSecret::new("secret-of-the-endpoint")?;
+    let webhooks = || sessions.webhooks(format!("https://example.com{TARGET}"), secret.clone());
+    let apply = || {
+        let sessions = sessions.clone();
+        async move |event| sessions.apply(&event).await
+    };
+    let app = Router::new()
+        .route(TARGET, webhooks().route(apply()))
+        .route("/short", webhooks().max_body_bytes(100).route(apply()))
+        .route("/long", webhooks().max_body_bytes(10_000_000).route(apply()))
+        .route("/failing", webhooks().route(async |_| Err::<(), _>(std::io::Error::other("no queue"))));
+    let send = async |target: &str, signed: &http::Request<Bytes>, body: Bytes| {
+        let mut request = http::Request::post(target).body(Body::from(body))?;
+        request.headers_mut().clone_from(signed.headers());
+        Outcome::Ok(app.clone().oneshot(request).await?.status().as_u16())
+    };
+    let request = site.authkit.revoke_session(&secret, session.as_str())?;
+    let body = || request.body().clone();
+    assert_eq!(app.clone().oneshot(http::Request::get(TARGET).body(Body::empty())?).await?.status(), 405);
+    assert_eq!(send(TARGET, &http::Request::default(), body()).await?, 400, "no signature");
+    assert_eq!(send(TARGET, &request, Bytes::from_static(b"{}")).await?, 400, "another body");
+    assert_eq!(send("/short", &request, body()).await?, 413);
+    assert_eq!(send("/failing", &request, body()).await?, 500);
+    assert!(matches!(sessions.authenticate(&handle).await, SessionState::Active(_)), "nothing has happened yet");
+    // Twice: the second time it is a repetition.
+    for _ in 0..2 {
+        assert_eq!(send(TARGET, &request, body()).await?, 200);
+        assert!(matches!(sessions.authenticate(&handle).await, SessionState::SignedOut(_)));
+    }
+    // The limit is the one that was set, not that of axum's extractors.
+    let large = site.authkit.webhook(&secret, "something.new", &json!({"text": "x".repeat(3_000_000)}))?;
+    assert_eq!(send("/long", &large, large.body().clone()).await?, 200);
+    assert_eq!(send(TARGET, &large, large.body().clone()).await?, 413);
     Ok(())
 }
