@@ -147,7 +147,8 @@ async fn ten_tabs_with_an_expired_token(driver: &Driver, sessions: Sessions) -> 
     // While WorkOS takes its time, as many requests wait as the browser sends at once.
     site.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(1)), usize::MAX);
     let (requests, refreshes) = (site.token_requests(), site.authkit.refreshes());
-    browser.run("for (let tab = 0; tab < 10; tab++) window.open('/account')").await?;
+    // Chromium sends requests for one address one after the other.
+    browser.run("for (let tab = 0; tab < 10; tab++) window.open(`/account?tab=${tab}`)").await?;
     let tabs = browser.driver.windows().await?;
     same(tabs.len(), 11, "tabs")?;
     for tab in &tabs[1..] {
