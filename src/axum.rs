@@ -58,6 +58,67 @@
 //! To mount routes under a path, nest them *inside* of the application: `handlers.app(Router::new().nest("/app", routes))`. A login
 //! then comes back to the full path.
 
+//!
+//! # In a test
+//!
+//! The application is a service of `tower`. With the AuthKit of the feature `testing`, a test signs a user in without a browser:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use axum::body::Body;
+//! use axum::http::Request;
+//! use axum::routing::get;
+//! use tower::ServiceExt;
+//! use workos_auth::axum::Sessions;
+//! use workos_auth::handlers::{Permission, Permitted};
+//! use workos_auth::parking::Parking;
+//! use workos_auth::session::MemorySessionStore;
+//! use workos_auth::testing::{AuthKit, TestUser};
+//! use workos_auth::{
+//!     CookiePassword, EmailAddress, ExposeSecret, LoginHandlers, Password, RedirectUri, SessionManager, SessionState, SignedIn,
+//! };
+//!
+//! struct WritePosts;
+//!
+//! impl Permission for WritePosts {
+//!     const SLUG: &'static str = "posts:write";
+//! }
+//!
+//! fn routes() -> Router<Sessions> {
+//!     Router::new()
+//!         .route("/account", get(async |user: SignedIn| user.user().email.clone()))
+//!         .route("/posts", get(async |author: Permitted<WritePosts>| author.membership().organization_id().to_string()))
+//!         .route("/state", get(async |state: SessionState| format!("{state:?}")))
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ada = TestUser::new("ada@example.com").password("a-password").organization("org_one");
+//! let authkit = AuthKit::builder().user(ada).start().await?;
+//! let client = authkit.confidential_client();
+//! let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+//! let login = client.authenticate_with_password(EmailAddress::new("ada@example.com")?, Password::new("a-password"));
+//! let handle = sessions.sign_in(login.send().await?).await?;
+//!
+//! let parking = Parking::new(CookiePassword::generate()?);
+//! let redirect_uri = RedirectUri::new("http://127.0.0.1:3000/callback")?;
+//! let app = Arc::new(LoginHandlers::new(client, sessions, parking, redirect_uri)).app(routes());
+//! let cookie = format!("workos-session={}", handle.expose_secret());
+//! for (page, cookie, status) in [
+//!     ("/account", "", 401),
+//!     ("/account", &*cookie, 200),
+//!     ("/posts", &*cookie, 403),
+//!     ("/state", "", 200),
+//! ] {
+//!     let request = Request::get(page).header("cookie", cookie).body(Body::empty())?;
+//!     assert_eq!(app.clone().oneshot(request).await?.status(), status, "{page}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
 use std::error::Error as StdError;
 use std::sync::Arc;
 
@@ -83,6 +144,35 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 ///
 /// Only [`LoginHandlers::app`] and [`LoginHandlers::app_with`] make one. The extractors of this module ask for it in the router's
 /// state, so that a router without the layer does not compile.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use workos_auth::parking::Parking;
+/// # use workos_auth::session::MemorySessionStore;
+/// # use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionManager};
+/// use axum::Router;
+/// use axum::body::Body;
+/// use axum::http::Request;
+/// use axum::routing::get;
+/// use tower::ServiceExt;
+/// use workos_auth::SignedIn;
+/// use workos_auth::axum::Sessions;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = ConfidentialClient::new("client_123", "sk_example")?;
+/// # let sessions = SessionManager::new(client.clone(), MemorySessionStore::new());
+/// # let parking = Parking::new(CookiePassword::generate()?);
+/// # let redirect_uri = RedirectUri::new("http://127.0.0.1:3000/callback")?;
+/// # let handlers = Arc::new(LoginHandlers::new(client, sessions, parking, redirect_uri));
+/// let routes: Router<Sessions> = Router::new().route("/account", get(async |user: SignedIn| user.user().email.clone()));
+/// let app: Router = handlers.app(routes);
+///
+/// let page = Request::get("/account").header("accept", "text/html").body(Body::empty())?;
+/// assert_eq!(app.oneshot(page).await?.headers()["location"], "/login?return_to=/account");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Sessions {
     _private: (),

@@ -54,6 +54,25 @@ pub trait Permission {
 /// fn post(signed_in: SignedIn) -> Result<String, NotAdmitted> {
 ///     Ok(publish(&Permitted::check(signed_in)?))
 /// }
+///
+/// # use workos_auth::session::MemorySessionStore;
+/// # use workos_auth::testing::{AuthKit, TestUser};
+/// # use workos_auth::{EmailAddress, Password, SessionManager};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let user = |email| TestUser::new(email).password("a-password").organization("org_one");
+/// # let ada = user("ada@example.com").permission("posts:write");
+/// # let authkit = AuthKit::builder().user(ada).user(user("grace@example.com")).start().await?;
+/// # let sessions = SessionManager::new(authkit.confidential_client(), MemorySessionStore::new());
+/// # let signed_in = async |email: &str| {
+/// #     let (client, password) = (authkit.confidential_client(), Password::new("a-password"));
+/// #     let login = client.authenticate_with_password(EmailAddress::new(email)?, password).send().await?;
+/// #     sessions.authenticate(&sessions.sign_in(login).await?).await.active()
+/// # };
+/// # let (ada, grace) = (signed_in("ada@example.com").await?, signed_in("grace@example.com").await?);
+/// assert_eq!(post(ada)?, "ada@example.com wrote this in org_one");
+/// assert!(post(grace).is_err_and(|refused| refused.response().status() == 403));
+/// # Ok(()) }
 /// ```
 pub struct Permitted<P> {
     signed_in: SignedIn,

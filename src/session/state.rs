@@ -24,6 +24,17 @@ use crate::token::VerifiedToken;
 ///         SessionState::TemporarilyUnknown(_) => (503, "Please try again.".to_owned()),
 ///     }
 /// }
+///
+/// # use workos_auth::secret::SessionHandle;
+/// # use workos_auth::session::MemorySessionStore;
+/// # use workos_auth::{ConfidentialClient, SessionManager};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let client = ConfidentialClient::new("client_123", "sk_example")?;
+/// let sessions = SessionManager::new(client, MemorySessionStore::new());
+/// let unknown = SessionHandle::new("what a stranger sends");
+/// assert_eq!(page(sessions.authenticate(&unknown).await).0, 401);
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "match on it: only an active session lets the user in"]
@@ -203,6 +214,24 @@ impl fmt::Display for SwitchError {
 /// fn may_write(signed_in: &SignedIn, owner: &OrganizationId) -> Result<bool, Error> {
 ///     Ok(signed_in.token().in_organization(owner)?.has_permission("posts:write"))
 /// }
+///
+/// # use workos_auth::session::MemorySessionStore;
+/// # use workos_auth::testing::{AuthKit, TestUser};
+/// # use workos_auth::{EmailAddress, Password, SessionManager};
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let ada = TestUser::new("ada@example.com").password("a-password").organization("org_one").permission("posts:write");
+/// # let authkit = AuthKit::builder().user(ada).start().await?;
+/// # let client = authkit.confidential_client();
+/// # let password = Password::new("a-password");
+/// # let login = client.authenticate_with_password(EmailAddress::new("ada@example.com")?, password).send().await?;
+/// # let sessions = SessionManager::new(client, MemorySessionStore::new());
+/// # let handle = sessions.sign_in(login).await?;
+/// let signed_in = sessions.authenticate(&handle).await.active()?;
+/// assert_eq!(signed_in.user().email, "ada@example.com");
+/// assert!(may_write(&signed_in, &"org_one".parse()?)?);
+/// assert!(may_write(&signed_in, &"org_two".parse()?).is_err());
+/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 pub struct SignedIn {
