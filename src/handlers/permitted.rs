@@ -98,8 +98,10 @@ impl<P> Permitted<P> {
         &self.signed_in
     }
 
-    /// The membership in this organization, if it is the one that the user signed in to and has the permission in. For requests that name
-    /// an organization, such as `/org/{id}/posts`.
+    /// The membership in this organization, if it is the one that the user signed in to and has the permission in.
+    ///
+    /// `id` is the organization that the data belongs to. What a path such as `/org/{id}/posts` says is the user's claim: look the data up
+    /// under this ID, too.
     ///
     /// ```
     /// # use workos_auth::handlers::{Permission, Permitted};

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get};
-use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{HeaderMap, LOCATION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -26,50 +26,8 @@ use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri
 use crate::support::Outcome;
 use crate::support::application::AUTHENTICATE;
 use crate::support::clients::{NOWHERE, confidential};
+use crate::support::pages::{Jar, Page};
 use crate::support::session::split;
-
-struct Page {
-    status: u16,
-    headers: HeaderMap,
-    text: String,
-}
-
-impl Page {
-    fn location(&self) -> &str {
-        self.headers.get(LOCATION).map(|value| value.to_str().unwrap()).unwrap_or_default()
-    }
-
-    fn set_cookies(&self) -> Vec<&str> {
-        self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
-    }
-
-    /// What every page that depends on a cookie says to caches.
-    fn is_private(&self) -> bool {
-        self.headers.get("cache-control").is_some_and(|value| value == "no-store")
-            && self.headers.get("vary").is_some_and(|value| value == "Cookie")
-    }
-}
-
-/// A browser of its own user.
-#[derive(Clone, Default)]
-struct Jar(BTreeMap<String, String>);
-
-impl Jar {
-    fn take(&mut self, page: &Page) {
-        for cookie in page.set_cookies() {
-            let (pair, attributes) = cookie.split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            for attribute in ["HttpOnly", "SameSite=Lax", "Path=/"] {
-                assert!(attributes.contains(attribute), "{name} lacks {attribute}");
-            }
-            if attributes.contains("Max-Age=0") {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-}
 
 /// The handlers as behind a proxy that ends TLS: requests are bytes on a socket, and cookies those of https.
 struct Site {
@@ -246,19 +204,6 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-impl Jar {
-    fn line(&self) -> Vec<u8> {
-        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join("; ").into_bytes()
-    }
-
-    /// The only cookie.
-    fn only(&self) -> (&str, &str) {
-        assert_eq!(self.0.len(), 1);
-        self.0.first_key_value().map(|(name, value)| (name.as_str(), value.as_str())).unwrap()
     }
 }
 

@@ -1,6 +1,5 @@
 //! The layer for tower and the extractors for axum, by real requests with a jar of cookies, with both kinds of sessions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::SET_COOKIE;
 use reqwest::redirect::Policy;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -34,6 +33,7 @@ use workos_auth::{
 use crate::support::application::AUTHENTICATE;
 use crate::support::clients::{NOWHERE, confidential};
 use crate::support::login::PASSWORD;
+use crate::support::pages::{Jar, Page};
 use crate::support::{Outcome, scripted};
 
 const ADA: &str = "ada@example.com";
@@ -193,9 +193,8 @@ impl Site {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let cookies: Vec<_> = jar.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
+        if !jar.0.is_empty() {
+            request = request.header("cookie", jar.line());
         }
         let reply = request.send().await?;
         let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
@@ -252,44 +251,11 @@ fn sealed(client: ConfidentialClient) -> Outcome<CookieSessions> {
     Ok(CookieSessions::new(client, SessionCookie::new(CookiePassword::generate()?)?))
 }
 
-#[derive(Clone, Default)]
-struct Jar(BTreeMap<String, String>);
-
-impl Jar {
-    fn take(&mut self, page: &Page) {
-        for cookie in page.set_cookies() {
-            let (pair, attributes) = cookie.split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            if attributes.contains("Max-Age=0") {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-}
-
-struct Page {
-    status: u16,
-    headers: HeaderMap,
-    text: String,
-}
-
 impl Page {
-    fn location(&self) -> &str {
-        self.headers.get(LOCATION).map(|value| value.to_str().unwrap()).unwrap_or_default()
-    }
-
-    fn set_cookies(&self) -> Vec<&str> {
-        self.headers.get_all(SET_COOKIE).iter().map(|value| value.to_str().unwrap()).collect()
-    }
-
     /// Its headers for caches, once each, and as many cookies.
     #[track_caller]
     fn is_private_with_cookies(&self, number: usize) {
-        let all = |name: &str| self.headers.get_all(name).iter().collect::<Vec<_>>();
-        assert_eq!(all("cache-control"), ["no-store"]);
-        assert_eq!(all("vary"), ["Cookie"]);
+        assert!(self.is_private(), "{:?}", self.headers);
         assert_eq!(self.set_cookies().len(), number, "{:?}", self.set_cookies());
     }
 }

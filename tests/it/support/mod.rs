@@ -9,6 +9,7 @@ pub(crate) mod keyring;
 pub(crate) mod login;
 #[cfg(target_os = "linux")]
 pub(crate) mod memory;
+pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod scripted;
