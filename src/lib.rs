@@ -197,6 +197,7 @@ pub mod session;
 mod single_flight;
 pub mod sso;
 pub mod step;
+mod tasks;
 pub mod token;
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]

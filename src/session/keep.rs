@@ -218,7 +218,7 @@ impl<K: HasClientId> Refresh<K> {
         drop(table);
         let owner = Owner::new(Arc::clone(keeps), key, flight.clone());
         let (session, want, write) = (self.session.copy(), self.want.clone(), Arc::clone(write));
-        tokio::spawn(async move {
+        self.session.caller.client.spawn(async move {
             let result = owner.keep_alive(refresh_and_write(session, want, &*write)).await;
             // Later callers read the store.
             owner.finish(result);

@@ -376,9 +376,10 @@ impl Refreshes {
         // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
         drop(table);
         let owner = Owner::new(Arc::clone(self), key, flight.clone());
+        let client = &caller.client;
         let (caller, token, wanted) = (caller.clone(), wire::clone_refresh_token(token), wanted.clone());
         // In a task of its own, so that it goes on when the caller is cancelled.
-        tokio::spawn(async move {
+        client.spawn(async move {
             let keep = wanted.keep;
             let result = owner.keep_alive(exchange(&caller, &token, wanted)).await;
             settle(owner, &caller, result, keep);

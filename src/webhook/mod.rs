@@ -106,6 +106,7 @@ use crate::credentials::HasClientId;
 use crate::runtime::Runtime;
 pub use crate::secret::WebhookSecret;
 use crate::session::SessionStore;
+use crate::tasks::Tasks;
 use crate::wire;
 
 /// How many bytes a body may have, unless the application says otherwise. An event of WorkOS has a few thousand.
@@ -128,6 +129,7 @@ const WRITE_PAUSES: [Duration; 4] =
 pub struct Webhooks<S> {
     secrets: Vec<WebhookSecret>,
     store: Arc<S>,
+    tasks: Arc<Tasks>,
     runtime: Runtime,
     /// The client ID, the base URL and the endpoint: what handlers that share a store don't have in common.
     context: String,
@@ -161,6 +163,7 @@ impl<S: SessionStore> Webhooks<S> {
         Self {
             secrets: vec![secret],
             store,
+            tasks: client.core.shared.get(),
             runtime: client.core.runtime.clone(),
             context: format!("{} {} {endpoint}", client.client_id(), client.base_url()),
             max_body_bytes: MAX_BODY_BYTES,
@@ -213,6 +216,7 @@ impl<S: SessionStore> Webhooks<S> {
         let event = self.verify(headers, body)?;
         let reserved = Reserved {
             store: Arc::clone(&self.store),
+            tasks: Arc::clone(&self.tasks),
             key: wire::sha256_hex(&format!("workos-auth webhook event: {} {}", self.context, event.id())),
             owner: wire::random_name(self.runtime.random.as_ref()).map_err(WebhookError::randomness)?,
         };
@@ -252,6 +256,7 @@ impl<S: SessionStore> Webhooks<S> {
 /// An event that only this delivery may handle, while the lease lasts.
 struct Reserved<S> {
     store: Arc<S>,
+    tasks: Arc<Tasks>,
     key: String,
     owner: String,
 }
@@ -293,7 +298,8 @@ impl<S: SessionStore> Reserved<S> {
 
     /// Writes down that the event was handled, in a task of its own: the caller may be cancelled when the sender doesn't wait any longer.
     async fn remember(self, time: Duration) -> Result<(), WebhookError> {
-        let task = tokio::spawn(async move {
+        let tasks = Arc::clone(&self.tasks);
+        let task = tasks.spawn(async move {
             let mut written = Ok(());
             for pause in WRITE_PAUSES {
                 sleep(pause).await;
@@ -318,6 +324,7 @@ impl<S> Clone for Webhooks<S> {
         Self {
             secrets: self.secrets.clone(),
             store: Arc::clone(&self.store),
+            tasks: Arc::clone(&self.tasks),
             runtime: self.runtime.clone(),
             context: self.context.clone(),
             max_body_bytes: self.max_body_bytes,

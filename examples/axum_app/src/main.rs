@@ -11,12 +11,20 @@
 
 use std::env;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use axum_app::{Site, app, demo};
 use tokio::net::TcpListener;
+use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use workos_auth::parking::Parking;
 use workos_auth::session::{BoxSessionStore, CookieSessions, MemorySessionStore, RedisSessionStore};
 use workos_auth::{ConfidentialClient, CookiePassword, LoginHandlers, RedirectUri, SessionCookie, SessionManager};
+
+/// What runs this process must give it a little more before it kills it.
+const LAST_WRITES: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn StdError>> {
@@ -56,11 +64,29 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     };
     let app = if let Some(store) = store {
         let sessions = SessionManager::new(client.clone(), store);
-        app(LoginHandlers::new(client, sessions, parking, redirect_uri).after_logout(after_logout), site)
+        app(LoginHandlers::new(client.clone(), sessions, parking, redirect_uri).after_logout(after_logout), site)
     } else {
         let sessions = CookieSessions::new(client.clone(), SessionCookie::new(password()?)?);
-        app(LoginHandlers::new(client, sessions, parking, redirect_uri).after_logout(after_logout), site)
+        app(LoginHandlers::new(client.clone(), sessions, parking, redirect_uri).after_logout(after_logout), site)
     };
     println!("Open {origin}/");
-    Ok(axum::serve(listener, app).await?)
+    axum::serve(listener, app).with_graceful_shutdown(asked_to_end()).await?;
+    // A refresh goes on when its browser has gone, and this process has the only copy of the new tokens until they are written.
+    if timeout(LAST_WRITES, client.idle()).await.is_err() {
+        eprintln!("Some users must sign in again: the store is away.");
+    }
+    Ok(())
+}
+
+/// Ctrl-C in a terminal, SIGTERM from whatever runs servers.
+async fn asked_to_end() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    drop(ctrl_c().await);
 }

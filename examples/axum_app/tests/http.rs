@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
@@ -390,6 +390,30 @@ async fn every_response_says_what_browsers_may_do() -> Outcome {
     let reply = app.http.get(format!("{}/account", app.origin)).header("accept", "application/json").send().await?;
     assert_eq!(reply.status().as_u16(), 401);
     assert_eq!(reply.headers()["content-type"], "text/plain; charset=utf-8");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_is_asked_to_end_finishes_what_is_under_way() -> Outcome {
+    const REPLY: Duration = Duration::from_secs(2);
+    let mut app = Example::start("memory").await?;
+    let mut jar = Jar::default();
+    jar.log_in_long_ago(&app).await?;
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(REPLY), 1);
+    // The browser hangs up during the refresh.
+    assert!(tokio::time::timeout(REPLY / 4, jar.get(&app, "/account")).await.is_err());
+    let began = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &app.process.id().to_string()]).status()?.success());
+    let status = loop {
+        match app.process.try_wait()? {
+            Some(status) => break status,
+            None if began.elapsed() > REPLY * 10 => return Err("it goes on".into()),
+            None => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    assert!(status.success(), "{status}");
+    assert!(began.elapsed() > REPLY / 2, "it has waited for the reply");
     Ok(())
 }
 

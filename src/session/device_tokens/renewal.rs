@@ -63,7 +63,7 @@ impl<S: TokenStore> TokenSession<S> {
     async fn renewed(&self, switch_to: Option<OrganizationId>) -> Result<SignedIn, Stop> {
         let this = self.clone();
         let (teller, listener) = channel();
-        tokio::spawn(async move {
+        self.client.spawn(async move {
             let renewal = async {
                 // A task that waits for the lock after its caller has gone would only be in the way of others.
                 let lock = teller.while_wanted(this.store.lock()).await;

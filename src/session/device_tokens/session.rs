@@ -139,7 +139,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
     pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
         let (this, return_to) = (self.clone(), return_to.cloned());
-        let task = tokio::spawn(async move { this.remove(return_to.as_ref()).await });
+        let task = self.client.spawn(async move { this.remove(return_to.as_ref()).await });
         task.await.unwrap_or_else(|_| Err(Error::abandoned()))
     }
 

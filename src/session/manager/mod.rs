@@ -181,7 +181,7 @@ impl<S: SessionStore> SessionManager<S> {
 
     pub(super) async fn signed_out(&self, handle: &SessionHandle) -> Result<Option<SessionId>, Error> {
         let (manager, handle) = (self.clone(), wire::clone_session_handle(handle));
-        spawned(async move { manager.remove(&handle).await }).await
+        self.spawned(async move { manager.remove(&handle).await }).await
     }
 
     /// Ends all sessions of a user: those in the store, for all processes at once, and those at WorkOS. Says how many were still active
@@ -196,7 +196,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// The store or WorkOS failed. Both were tried, so some sessions may have ended, here and there. A second call ends the others.
     pub async fn sign_out_everywhere(&self, user_id: &UserId) -> Result<usize, Error> {
         let (manager, user_id) = (self.clone(), user_id.clone());
-        spawned(async move {
+        self.spawned(async move {
             let at_workos = sign_out_everywhere(&manager.client, &user_id);
             manager.end_at_both(manager.user_hash(&user_id), at_workos).await
         })
@@ -210,7 +210,7 @@ impl<S: SessionStore> SessionManager<S> {
     /// As [`sign_out_everywhere`](Self::sign_out_everywhere). Also when WorkOS doesn't know the session (status 404).
     pub async fn end_session(&self, id: &SessionId) -> Result<(), Error> {
         let (manager, id) = (self.clone(), id.clone());
-        spawned(async move {
+        self.spawned(async move {
             let at_workos = async { manager.client.sessions().revoke(&id).send().await };
             manager.end_at_both(manager.session_hash(&id), at_workos).await
         })
@@ -220,13 +220,21 @@ impl<S: SessionStore> SessionManager<S> {
     /// Ends all sessions of a user in the store, and says how many. The work goes on when the caller is cancelled.
     pub(crate) async fn forget_user(&self, id: &UserId) -> Result<usize, Error> {
         let (manager, hash) = (self.clone(), self.user_hash(id));
-        spawned(async move { manager.end_found(&hash).await }).await
+        self.spawned(async move { manager.end_found(&hash).await }).await
     }
 
     /// Ends a session in the store, and says how many entries it had. The work goes on when the caller is cancelled.
     pub(crate) async fn forget_session(&self, id: &SessionId) -> Result<usize, Error> {
         let (manager, hash) = (self.clone(), self.session_hash(id));
-        spawned(async move { manager.end_found(&hash).await }).await
+        self.spawned(async move { manager.end_found(&hash).await }).await
+    }
+
+    /// Work that goes on when its caller is cancelled.
+    async fn spawned<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.client.spawn(work).await.unwrap_or_else(|_| Err(Error::abandoned()))
     }
 
     pub(crate) fn client(&self) -> &ConfidentialClient {
@@ -322,11 +330,6 @@ impl<S: SessionStore> SessionManager<S> {
             }
         }
     }
-}
-
-/// Work that goes on when its caller is cancelled.
-async fn spawned<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or_else(|_| Err(Error::abandoned()))
 }
 
 /// Ends all sessions of a user at WorkOS, and says how many. One that can't be ended keeps none of the others.

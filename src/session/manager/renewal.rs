@@ -152,7 +152,7 @@ impl<S: SessionStore> SessionManager<S> {
         drop(renewals);
         let owner = Owner::new(Arc::clone(&self.renewals), key, renewal.flight.clone());
         let (manager, handle, goal) = (self.clone(), wire::clone_session_handle(handle), goal.clone());
-        tokio::spawn(async move {
+        self.client.spawn(async move {
             let early = |stop| owner.flight().tell(Err(stop));
             let result = owner.keep_alive(manager.renew(&handle, goal, early)).await;
             // Later callers read the store.
