@@ -760,22 +760,135 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
     Ok(())
 }
 
-#[tokio::test]
-async fn a_new_token_is_kept_at_hand_until_it_is_written() -> Outcome {
-    let app = Device::start().await?;
+/// A store whose file system is full from now on, for so many attempts to write.
+async fn full(app: &Device, refusals: u32) -> Outcome<(Arc<Full>, TokenSession<Shared<Full>>)> {
     let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
     store.write(&kept(&app.login().await?.refresh_token)).await?;
-    // For about 12 seconds.
-    store.refusals.store(120, Ordering::SeqCst);
+    store.refusals.store(refusals, Ordering::SeqCst);
     let store = Arc::new(store);
-    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
-    let token = access_token(session.authenticate().await);
-    assert_eq!(access_token(session.authenticate().await), token);
-    while store.refusals.load(Ordering::SeqCst) > 0 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    Ok((Arc::clone(&store), TokenSession::new(app.authkit.public_client(), Shared(store))))
+}
+
+fn is_full(error: &Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::StorageFull)
+}
+
+#[tokio::test]
+async fn nobody_is_active_before_the_new_token_is_written() -> Outcome {
+    let app = Device::start().await?;
+    // For about 8 seconds.
+    let (store, session) = full(&app, 80).await?;
+    let SessionState::TemporarilyUnknown(error) = session.authenticate().await else { panic!("nothing is kept yet") };
+    assert!(is_full(&error), "{error:?}");
+    // Another call waits for the same write.
+    let impatient = session.clone().answer_within(Duration::from_millis(100));
+    let SessionState::TemporarilyUnknown(error) = impatient.authenticate().await else { panic!("nothing is kept yet") };
+    assert!(is_full(&error), "{error:?}");
+    // Before the process ends, the file system has room again.
+    assert!(store.refusals.load(Ordering::SeqCst) > 0);
+    session.clone().finish_within(Duration::from_secs(30)).await?;
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 1);
     app.clock.advance(Duration::from_secs(60));
     access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_that_ends_hears_that_the_new_token_is_not_kept() -> Outcome {
+    let app = Device::start().await?;
+    let (store, session) = full(&app, u32::MAX).await?;
+    let session = session.answer_within(Duration::from_millis(500));
+    assert!(matches!(session.authenticate().await, SessionState::TemporarilyUnknown(_)));
+    let began = std::time::Instant::now();
+    let error = session.clone().finish_within(Duration::from_millis(300)).await.unwrap_err();
+    assert!(is_full(&error) && began.elapsed() < Duration::from_secs(5), "{error:?}");
+    // A new login, or a sign-out, makes it irrelevant.
+    store.refusals.store(0, Ordering::SeqCst);
+    session.sign_in(app.login().await?).await?;
+    session.finish_within(Duration::from_secs(30)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_that_ends_waits_for_an_exchange() -> Outcome {
+    let app = Device::start().await?;
+    let session = app.process()?.answer_within(Duration::from_millis(100));
+    session.sign_in(app.login().await?).await?;
+    let before = fs::read_to_string(app.file())?;
+    // Nothing is under way.
+    session.clone().finish_within(Duration::ZERO).await?;
+    app.clock.advance(Duration::from_secs(301));
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(1)), 1);
+    assert!(matches!(session.authenticate().await, SessionState::TemporarilyUnknown(_)));
+    let error = session.clone().finish_within(Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout), "{error:?}");
+    session.finish_within(Duration::from_secs(30)).await?;
+    assert_ne!(fs::read_to_string(app.file())?, before);
+    Ok(())
+}
+
+/// Its writes take a moment, and go on when the caller is cancelled, as those of a keyring do.
+struct Unhurried(Arc<MemoryTokenStore>);
+
+impl TokenStore for Unhurried {
+    type Lock = <MemoryTokenStore as TokenStore>::Lock;
+
+    async fn lock(&self) -> io::Result<Self::Lock> {
+        self.0.lock().await
+    }
+
+    async fn read(&self) -> io::Result<Option<StoredToken>> {
+        self.0.read().await
+    }
+
+    async fn write(&self, token: &StoredToken) -> io::Result<()> {
+        let (store, token) = (Arc::clone(&self.0), StoredToken::new(token.expose_secret()));
+        let work = async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            store.write(&token).await
+        };
+        tokio::spawn(work).await?
+    }
+
+    async fn remove(&self) -> io::Result<()> {
+        self.0.remove().await
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_caller_is_gone_is_whole() -> Outcome {
+    let app = Device::start().await?;
+    let store = Arc::new(MemoryTokenStore::new());
+    let session = TokenSession::new(app.authkit.public_client(), Unhurried(Arc::clone(&store)));
+    let response = app.login().await?;
+    let (requests, cancelled) = (app.requests(), Duration::from_millis(100));
+    assert!(tokio::time::timeout(cancelled, session.sign_in(response)).await.is_err());
+    // Nobody else writes meanwhile.
+    assert!(tokio::time::timeout(Duration::ZERO, store.lock()).await.is_err());
+    session.clone().finish_within(Duration::from_secs(5)).await?;
+    drop(store.lock().await?);
+    // With its access token.
+    access_token(session.authenticate().await);
+    assert_eq!(app.requests(), requests);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_lock_forever() -> Outcome {
+    let app = Device::start().await?;
+    let store = Arc::new(MemoryTokenStore::new());
+    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
+    let response = app.login().await?;
+    let _another = store.lock().await?;
+    tokio::time::pause();
+    let told = |error: &Error| error.source().map(ToString::to_string);
+    let rejected = tokio::time::timeout(Duration::from_secs(31), session.sign_in(response)).await?.unwrap_err();
+    assert_eq!(told(rejected.error()).as_deref(), Some("another process holds the lock"));
+    assert!(rejected.recover().is_ok());
+    let error = tokio::time::timeout(Duration::from_secs(31), session.sign_out(None)).await?.unwrap_err();
+    assert_eq!(told(&error).as_deref(), Some("another process holds the lock"));
+    assert!(error.is_transient());
     Ok(())
 }

@@ -6,13 +6,11 @@ use std::io;
 use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::files::PrivateDirectory;
 
-/// How long to wait for the lock.
-const FILE_LOCK_WAIT: Duration = Duration::from_secs(30);
-/// Between two attempts.
+/// Between two attempts to lock.
 const FILE_LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Debug)]
@@ -24,17 +22,12 @@ pub(super) struct LockFile {
 impl LockFile {
     /// Waits for the lock. It is held until the file is closed.
     pub(super) async fn lock(&self) -> io::Result<File> {
-        let until = Instant::now() + FILE_LOCK_WAIT;
         // The file is never removed: others who wait for the lock have it open.
         let file = self.directory.file(&self.name, OpenOptions::new().write(true).create(true).truncate(false))?;
         loop {
             match FileExt::try_lock(&file) {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(error)) => return Err(self.directory.at(&self.name, error)),
-                Err(TryLockError::WouldBlock) if Instant::now() >= until => {
-                    let error = io::Error::new(io::ErrorKind::TimedOut, "another process holds the lock");
-                    return Err(self.directory.at(&self.name, error));
-                }
                 Err(TryLockError::WouldBlock) => sleep(FILE_LOCK_PAUSE).await,
             }
         }

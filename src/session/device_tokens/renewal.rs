@@ -23,7 +23,8 @@ use crate::wire;
 
 /// How long after an exchange other processes replay it: half of the time in which WorkOS answers a replay with the same pair.
 const REPLAY_FOR: Duration = Duration::from_secs(15);
-/// How long a caller waits for a new token to be written. Then it goes on in the background, and no other process gets the lock.
+/// How long a caller waits for a new token to be written, before it hears that the store fails. Then it goes on in the background, and
+/// no other process gets the lock.
 const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait, after a refusal, for a process that took no lock to write its token.
 const UNLOCKED_WRITER_WAIT: Duration = Duration::from_millis(200);
@@ -55,6 +56,8 @@ impl<S: TokenStore> TokenSession<S> {
         match (deadline.limit(self.renewed(switch_to)).await.and_then(|renewed| renewed), old) {
             // Its token is still valid.
             (Err(Stop::Unknown(_)), Some(old)) => Ok(old),
+            // Another call waits for the store.
+            (Err(Stop::Unknown(error)), None) => Err(Stop::Unknown(self.not_kept().unwrap_or(error))),
             (renewed, _) => renewed,
         }
     }
@@ -66,9 +69,9 @@ impl<S: TokenStore> TokenSession<S> {
         self.client.spawn(async move {
             let renewal = async {
                 // A task that waits for the lock after its caller has gone would only be in the way of others.
-                let lock = teller.while_wanted(this.store.lock()).await;
-                let lock = lock.ok_or_else(|| Stop::Unknown(Error::abandoned()))?.map_err(unavailable)?;
-                this.renew(lock, switch_to, |early| teller.tell(early)).await
+                let lock = teller.while_wanted(this.locked()).await;
+                let lock = lock.ok_or_else(|| Stop::Unknown(Error::abandoned()))?.map_err(Stop::Unknown)?;
+                this.renew(lock, switch_to, |stop| teller.tell(Err(stop))).await
             };
             let result = teller.keep_alive(renewal).await;
             teller.tell(result);
@@ -76,12 +79,12 @@ impl<S: TokenStore> TokenSession<S> {
         listener.wait().await.unwrap_or_else(|| Err(Stop::Unknown(Error::abandoned())))
     }
 
-    /// `early` tells the caller a result before the work is done.
+    /// `early` tells the caller an error before the work is done.
     async fn renew(
         &self,
         _lock: S::Lock,
         switch_to: Option<OrganizationId>,
-        early: impl Fn(Result<SignedIn, Stop>),
+        early: impl Fn(Stop),
     ) -> Result<SignedIn, Stop> {
         // Another process may have had the lock.
         let held = self.read(if switch_to.is_some() { SignedOut::not_found() } else { SignedOut::removed() }).await?;
@@ -158,25 +161,19 @@ impl<S: TokenStore> TokenSession<S> {
             .await
     }
 
-    /// Writes the new token, and then verifies the access token that came with it.
+    /// Writes the new token, and then verifies the access token that came with it: nobody is told of a pair that isn't kept.
     async fn keep_and_activate(
         &self,
         held: Held,
         is_switch: bool,
         result: Result<Session<Public>, BareError<Public>>,
-        early: impl Fn(Result<SignedIn, Stop>),
+        early: impl Fn(Stop),
     ) -> Result<SignedIn, Stop> {
         let (session, problem) = match result {
             Ok(session) => (session, None),
             Err(BareError::Kept(error, Some(session))) => (*session, Some(error)),
             Err(BareError::Kept(error, None)) => return Err(Stop::Unknown(error)),
             Err(BareError::Ended(error)) => return Err(Stop::SignedOut(SignedOut::ended(error))),
-        };
-        let session = Arc::new(session);
-        self.remember(held.login.clone(), &session);
-        let activate = async || match &problem {
-            Some(error) => Err(Stop::Unknown(error.clone())),
-            None => self.checks.activate(session.copy()).await,
         };
         if !wire::same(&held.refresh_token, &session.parts.refresh_token) {
             // A switch must not be replayed: that request names an organization.
@@ -185,19 +182,25 @@ impl<S: TokenStore> TokenSession<S> {
             let token = Held::write(&session.parts.refresh_token, &held.login, replaced).map_err(Stop::Unknown)?;
             // This is the only copy of the token.
             let began = Instant::now();
-            let mut told = false;
             while let Err(error) = self.store.write(&token).await {
+                let error = Error::session_store(error);
+                self.set_not_kept(Some(error.clone()));
                 if began.elapsed() >= WRITE_RETRY_FOR {
-                    return Err(unavailable(error));
+                    return Err(Stop::Unknown(error));
                 }
-                if !told && began.elapsed() >= WRITE_WAIT {
-                    told = true;
-                    early(activate().await);
+                if began.elapsed() >= WRITE_WAIT {
+                    early(Stop::Unknown(error));
                 }
                 sleep(WRITE_RETRY_PAUSE).await;
             }
+            self.set_not_kept(None);
         }
-        activate().await
+        let session = Arc::new(session);
+        self.remember(held.login, &session);
+        match problem {
+            Some(error) => Err(Stop::Unknown(error)),
+            None => self.checks.activate(session.copy()).await,
+        }
     }
 }
 

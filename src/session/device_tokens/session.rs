@@ -1,6 +1,7 @@
 //! The session of a device's user.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,6 @@ use crate::credentials::Public;
 use crate::error::Error;
 use crate::id::{OrganizationId, RedirectUri};
 use crate::rejected::Rejected;
-use crate::secret::RefreshToken;
 use crate::session::checks::Checks;
 use crate::session::parts::{Session, SessionParts};
 use crate::session::refresh::BareSession;
@@ -22,6 +22,8 @@ use crate::session::state::{SessionState, SignedIn, SwitchError};
 use crate::token::TokenVerifier;
 use crate::wire;
 
+/// How long to wait for the store's lock. Its owner may refresh a session, and WorkOS may be slow.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
 /// How long a sign-out waits for the session's ID at WorkOS, which may need an exchange.
 const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 
@@ -34,7 +36,13 @@ const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 /// several processes do so at the same time, the store's lock lets one of them exchange the refresh token. For 15 seconds the others
 /// replay its request, which WorkOS answers with the same pair.
 ///
+/// A new token is written before anybody hears of it: `Active` means that the next process is signed in, too. While it can't be
+/// written, such as on a full disk, the answer is `TemporarilyUnknown` with the store's error, and the only copy of the token is in this
+/// process. It is written again for 10 minutes. So a process that ends after a command calls [`finish_within`](Self::finish_within).
+///
 /// ```
+/// use std::time::Duration;
+///
 /// use workos_auth::testing::{AuthKit, Browser};
 /// use workos_auth::session::{MemoryTokenStore, TokenSession};
 /// use workos_auth::{Callback, Client, RedirectUri, SessionState};
@@ -54,7 +62,10 @@ const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 ///     SessionState::SignedOut(_) => println!("please log in"),
 ///     SessionState::TemporarilyUnknown(error) => println!("please try again: {error}"),
 /// }
-/// # assert!(session.sign_out(None).await?.is_some());
+/// # assert!(session.clone().sign_out(None).await?.is_some());
+///
+/// // Before the process ends:
+/// session.finish_within(Duration::from_secs(30)).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -63,6 +74,8 @@ pub struct TokenSession<S> {
     pub(super) checks: Checks,
     pub(super) store: Arc<S>,
     current: Arc<Mutex<Option<Current>>>,
+    /// Why the newest token isn't in the store.
+    not_kept: Arc<Mutex<Option<Error>>>,
 }
 
 /// The login and the session of this process.
@@ -76,7 +89,7 @@ impl<S> TokenSession<S> {
         S: TokenStore,
     {
         let checks = Checks::new(client.verifier());
-        Self { client, checks, store: Arc::new(store), current: Arc::default() }
+        Self { client, checks, store: Arc::new(store), current: Arc::default(), not_kept: Arc::default() }
     }
 
     /// Verifies access tokens with another verifier, such as one with the application's own issuer.
@@ -97,19 +110,17 @@ impl<S> TokenSession<S> {
 }
 
 impl<S: TokenStore> TokenSession<S> {
-    /// Keeps the refresh token of a login. It replaces an earlier session.
+    /// Keeps the refresh token of a login. It replaces an earlier session. The work goes on when the caller is cancelled.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds; the session
     /// comes back.
     pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
-        let parts = parts.into();
-        let login = match self.keep(&parts.refresh_token).await {
-            Ok(login) => login,
-            Err(error) => return Err(Rejected::returning(error, parts)),
-        };
-        self.remember(login, &Arc::new(Session::new(&self.client, parts)));
-        Ok(())
+        let (this, parts) = (self.clone(), parts.into());
+        let session = Session::new(&self.client, parts.copy());
+        let task = self.client.spawn(async move { this.keep(session).await });
+        let kept = task.await.unwrap_or_else(|_| Err(Error::abandoned()));
+        kept.map_err(|error| Rejected::returning(error, parts))
     }
 
     /// Says whether the user is signed in, and has a valid access token: this process's, or a new one if that is about to expire or
@@ -133,20 +144,39 @@ impl<S: TokenStore> TokenSession<S> {
     /// Removes the token, and gives the URL that ends the session at WorkOS. The user's browser goes there, and from there back to
     /// `return_to`.
     ///
-    /// The URL is absent when there is no session, or its ID at WorkOS is unavailable at the moment.
+    /// The URL is absent when there is no session, or its ID at WorkOS is unavailable at the moment. The removal goes on when the caller is
+    /// cancelled.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store): the token may still be there, so try again.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds: the token may still be
+    /// there, so try again.
     pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
         let (this, return_to) = (self.clone(), return_to.cloned());
         let task = self.client.spawn(async move { this.remove(return_to.as_ref()).await });
         task.await.unwrap_or_else(|_| Err(Error::abandoned()))
     }
 
+    /// Waits until nothing of this session's client is under way, but no longer than this time: call it before the process ends. It
+    /// returns at once when there is nothing to wait for. 30 seconds are enough for an exchange with a slow WorkOS.
+    ///
+    /// # Errors
+    /// - [`ErrorKind::Store`](crate::ErrorKind::Store): a new token could not be written, and its only copy is in the memory of this process.
+    ///   When the process ends, the user must sign in again.
+    /// - [`ErrorKind::Timeout`](crate::ErrorKind::Timeout): an exchange is under way. If WorkOS has answered it when the process ends, the
+    ///   next process must ask again within 30 seconds, or the user must sign in again.
+    pub async fn finish_within(self, time: Duration) -> Result<(), Error> {
+        let in_time = timeout(time, self.client.idle()).await;
+        match self.not_kept() {
+            Some(error) => Err(error),
+            None => in_time.map_err(|_| Error::too_late()),
+        }
+    }
+
     async fn remove(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
-        let lock = self.store.lock().await.map_err(Error::session_store)?;
+        let lock = self.locked().await?;
         let held = self.store.read().await.map_err(Error::session_store)?;
         self.store.remove().await.map_err(Error::session_store)?;
+        self.set_not_kept(None);
         drop(lock);
         let Some(Ok(held)) = held.map(|token| Held::read(&token)) else { return Ok(None) };
         Ok(timeout(SESSION_ID_WAIT, self.logout_url(&held, return_to)).await.ok().flatten())
@@ -164,12 +194,30 @@ impl<S: TokenStore> TokenSession<S> {
         Some(wire::logout_url(&self.client.core.base_url, &session.id_to_end()?, return_to))
     }
 
-    async fn keep(&self, token: &RefreshToken) -> Result<LoginId, Error> {
+    async fn keep(&self, session: Session<Public>) -> Result<(), Error> {
         let login = wire::random_name(self.client.core.runtime.random.as_ref())?;
-        let _lock = self.store.lock().await.map_err(Error::session_store)?;
-        let kept = Held::write(token, &login, None)?;
+        let _lock = self.locked().await?;
+        let kept = Held::write(&session.parts.refresh_token, &login, None)?;
         self.store.write(&kept).await.map_err(Error::session_store)?;
-        Ok(login)
+        self.set_not_kept(None);
+        self.remember(login, &Arc::new(session));
+        Ok(())
+    }
+
+    /// The store's lock, for which nobody waits forever.
+    pub(super) async fn locked(&self) -> Result<S::Lock, Error> {
+        let lock = timeout(LOCK_WAIT, self.store.lock()).await;
+        let too_late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "another process holds the lock"));
+        lock.unwrap_or_else(too_late).map_err(Error::session_store)
+    }
+
+    /// Why the newest token isn't in the store.
+    pub(super) fn not_kept(&self) -> Option<Error> {
+        self.not_kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_not_kept(&self, error: Option<Error>) {
+        *self.not_kept.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     pub(super) fn remember(&self, login: LoginId, session: &Arc<Session<Public>>) {
@@ -190,6 +238,7 @@ impl<S> Clone for TokenSession<S> {
             checks: self.checks.clone(),
             store: Arc::clone(&self.store),
             current: Arc::clone(&self.current),
+            not_kept: Arc::clone(&self.not_kept),
         }
     }
 }

@@ -22,7 +22,7 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Held while a token is exchanged and written. When it is dropped, or its process dies, the next caller gets the lock.
     type Lock: Send;
 
-    /// Locks the store for this process and task; waits while another has the lock.
+    /// Locks the store for this process and task; waits while another has the lock. The caller limits the time.
     ///
     /// # Errors
     /// The store's failure. It becomes the source of an [`Error`](crate::Error).
