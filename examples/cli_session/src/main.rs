@@ -12,8 +12,8 @@ mod login;
 mod output;
 mod store;
 
-use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -21,13 +21,20 @@ use workos_auth::session::{SwitchError, TokenSession};
 use workos_auth::{Error, OrganizationId, PublicClient};
 
 use crate::output::{Answer, Problem, Shown, say, stdout_is_a_terminal};
-use crate::store::{Choice, Stores};
+use crate::store::{Choice, Place, Store, Stores};
+
+/// How long a command waits silently for a new token to be written, and how long after it has said so.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+const LONG_WAIT: Duration = Duration::from_secs(30);
+const NOT_KEPT: &str =
+    "The new token is lost, so you may have to sign in again: remove the cause, and run `cli_session login`.";
 
 const MORE: &str = "\
 Where you stay signed in:
   A refresh token is kept in the keyring of the operating system. Where there is none, such as on a server that
   is reached over SSH, it is kept in a file that only you can read. A keyring that is locked or fails is an error:
-  no token moves to a file because of that. `--store` chooses one of the two, and `login` says which it is.
+  no token moves to a file because of that. So is a keyring that you signed in with, where it can't be reached.
+  `--store` chooses one of the two, and `login` says which it is.
 
 Exit codes:
   0    done; for `whoami`: somebody is signed in
@@ -37,13 +44,15 @@ Exit codes:
   4    nobody can tell at the moment, such as without a network: try again later
   130  interrupted by Ctrl-C
 
-With --json, a command writes one JSON object to the standard output, whatever happens. Its `status` is
-`signed_in`, `signed_out`, `not_signed_in`, `try_again`, `failed` or `interrupted`.
+With --json, a command writes one JSON object in one line to the standard output, also when it fails. Its `status`
+is `signed_in`, `signed_out`, `not_signed_in` (exit code 3), `try_again` (4), `failed` (1) or `interrupted` (130).
   signed_in   `user` (`id`, `email`, `name`), `organization_id`, `session_id`, `store` (`keyring` or `file`), and
               `access_token` with `token` only
   signed_out  `logout_url`, which ends the session in the browser, too
-  others      `message`
-Names may be added, and none is taken away. What is for people goes to the standard error.
+  others      `message`, for people: its text may change
+Names may be added, and none is taken away. What people must do meanwhile, such as the address to open, goes to the
+standard error, with and without --json. `--help`, `--version`, `completions` and a command line that can't be
+understood (exit code 2) write no JSON. Whoever reads the output may stop reading it.
 
 Environment:
   WORKOS_CLIENT_ID (needed), WORKOS_BASE_URL, HTTPS_PROXY, NO_COLOR, and those of the options";
@@ -127,8 +136,9 @@ async fn main() {
 async fn run(arguments: Arguments) -> Answer {
     let done = match arguments.command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "cli_session", &mut io::stdout());
-            return Answer::Done;
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "cli_session", &mut script);
+            return Answer::Script(script);
         }
         Command::Token if stdout_is_a_terminal() => Err(Problem::new("an access token isn't written to a terminal")
             .advised("Use it in a script, such as `TOKEN=$(cli_session token)`.")),
@@ -151,12 +161,27 @@ async fn with_session(command: Command, file: Option<PathBuf>, choice: Option<Ch
     let store = stores.open(choice).await?;
     let place = store.place();
     let session = TokenSession::new(client.clone(), store);
+    let answer = answer(&client, &session, place, command).await;
+    // This process may have the only copy of a new token.
+    if session.clone().finish_within(SHORT_WAIT).await.is_err() {
+        say("Waiting until a new token is kept. Ctrl-C twice gives it up.");
+        session.finish_within(LONG_WAIT).await.map_err(|error| Problem::from(error).advised(NOT_KEPT))?;
+    }
+    answer
+}
+
+async fn answer(
+    client: &PublicClient,
+    session: &TokenSession<Store>,
+    place: Place,
+    command: Command,
+) -> Result<Answer, Problem> {
     Ok(match command {
         Command::Login { device, no_browser } => {
             let response = if device {
-                login::on_another_device(&client).await?
+                login::on_another_device(client).await?
             } else {
-                login::in_the_browser(&client, !no_browser).await?
+                login::in_the_browser(client, !no_browser).await?
             };
             session.sign_in(response).await.map_err(Error::from)?;
             say(&format!("The token that keeps you signed in is in {place}."));

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::error::Error as StdError;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use workos_auth::session::SignedIn;
@@ -29,8 +29,8 @@ pub(crate) enum Answer {
     NotSignedIn,
     Problem(Problem),
     Interrupted,
-    /// Everything is said.
-    Done,
+    /// The completions of a shell.
+    Script(Vec<u8>),
 }
 
 /// What is shown of a user who is signed in.
@@ -122,7 +122,7 @@ impl Answer {
 
     fn exit_code(&self) -> i32 {
         match self {
-            Self::SignedIn(..) | Self::SignedOut(_) | Self::Done => 0,
+            Self::SignedIn(..) | Self::SignedOut(_) | Self::Script(_) => 0,
             Self::Problem(problem) if problem.try_again => 4,
             Self::Problem(_) => 1,
             Self::NotSignedIn => 3,
@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
             Answer::Problem(problem) if problem.try_again => Self::TryAgain { message: problem.lines.join(": ") },
             Answer::Problem(problem) => Self::Failed { message: problem.lines.join(": ") },
             Answer::Interrupted => Self::Interrupted { message: INTERRUPTED },
-            Answer::Done => return None,
+            Answer::Script(_) => return None,
         })
     }
 }
@@ -193,43 +193,55 @@ impl<'a> Report<'a> {
 const NOT_SIGNED_IN: &str = "Nobody is signed in: cli_session login";
 const INTERRUPTED: &str = "Interrupted";
 
-/// A line for people, beside the answer. Its colours are left out where nobody sees them.
+/// A line for people, beside the answer. Its colours are left out where nobody sees them, and so is the line where nobody reads it.
 pub(crate) fn say(line: &str) {
-    anstream::eprintln!("{line}");
+    drop(writeln!(anstream::stderr(), "{line}"));
 }
 
 impl Answer {
     /// Gives the answer, and its exit code.
     pub(crate) fn give(&self, json: bool) -> i32 {
-        match Report::of(self).filter(|_| json) {
-            // It has texts only, which can always be written.
-            Some(report) => anstream::println!("{}", serde_json::to_string(&report).unwrap_or_default()),
-            None => self.tell(),
+        match self.write(json, &mut anstream::stdout()) {
+            // The reader has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                say(&format!("It failed: the answer can't be written\n  because {error}"));
+                1
+            }
+            _ => self.exit_code(),
         }
-        self.exit_code()
     }
 
-    fn tell(&self) {
+    fn write(&self, json: bool, output: &mut impl Write) -> io::Result<()> {
+        match Report::of(self).filter(|_| json) {
+            // It has texts only, which can always be written.
+            Some(report) => writeln!(output, "{}", serde_json::to_string(&report).unwrap_or_default())?,
+            None => self.tell(output)?,
+        }
+        output.flush()
+    }
+
+    fn tell(&self, output: &mut impl Write) -> io::Result<()> {
         match self {
             Self::SignedIn(signed_in, _, Shown::Token) => {
-                anstream::println!("{}", signed_in.access_token().expose_secret());
+                writeln!(output, "{}", signed_in.access_token().expose_secret())?;
             }
             Self::SignedIn(signed_in, _, shown) => {
                 let greeting = if *shown == Shown::Greeting { "Signed in as " } else { "" };
-                anstream::println!("{greeting}{} ({})", signed_in.user().email, signed_in.token().user_id());
+                writeln!(output, "{greeting}{} ({})", signed_in.user().email, signed_in.token().user_id())?;
                 if let Some(id) = signed_in.organization_id() {
-                    anstream::println!("in the organization {id}");
+                    writeln!(output, "in the organization {id}")?;
                 }
             }
-            Self::SignedOut(None) => anstream::println!("Signed out."),
+            Self::SignedOut(None) => writeln!(output, "Signed out.")?,
             Self::SignedOut(Some(url)) => {
-                anstream::println!("Signed out. To end the session in the browser, too, open {url}");
+                writeln!(output, "Signed out. To end the session in the browser, too, open {url}")?;
             }
+            Self::Script(script) => output.write_all(script)?,
             Self::NotSignedIn => say(NOT_SIGNED_IN),
             Self::Problem(problem) => problem.tell(),
             Self::Interrupted => say(INTERRUPTED),
-            Self::Done => {}
         }
+        Ok(())
     }
 }
 

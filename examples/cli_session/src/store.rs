@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
@@ -36,9 +36,13 @@ pub(crate) struct Stores {
 /// The place that was chosen.
 #[derive(Debug)]
 pub(crate) enum Store {
-    Keyring(KeyringTokenStore),
+    Keyring(KeyringTokenStore, Trace),
     File(FileTokenStore, Place),
 }
+
+/// A file that is there while the keyring has a token, for commands that can't reach the keyring, such as those over SSH.
+#[derive(Debug)]
+pub(crate) struct Trace(PathBuf);
 
 /// What people and scripts are told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,19 +56,26 @@ impl Stores {
         let account = client.client_id().as_str().to_owned();
         let file = match file {
             Some(file) => file,
-            None => state_directory()?.join("cli_session").join(&account),
+            None => state_directory()?.join(&account),
         };
         Ok(Self { account, file })
     }
 
-    /// The store of this choice; without one, the keyring, and the file only if this machine has no keyring.
+    /// The store of this choice; without one, the keyring, and the file only if this machine has no keyring. Somebody who is signed in
+    /// with the keyring isn't told otherwise where it can't be reached.
     pub(crate) async fn open(&self, choice: Option<Choice>) -> Result<Store, Problem> {
         if choice == Some(Choice::File) {
             return self.file(false);
         }
         match self.keyring().await {
             // A keyring that is locked, or that fails, is there.
-            Err(error) if choice.is_none() && is_missing(&error) => self.file(true),
+            Err(error) if choice.is_none() && is_missing(&error) => {
+                if self.trace()?.is_there() && !self.file.exists() {
+                    Err(out_of_reach())
+                } else {
+                    self.file(true)
+                }
+            }
             Err(error) => {
                 Err(error.advised("`--store file` keeps the token in a file instead, which only you can read."))
             }
@@ -75,20 +86,28 @@ impl Stores {
     /// All stores that may hold a token, for a sign-out.
     pub(crate) async fn all(&self, choice: Option<Choice>) -> Result<Vec<Store>, Problem> {
         let chosen = self.open(choice).await?;
-        let in_file_too = choice.is_none() && matches!(chosen, Store::Keyring(_)) && self.file.exists();
-        let file = if in_file_too { Some(self.file(false)?) } else { None };
+        let file = match &chosen {
+            _ if choice.is_some() => None,
+            Store::Keyring(..) if self.file.exists() => Some(self.file(false)?),
+            Store::File(..) if self.trace()?.is_there() => return Err(out_of_reach()),
+            _ => None,
+        };
         Ok([chosen].into_iter().chain(file).collect())
     }
 
     async fn keyring(&self) -> Result<Store, Problem> {
-        let mut lock = self.file.clone().into_os_string();
-        lock.push(".keyring-lock");
+        // One lock for one entry of the keyring, wherever the file is.
+        let lock = state_directory()?.join(format!("{}.keyring-lock", self.account));
         let store = KeyringTokenStore::new(SERVICE, self.account.as_str(), lock)?;
         // Nobody is sent to a browser before the keyring has answered.
         match store.read().await {
-            Ok(_) => Ok(Store::Keyring(store)),
+            Ok(_) => Ok(Store::Keyring(store, self.trace()?)),
             Err(error) => Err(Problem::of(&error)),
         }
+    }
+
+    fn trace(&self) -> Result<Trace, Problem> {
+        Ok(Trace(state_directory()?.join(format!("{}.in-keyring", self.account))))
     }
 
     fn file(&self, no_keyring: bool) -> Result<Store, Problem> {
@@ -102,10 +121,32 @@ fn is_missing(problem: &Problem) -> bool {
     problem.kind == Some(io::ErrorKind::Unsupported)
 }
 
+fn out_of_reach() -> Problem {
+    Problem::new("you are signed in with the keyring, which can't be reached from here")
+        .advised("Run it where you signed in, such as on the desktop. With `--store file`, only the file counts.")
+}
+
+impl Trace {
+    fn is_there(&self) -> bool {
+        self.0.exists()
+    }
+
+    fn leave(&self) -> io::Result<()> {
+        fs::write(&self.0, "")
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Store {
     pub(crate) fn place(&self) -> Place {
         match self {
-            Self::Keyring(_) => Place::Keyring,
+            Self::Keyring(..) => Place::Keyring,
             Self::File(_, place) => place.clone(),
         }
     }
@@ -138,40 +179,46 @@ impl TokenStore for Store {
 
     async fn lock(&self) -> io::Result<File> {
         match self {
-            Self::Keyring(store) => store.lock().await,
+            Self::Keyring(store, _) => store.lock().await,
             Self::File(store, _) => store.lock().await,
         }
     }
 
     async fn read(&self) -> io::Result<Option<StoredToken>> {
         match self {
-            Self::Keyring(store) => store.read().await,
+            Self::Keyring(store, _) => store.read().await,
             Self::File(store, _) => store.read().await,
         }
     }
 
     async fn write(&self, token: &StoredToken) -> io::Result<()> {
         match self {
-            Self::Keyring(store) => store.write(token).await,
+            Self::Keyring(store, trace) => {
+                trace.leave()?;
+                store.write(token).await
+            }
             Self::File(store, _) => store.write(token).await,
         }
     }
 
     async fn remove(&self) -> io::Result<()> {
         match self {
-            Self::Keyring(store) => store.remove().await,
+            Self::Keyring(store, trace) => {
+                store.remove().await?;
+                trace.remove()
+            }
             Self::File(store, _) => store.remove().await,
         }
     }
 }
 
-/// The directory for state that this user's programs keep (XDG Base Directory Specification).
+/// Where this program keeps state of this user (XDG Base Directory Specification).
 fn state_directory() -> Result<PathBuf, Problem> {
     let given = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = given("XDG_STATE_HOME").or_else(|| given("LOCALAPPDATA"));
     let state = state.or_else(|| given("HOME").map(|home| home.join(".local/state")));
-    state.ok_or_else(|| {
+    state.map(|state| state.join("cli_session")).ok_or_else(|| {
         Problem::new("the directory of this user is unknown: HOME is not set")
-            .advised("Name a file with `--file PATH`.")
+            .advised("Name a file with `--store file --file PATH`.")
     })
 }

@@ -13,6 +13,7 @@ use qrcode::{EcLevel, QrCode};
 use serde_json::{Value, json};
 use support::keyring::Keyring;
 use support::{Device, Outcome, Terminal, run, text};
+use workos_auth::session::{KeyringTokenStore, TokenStore};
 use workos_auth::testing::{Browser, Endpoint, Fault, TestUser};
 
 const AUTHENTICATE: Endpoint = Endpoint::Authenticate;
@@ -175,7 +176,7 @@ async fn each_exit_code_is_what_the_help_says() -> Outcome {
 
     device.sign_in().await?;
     assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
-    device.authkit.inject_for(AUTHENTICATE, Fault::Status(503, None), AN_HOUR);
+    device.authkit.inject_for(AUTHENTICATE, Fault::Status(429, None), AN_HOUR);
     for arguments in [&["whoami"][..], &["token"], &["switch", "org_1"]] {
         let unknown = device.run(arguments).await?;
         assert_eq!((unknown.status.code(), unknown.stdout.len()), (Some(4), 0), "{arguments:?}");
@@ -422,6 +423,108 @@ async fn a_file_takes_the_place_of_a_missing_keyring_only() -> Outcome {
     Ok(())
 }
 
+/// What `whoami` says when its new token can't be written until it has said something.
+async fn while_nothing_can_be_written(
+    device: &Device,
+    until: impl AsyncFnOnce(&mut Terminal) -> Outcome,
+) -> Outcome<(Option<i32>, String)> {
+    device.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_secs(2)), 1);
+    let mut terminal = Terminal::start(device.command(&["whoami"]))?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // A file stands where the directory was.
+    let state = device.directory.join("state");
+    fs::rename(&state, device.directory.join("aside"))?;
+    fs::write(&state, "")?;
+    until(&mut terminal).await?;
+    fs::remove_file(&state)?;
+    fs::rename(device.directory.join("aside"), &state)?;
+    let ended = terminal.end().await?;
+    // Too late for a replay.
+    device.authkit.advance(Duration::from_secs(31));
+    Ok(ended)
+}
+
+#[tokio::test]
+async fn a_token_that_can_be_written_again_is_kept() -> Outcome {
+    let device = Device::new().await?;
+    device.sign_in().await?;
+    let (code, shown) = while_nothing_can_be_written(&device, async |terminal| {
+        terminal.line_after("Waiting until a new token is kept.").await.map(drop)
+    })
+    .await?;
+    assert!(code == Some(1) && !shown.contains("ada@example.com") && !shown.contains("is lost"), "{shown}");
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_is_lost_is_told_of() -> Outcome {
+    let device = Device::new().await?;
+    device.sign_in().await?;
+    let (code, shown) = while_nothing_can_be_written(&device, async |terminal| {
+        terminal.line_after("The new token is lost, so you may have to sign in again").await.map(drop)
+    })
+    .await?;
+    assert!(code == Some(1) && !shown.contains("ada@example.com"), "{shown}");
+    assert!(
+        shown.contains("It failed: the store failed\r\n  because ") && shown.contains("`cli_session login`"),
+        "{shown}"
+    );
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_keyring_that_is_out_of_reach_signs_nobody_out() -> Outcome {
+    let device = Device::new().await?;
+    let trace = device.directory.join("cli_session").join(format!("{}.in-keyring", device.authkit.client_id()));
+    fs::create_dir_all(trace.parent().ok_or("no directory")?)?;
+    fs::write(&trace, "")?;
+    let refused = async |arguments: &[&str]| -> Outcome {
+        let refused = device.run(arguments).await?;
+        let said = text(&refused.stderr);
+        assert_eq!((refused.status.code(), refused.stdout.len()), (Some(1), 0), "{arguments:?}: {said}");
+        assert!(said.contains("signed in with the keyring, which can't be reached from here"), "{said}");
+        Ok(())
+    };
+    for arguments in [&["whoami"][..], &["token"], &["login"], &["logout"]] {
+        refused(arguments).await?;
+    }
+    // Somebody has decided. A sign-out of the file isn't one of the keyring.
+    device.sign_in_with(device.command(&["login", "--store", "file"])).await?;
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
+    refused(&["logout"]).await?;
+    assert_eq!(device.run(&["logout", "--store", "file"]).await?.status.code(), Some(0));
+    refused(&["whoami"]).await
+}
+
+#[tokio::test]
+async fn a_reader_may_stop_reading() -> Outcome {
+    let device = Device::new().await?;
+    device.sign_in().await?;
+    for arguments in [&["completions", "zsh"][..], &["whoami"], &["whoami", "--json"]] {
+        let mut command = device.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        drop(child.stdout.take());
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output()).await??;
+        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), String::new()), "{arguments:?}");
+    }
+    // Nobody reads what is for people either.
+    let mut command = device.command(&["switch", "org_of_others"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(child.stderr.take());
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output()).await??;
+    assert_eq!(ended.status.code(), Some(1));
+    // An answer that nobody can have got is a failure.
+    let mut command = device.command(&["token"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let child = command.stdout(full).stderr(Stdio::piped()).spawn()?;
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output()).await??;
+    let said = text(&ended.stderr);
+    assert!(ended.status.code() == Some(1) && said.starts_with("It failed: the answer can't be written"), "{said}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn bash_understands_its_completions() -> Outcome {
     let device = Device::new().await?;
@@ -469,8 +572,20 @@ async fn a_real_keyring_has_the_token() -> Outcome {
     assert_eq!((&known["status"], &known["store"]), (&json!("signed_in"), &json!("keyring")));
     // The other place is another one.
     assert_eq!(run(command(&["whoami", "--store", "file"])).await?.status.code(), Some(3));
-    assert_eq!(run(command(&["logout"])).await?.status.code(), Some(0));
+    // Over SSH, say: it is not taken for a sign-out.
+    for arguments in [&["whoami"][..], &["logout"]] {
+        assert_eq!(device.run(arguments).await?.status.code(), Some(1), "{arguments:?}");
+    }
+    // One lock for the keyring's entry, whatever the file is.
+    let lock = device.directory.join("cli_session").join(format!("{}.keyring-lock", device.authkit.client_id()));
+    let held = KeyringTokenStore::new("cli_session", device.authkit.client_id(), lock)?.lock().await?;
+    let mut waiting = command(&["logout", "--file", "elsewhere/token"]).stdout(Stdio::null()).spawn()?;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(waiting.try_wait()?.is_none(), "it doesn't wait for the lock");
+    drop(held);
+    assert_eq!(tokio::task::spawn_blocking(move || waiting.wait()).await??.code(), Some(0));
     assert_eq!(keyring.items()?, "");
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(3));
 
     // A sign-out takes what was kept before the machine had a keyring, too.
     device.sign_in().await?;

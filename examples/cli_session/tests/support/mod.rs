@@ -55,6 +55,7 @@ impl Device {
             .env("WORKOS_CLIENT_ID", self.authkit.client_id())
             .env("WORKOS_BASE_URL", self.authkit.base_url())
             .env("CLI_SESSION_FILE", self.file())
+            .env("XDG_STATE_HOME", &self.directory)
             .env("TERM", "xterm-256color")
             // No session bus is there.
             .env("XDG_RUNTIME_DIR", &self.directory);
