@@ -11,12 +11,17 @@
 use std::convert::Infallible;
 use std::env;
 use std::error::Error;
+use std::future::ready;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use workos_auth::session::{SessionUpdate, SessionVersion};
 use workos_auth::testing::{AuthKit, Browser};
 use workos_auth::typestate::HasClientId;
-use workos_auth::{Client, ConfidentialClient, LoopbackListener, PublicClient, User, VerifiedToken};
+use workos_auth::{
+    Client, ConfidentialClient, ExposeSecret, LoopbackListener, PublicClient, RefreshToken, User, VerifiedToken,
+};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -65,13 +70,29 @@ async fn login<K: HasClientId>(client: &Client<K>, options: &Options, visitor: V
     println!("Signed in  {} ({})", name(&response.user), response.user.id);
 
     let verifier = client.verifier();
-    let session = client.session(response).check(&verifier).await?;
+    let token = RefreshToken::new(response.refresh_token.expose_secret());
+    let session = client.session(response);
+    let row: Row = Arc::new(Mutex::new(Some((session.version(), token))));
+    let session = session.check(&verifier).await?;
     println!("Session    {}", describe(session.token()));
 
-    // An application writes the new tokens to its own store; this one has none.
-    let session = session.refresh().keep(async |_| Ok::<_, Infallible>(true)).await?;
+    // The old tokens are used up, so the new ones are kept before they are used.
+    let session = session.refresh().keep(move |update| ready(Ok::<_, Infallible>(write(&row, update)))).await?;
     println!("Refreshed  {}", describe(session.check(&verifier).await?.token()));
     Ok(())
+}
+
+/// One row of the application's own table. A real one has the whole session, such as a seal of it: see `examples/own_sessions`.
+type Row = Arc<Mutex<Option<(SessionVersion, RefreshToken)>>>;
+
+/// As `UPDATE … WHERE version = ?` and `DELETE … WHERE version = ?` do. Says whether there was such a row.
+fn write<K>(row: &Row, update: SessionUpdate<K>) -> bool {
+    let mut row = row.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_there = row.as_ref().is_some_and(|(version, _)| *version == update.replaces);
+    if is_there {
+        *row = update.session.map(|session| (session.version(), session.into_unverified_parts().refresh_token));
+    }
+    is_there
 }
 
 /// The session's ID and when its access token expires.
