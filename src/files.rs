@@ -78,19 +78,36 @@ impl PrivateDirectory {
 
     /// Replaces a file as a whole. A process that dies leaves the old file or the new one, and perhaps a `.new` file.
     pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
-        let mut random = [0; 8];
-        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
-        let mut new = name.as_ref().to_owned();
-        // A random name, which no other process can take first.
-        new.push(format!(".{:016x}.new", u64::from_le_bytes(random)));
-        let mut file = self.file(&new, OpenOptions::new().write(true).create_new(true))?;
-        let (new, path) = (self.0.join(new), self.0.join(name.as_ref()));
-        let replaced = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&new, &path));
-        if let Err(error) = replaced {
+        let new = self.written(name.as_ref(), content)?;
+        let path = self.0.join(name.as_ref());
+        if let Err(error) = fs::rename(&new, &path) {
             drop(fs::remove_file(&new));
             return Err(at(&path, error));
         }
         self.sync()
+    }
+
+    /// Does what a replacement needs room for, and takes it back.
+    #[cfg(feature = "token-file")]
+    pub(crate) fn rehearse(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
+        let new = self.written(name.as_ref(), content)?;
+        fs::remove_file(&new).map_err(|error| at(&new, error))
+    }
+
+    /// A new file with this content, beside the file of this name.
+    fn written(&self, name: &OsStr, content: &[u8]) -> io::Result<PathBuf> {
+        let mut random = [0; 8];
+        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
+        let mut new = name.to_owned();
+        // A random name, which no other process can take first.
+        new.push(format!(".{:016x}.new", u64::from_le_bytes(random)));
+        let mut file = self.file(&new, OpenOptions::new().write(true).create_new(true))?;
+        let new = self.0.join(new);
+        if let Err(error) = file.write_all(content).and_then(|()| file.sync_all()) {
+            drop(fs::remove_file(&new));
+            return Err(at(&self.0.join(name), error));
+        }
+        Ok(new)
     }
 
     /// Removes a file, and returns whether it existed.

@@ -191,6 +191,13 @@ impl TokenStore for Store {
         }
     }
 
+    async fn check_writable(&self) -> io::Result<()> {
+        match self {
+            Self::Keyring(store, _) => store.check_writable().await,
+            Self::File(store, _) => store.check_writable().await,
+        }
+    }
+
     async fn write(&self, token: &StoredToken) -> io::Result<()> {
         match self {
             Self::Keyring(store, trace) => {

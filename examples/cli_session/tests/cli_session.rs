@@ -474,6 +474,39 @@ async fn a_token_that_is_lost_is_told_of() -> Outcome {
     Ok(())
 }
 
+/// The same command, on a disk that is full for it.
+fn on_a_full_disk(command: &Command) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\""]);
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited
+}
+
+#[tokio::test]
+async fn a_full_disk_costs_no_session() -> Outcome {
+    let device = Device::new().await?;
+    device.sign_in().await?;
+    let requests = device.authkit.requests_to(AUTHENTICATE);
+    let refused = run(on_a_full_disk(&device.command(&["whoami"]))).await?;
+    let said = text(&refused.stderr);
+    assert!(refused.status.code() == Some(4) && said.contains("File too large"), "{said}");
+    assert_eq!(device.authkit.requests_to(AUTHENTICATE), requests, "nothing was used up");
+    let names: Vec<_> = fs::read_dir(device.directory.join("state"))?.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    device.authkit.advance(Duration::from_secs(31));
+    assert_eq!(device.run(&["whoami"]).await?.status.code(), Some(0));
+    // A sign-out needs no room.
+    assert_eq!(run(on_a_full_disk(&device.command(&["logout"]))).await?.status.code(), Some(0));
+    assert!(!device.file().exists());
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_keyring_that_is_out_of_reach_signs_nobody_out() -> Outcome {
     let device = Device::new().await?;

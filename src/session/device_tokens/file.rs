@@ -12,6 +12,9 @@ use crate::files::{PrivateDirectory, new_of};
 use crate::secret::StoredToken;
 use crate::wire;
 
+/// More bytes than a token and the one that it replaced have.
+const LARGEST: usize = 4_096;
+
 /// Keeps a refresh token in a file, readable only by its owner (mode 0600 on Unix; elsewhere the directory's rights count).
 ///
 /// The file is replaced as a whole: a process that dies at any moment leaves the old token or the new one. Beside it are a lock file,
@@ -67,6 +70,10 @@ impl TokenStore for FileTokenStore {
         let not_text = |_| self.directory.at(&self.name, io::ErrorKind::InvalidData.into());
         let text = String::from_utf8(content).map_err(not_text)?;
         Ok(if text.is_empty() { None } else { Some(StoredToken::new(text)) })
+    }
+
+    async fn check_writable(&self) -> io::Result<()> {
+        self.directory.rehearse(&self.name, &[b' '; LARGEST])
     }
 
     async fn write(&self, token: &StoredToken) -> io::Result<()> {

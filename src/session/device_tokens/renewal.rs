@@ -93,6 +93,7 @@ impl<S: TokenStore> TokenSession<S> {
         {
             return Ok(session);
         }
+        self.store.check_writable().await.map_err(unavailable)?;
         let error = match self.exchange(&held, switch_to.clone()).await {
             Err(BareError::Ended(error)) => error,
             result => return self.keep_and_activate(held, switch_to.is_some(), result, early).await,

@@ -37,8 +37,8 @@ const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 /// replay its request, which WorkOS answers with the same pair.
 ///
 /// A new token is written before anybody hears of it: `Active` means that the next process is signed in, too. While it can't be
-/// written, such as on a full disk, the answer is `TemporarilyUnknown` with the store's error, and the only copy of the token is in this
-/// process. It is written again for 10 minutes. So a process that ends after a command calls [`finish_within`](Self::finish_within).
+/// written, the answer is `TemporarilyUnknown` with the store's error, and the only copy of the token is in this process. It is written
+/// again for 10 minutes. So a process that ends after a command calls [`finish_within`](Self::finish_within).
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Where a device's refresh token is kept: the trait, and the store in memory.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +33,14 @@ pub trait TokenStore: Send + Sync + 'static {
     /// # Errors
     /// As [`lock`](Self::lock).
     fn read(&self) -> impl Future<Output = io::Result<Option<StoredToken>>> + Send;
+
+    /// Fails if a token could not be written now, while the lock is held. It is asked before an exchange, which uses the old token up.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    fn check_writable(&self) -> impl Future<Output = io::Result<()>> + Send {
+        ready(Ok(()))
+    }
 
     /// Replaces the token, as a whole or not at all, while the lock is held.
     ///
