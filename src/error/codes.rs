@@ -30,6 +30,7 @@ open_enum! {
     ///         Some(ErrorCode::InvalidCredentials) => "The password is wrong.",
     ///         Some(ErrorCode::InvalidOneTimeCode) => "The code is wrong.",
     ///         Some(ErrorCode::TooManyRequests) => "Please wait a little.",
+    ///         _ if error.is_transient() => "Please try again later.",
     ///         _ => "Please sign in again.",
     ///     }
     /// }
