@@ -56,8 +56,7 @@ async fn busy(address: &str) -> Outcome {
 
 /// A database without room: nobody can sign in, and everybody can sign out.
 async fn full(folder: &Folder) -> Outcome {
-    let options = SqliteConnectOptions::new().filename(folder.0.join("full.db")).create_if_missing(true);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let pool = sqlite_pool(&folder.0.join("full.db"), 1).await?;
     let store = SqlSessionStore::sqlite(pool.clone());
     store.migrate().await?;
     let authkit = common::authkit().await?;
@@ -66,6 +65,10 @@ async fn full(folder: &Folder) -> Outcome {
     let mut handles = Vec::new();
     for _ in 0..20 {
         handles.push(manager.sign_in(login(&direct).await?).await?);
+    }
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&pool).await?;
+    if mode != "wal" {
+        return Err(format!("the database isn't as the documentation wants it: {mode}").into());
     }
     let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&pool).await?;
     sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"))).execute(&pool).await?;
