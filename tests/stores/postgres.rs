@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::time::sleep;
-use workos_auth::session::{BoxSessionStore, SqlSessionStore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use workos_auth::session::{BoxSessionStore, SessionIndex, SessionStore, SqlSessionStore, StoredSession};
 use workos_auth::{SessionManager, SessionState};
 
 use crate::common::{self, Outcome, client, expired, login, postgres_options, postgres_pool};
@@ -134,6 +135,8 @@ pub(crate) async fn run() -> Outcome {
     sql::nothing_told(&address).await?;
     no_connection_free(&postgres).await?;
     silent(&postgres).await?;
+    locked(&postgres).await?;
+    migration_beside_writers(&address).await?;
     read_only(&address).await?;
     hot(&postgres).await?;
     common::together(&address).await?;
@@ -175,7 +178,9 @@ async fn no_connection_free(postgres: &Postgres) -> Outcome {
 async fn silent(postgres: &Postgres) -> Outcome {
     let authkit = common::authkit().await?;
     let direct = client(authkit.base_url())?;
-    let pool = postgres_pool(&postgres.folder(), 2);
+    // The pool would notice by itself, if it asked each connection before it lends it.
+    let options = PgPoolOptions::new().max_connections(2).test_before_acquire(false);
+    let pool = options.connect_lazy_with(postgres_options(&postgres.folder()));
     let manager = SessionManager::new(direct.clone(), SqlSessionStore::postgres(pool.clone()));
     let handle = manager.sign_in(login(&direct).await?).await?;
     let mut silenced: Vec<i32> = Vec::new();
@@ -210,6 +215,94 @@ async fn silent(postgres: &Postgres) -> Outcome {
     println!(
         "2 of 2 connections silent: {unknown} temporarily unknown, and active on new connections after {took:.1?}"
     );
+    Ok(())
+}
+
+/// Somebody keeps the table locked. However many callers give up, the server doesn't run out of connections.
+async fn locked(postgres: &Postgres) -> Outcome {
+    const CONNECTIONS: u32 = 3;
+    const COUNT: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'locked'";
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .connect_lazy_with(postgres_options(&postgres.folder()).application_name("locked"));
+    let store = SqlSessionStore::postgres(pool.clone());
+    let (key, index) = (sql::random_hash()?, SessionIndex::new(sql::random_hash()?, sql::random_hash()?));
+    store.create(&key, "sealed", &index, Duration::from_hours(1)).await?;
+    let mut holder = PgConnection::connect_with(&postgres_options(&postgres.folder())).await?;
+    let mut operator = PgConnection::connect_with(&postgres_options(&postgres.folder())).await?;
+    let mut lock = holder.begin().await?;
+    sqlx::query("LOCK TABLE workos_auth_sessions IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await?;
+
+    let until = Instant::now() + Duration::from_secs(13);
+    let mut callers = JoinSet::new();
+    for caller in 0..20 {
+        let (store, key) = (store.clone(), key.clone());
+        callers.spawn(async move {
+            let mut answered = 0_u32;
+            while Instant::now() < until {
+                let patience = if caller % 2 == 0 { Duration::from_millis(100) } else { Duration::from_secs(5) };
+                answered += u32::from(timeout(patience, store.load(&key)).await.is_ok());
+            }
+            answered
+        });
+    }
+    let mut most = 0;
+    while Instant::now() < until {
+        most = most.max(sqlx::query_scalar(COUNT).fetch_one(&mut operator).await?);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let answered: u32 = callers.join_all().await.into_iter().sum();
+    if answered > 0 || most <= i64::from(CONNECTIONS) || most > i64::from(2 * CONNECTIONS) {
+        return Err(format!("a locked table: {most} connections at most, {answered} answers").into());
+    }
+    lock.rollback().await?;
+    let start = Instant::now();
+    let loaded = timeout(Duration::from_secs(5), store.load(&key)).await??;
+    // Every place of the pool can be used again, and nothing else is left.
+    let mut taken = Vec::new();
+    for _ in 0..CONNECTIONS {
+        taken.push(timeout(Duration::from_secs(5), pool.acquire()).await??);
+    }
+    while sqlx::query_scalar::<_, i64>(COUNT).fetch_one(&mut operator).await? != i64::from(CONNECTIONS) {
+        if start.elapsed() > Duration::from_secs(10) {
+            return Err("connections are left after a lock".into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    if !matches!(loaded, Some(StoredSession::Live { .. })) {
+        return Err(format!("after the lock: {loaded:?}").into());
+    }
+    println!("a locked table: {most} connections at most for a pool of {CONNECTIONS}, and all is well after it");
+    Ok(())
+}
+
+/// An application that starts migrates, and nothing waits for that: neither it for writers, nor they for it.
+async fn migration_beside_writers(address: &str) -> Outcome {
+    let folder = address.strip_prefix("postgres:").ok_or("no address")?;
+    let store = common::open_sql(address).await?;
+    let mut writer = PgConnection::connect_with(&postgres_options(folder)).await?;
+    let mut transaction = writer.begin().await?;
+    sqlx::query("UPDATE workos_auth_sessions SET version = version").execute(&mut *transaction).await?;
+    timeout(Duration::from_secs(1), store.migrate()).await.map_err(|_| "a migration without work waited")??;
+    // With work to do, it waits for a moment, and others behind it no longer than that.
+    transaction.rollback().await?;
+    let names =
+        [("INDEX", "sessions_user"), ("INDEX", "sessions_session"), ("INDEX", "sessions_expiry"), ("TABLE", "locks")];
+    for (kind, name) in names {
+        sql::execute(address, format!("DROP {kind} workos_auth_{name}")).await?;
+        let mut transaction = writer.begin().await?;
+        sqlx::query("UPDATE workos_auth_sessions SET version = version").execute(&mut *transaction).await?;
+        let migrated = timeout(Duration::from_secs(5), store.migrate()).await?;
+        transaction.rollback().await?;
+        if migrated.as_ref().is_err_and(|error| !error.to_string().contains("busy")) {
+            return Err(format!("beside a writer: {migrated:?}").into());
+        }
+        store.migrate().await?;
+        if sql::number(address, format!("SELECT count(to_regclass('workos_auth_{name}'))")).await? != 1 {
+            return Err(format!("{name} isn't made again").into());
+        }
+    }
+    println!("a migration waits for nobody, or only for a moment");
     Ok(())
 }
 

@@ -99,7 +99,7 @@ pub struct SqlSessionStore {
 #[derive(Clone)]
 enum Database {
     #[cfg(feature = "sqlx-postgres")]
-    Postgres(sqlx::PgPool),
+    Postgres(postgres::Pool),
     #[cfg(feature = "sqlx-sqlite")]
     Sqlite(sqlx::SqlitePool),
 }
@@ -150,7 +150,7 @@ impl SqlSessionStore {
     #[cfg(feature = "sqlx-postgres")]
     #[must_use]
     pub fn postgres(pool: sqlx::PgPool) -> Self {
-        Self { database: Database::Postgres(pool), written: Arc::default() }
+        Self { database: Database::Postgres(postgres::Pool::new(pool)), written: Arc::default() }
     }
 
     /// A store in SQLite, 3.42 or later; the feature brings its own.
@@ -161,6 +161,9 @@ impl SqlSessionStore {
     }
 
     /// Makes the tables and indexes that aren't there yet, in one transaction. Several processes may do so at the same time.
+    ///
+    /// When everything is there, it only looks. Otherwise it waits in PostgreSQL for three seconds at most until no transaction writes
+    /// sessions, and then fails.
     ///
     /// In PostgreSQL the role needs the right to create tables for this call. For all others it needs `SELECT`, `INSERT`, `UPDATE` and
     /// `DELETE` on the two tables.
