@@ -28,6 +28,10 @@ impl<S: SessionStore> SessionManager<S> {
     /// | `organization_membership.deleted`, `.updated` to inactive | all of the user |
     /// | any other | none |
     ///
+    /// An event may come late. A user who lost a membership and has one again is then signed out once more, and signs in again: neither a
+    /// store nor the event knows which sessions are from before. Only the IDs and the status of an event count here: whatever else is
+    /// missing in it or has another shape keeps no session from ending.
+    ///
     /// A store doesn't know the organization of a session. So a user who loses one of several organizations signs in again, instead of
     /// going on with permissions of an organization that they have lost. New roles, permissions and users' data need no event: sessions
     /// have them from their next refresh on, which takes minutes at most. If that is too long, call

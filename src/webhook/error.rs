@@ -39,9 +39,10 @@ pub enum WebhookErrorKind {
     TooLarge,
     /// The signature is right, and the body isn't an event, or not the event that its name says.
     Unreadable,
-    /// Another delivery of the event is being handled, in this or another process.
+    /// Another delivery of the event is being handled, in this or another process. It may have taken the event over from this one, when the
+    /// store was unavailable for 30 seconds.
     InProgress,
-    /// The store that remembers what was handled has failed. If it failed in the end, the event was handled, and will be again.
+    /// The store that remembers what was handled has failed, or is full. If it failed in the end, the event was handled, and will be again.
     Store,
     /// The application's handler failed. Its error is the source.
     Handler,

@@ -1,18 +1,19 @@
 //! Events, and what they say.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::api::{InvitationState, OrganizationMembership, SessionAuthMethod};
+use crate::api::{InvitationState, MembershipStatus, SessionAuthMethod};
 use crate::id::{
-    ConnectionId, EmailVerificationId, EventId, InvitationId, MagicAuthId, OrganizationId, PasswordResetId, SessionId,
-    UserId,
+    ConnectionId, EmailVerificationId, EventId, InvitationId, MagicAuthId, OrganizationId, OrganizationMembershipId,
+    PasswordResetId, SessionId, UserId,
 };
-use crate::model::{Impersonator, User, null_is_empty};
+use crate::model::{Impersonator, Role, User, null_is_empty};
 use crate::secret::ServerMessage;
 
 /// An event whose signature was right. Only [`Webhooks::handle`](super::Webhooks::handle) makes it.
@@ -121,16 +122,16 @@ events! {
         UserUpdated(User),
     "user.deleted" =>
         /// A user was deleted.
-        UserDeleted(User),
+        UserDeleted(UserDeletion),
     "organization_membership.created" =>
         /// A user became a member of an organization, or was invited.
-        OrganizationMembershipCreated(OrganizationMembership),
+        OrganizationMembershipCreated(MembershipChange),
     "organization_membership.updated" =>
         /// A membership was changed: its roles, or whether it is active.
-        OrganizationMembershipUpdated(OrganizationMembership),
+        OrganizationMembershipUpdated(MembershipChange),
     "organization_membership.deleted" =>
         /// A user is no longer a member of an organization.
-        OrganizationMembershipDeleted(OrganizationMembership),
+        OrganizationMembershipDeleted(MembershipChange),
     "authentication.radar_risk_detected" =>
         /// Radar found a sign-in or a sign-up risky.
         RadarRiskDetected(RadarRisk),
@@ -201,6 +202,11 @@ impl fmt::Debug for UnknownEvent {
     }
 }
 
+/// A field that is missing, or whose value can't be read, has its default. It is for the events that end sessions.
+fn lenient<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    Value::deserialize(deserializer).map(|value| read(value).unwrap_or_default())
+}
+
 /// A session. Only its ID and its user are required: nothing else may keep a session from ending.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[non_exhaustive]
@@ -210,17 +216,75 @@ pub struct SessionChange {
     /// The user.
     pub user_id: UserId,
     /// The organization that the user signed in to.
+    #[serde(default, deserialize_with = "lenient")]
     pub organization_id: Option<OrganizationId>,
     /// How the user signed in.
+    #[serde(default, deserialize_with = "lenient")]
     pub auth_method: Option<SessionAuthMethod>,
     /// The administrator who impersonates the user.
+    #[serde(default, deserialize_with = "lenient")]
     pub impersonator: Option<Impersonator>,
     /// The IP address that the user signed in from.
+    #[serde(default, deserialize_with = "lenient")]
     pub ip_address: Option<String>,
     /// The `User-Agent` of the browser that the user signed in with.
+    #[serde(default, deserialize_with = "lenient")]
     pub user_agent: Option<String>,
     /// When it was ended.
+    #[serde(default, deserialize_with = "lenient")]
     pub ended_at: Option<Timestamp>,
+}
+
+/// A user who was deleted. Only the ID is required: nothing else may keep the user's sessions from ending.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserDeletion {
+    /// The ID.
+    pub id: UserId,
+    /// The e-mail address.
+    #[serde(default, deserialize_with = "lenient")]
+    pub email: Option<String>,
+    /// The application's own ID for the user.
+    #[serde(default, deserialize_with = "lenient")]
+    pub external_id: Option<String>,
+    /// The application's own data on the user.
+    #[serde(default, deserialize_with = "lenient")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A membership. Only its IDs and its status are required: nothing else may keep the user's sessions from ending.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[non_exhaustive]
+pub struct MembershipChange {
+    /// The ID.
+    pub id: OrganizationMembershipId,
+    /// The user.
+    pub user_id: UserId,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// Whether the user has access.
+    pub status: MembershipStatus,
+    /// The organization's name.
+    #[serde(default, deserialize_with = "lenient")]
+    pub organization_name: Option<String>,
+    /// The role, or the first of several.
+    #[serde(default, deserialize_with = "lenient")]
+    pub role: Option<Role>,
+    /// All roles.
+    #[serde(default, deserialize_with = "lenient")]
+    pub roles: Vec<Role>,
+    /// Whether a directory manages it (SCIM).
+    #[serde(default, deserialize_with = "lenient")]
+    pub directory_managed: bool,
+    /// What the directory says about the member.
+    #[serde(default, deserialize_with = "lenient")]
+    pub custom_attributes: BTreeMap<String, Value>,
+    /// When it was created.
+    #[serde(default, deserialize_with = "lenient")]
+    pub created_at: Option<Timestamp>,
+    /// When it was last changed.
+    #[serde(default, deserialize_with = "lenient")]
+    pub updated_at: Option<Timestamp>,
 }
 
 /// How somebody tried to sign in.

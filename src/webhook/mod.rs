@@ -65,9 +65,9 @@
 //! when it comes again. An event that was handled is [`Repeated`](Delivery::Repeated) when it comes again. While a handler runs, the
 //! same event is refused with a status that makes WorkOS send it later.
 //!
-//! An event is handled once more when the process dies, or the store is unavailable, after the handler's work and before that was
-//! written down; and when the store is unavailable, or the handler blocks its thread, for 30 seconds while the handler runs. So a
-//! handler should make a second run harmless.
+//! An event is handled once more when the process dies, or the store is unavailable or full, after the handler's work and before that
+//! was written down; and when the store is unavailable, or the handler blocks all threads of its runtime, for 30 seconds while the handler
+//! runs. So a handler should make a second run harmless.
 //!
 //! What was handled is remembered in a [`SessionStore`], which may be that of the sessions. Processes that answer the same endpoint and
 //! share the store handle each event once in all; another endpoint handles it, too. With a [`MemorySessionStore`](crate::session::MemorySessionStore), each process
@@ -81,7 +81,6 @@ mod error;
 mod event;
 mod signature;
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -91,12 +90,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::HeaderMap;
-use tokio::time::{sleep, timeout};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 pub use error::{WebhookError, WebhookErrorKind};
 pub use event::{
     ApiKeyChange, ApiKeyOwner, Authentication, AuthenticationError, AuthenticationSso, Emailed, EventData,
-    InvitationChange, RadarRisk, RoleChange, SessionChange, UnknownEvent, WebhookEvent,
+    InvitationChange, MembershipChange, RadarRisk, RoleChange, SessionChange, UnknownEvent, UserDeletion, WebhookEvent,
 };
 #[cfg(feature = "testing")]
 pub(crate) use signature::sign;
@@ -200,7 +201,8 @@ impl<S: SessionStore> Webhooks<S> {
     /// is signed with one of the secrets; the comparison takes constant time.
     ///
     /// A handler must answer within seconds: let it put slow work into a queue. Its `Err` makes WorkOS send the event again. When the
-    /// caller is cancelled, the handler is, too, and the event counts as not handled.
+    /// caller is cancelled, the handler is, too, and the event counts as not handled. The handler is also cancelled when another delivery
+    /// has taken the event over.
     ///
     /// # Errors
     /// [`WebhookError`]: answer with its [`status`](WebhookError::status).
@@ -214,32 +216,28 @@ impl<S: SessionStore> Webhooks<S> {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let event = self.verify(headers, body)?;
-        let reserved = Reserved {
+        let mut reserved = Reserved::new(Lease {
             store: Arc::clone(&self.store),
             tasks: Arc::clone(&self.tasks),
             key: wire::sha256_hex(&format!("workos-auth webhook event: {} {}", self.context, event.id())),
             owner: wire::random_name(self.runtime.random.as_ref()).map_err(WebhookError::randomness)?,
+        });
+        let known = match reserved.take().await {
+            Ok(true) => reserved.lease.is_handled().await,
+            Ok(false) => return Err(WebhookErrorKind::InProgress.into()),
+            Err(error) => Err(error),
         };
-        if !reserved.renew().await.map_err(WebhookError::store)? {
-            return Err(WebhookErrorKind::InProgress.into());
-        }
-        match within_limit(self.store.load(&reserved.key)).await {
-            Ok(None) => {}
-            Ok(Some(_)) => {
-                reserved.release().await;
-                return Ok(Delivery::Repeated);
-            }
-            Err(error) => {
-                reserved.release().await;
-                return Err(WebhookError::store(error));
-            }
+        if !matches!(known, Ok(false)) {
+            reserved.release().await;
+            return known.map(|_| Delivery::Repeated).map_err(WebhookError::store);
         }
         match reserved.during(handler(event)).await {
-            Ok(value) => reserved.remember(self.remembered_for).await.map(|()| Delivery::Handled(value)),
-            Err(error) => {
+            Some(Ok(value)) => reserved.remember(self.remembered_for).await.map(|()| Delivery::Handled(value)),
+            Some(Err(error)) => {
                 reserved.release().await;
                 Err(WebhookError::handler(error.into()))
             }
+            None => Err(WebhookErrorKind::InProgress.into()),
         }
     }
 
@@ -253,22 +251,28 @@ impl<S: SessionStore> Webhooks<S> {
     }
 }
 
-/// An event that only this delivery may handle, while the lease lasts.
-struct Reserved<S> {
+/// The right of one delivery to handle an event.
+struct Lease<S> {
     store: Arc<S>,
     tasks: Arc<Tasks>,
     key: String,
     owner: String,
 }
 
-impl<S: SessionStore> Reserved<S> {
+impl<S: SessionStore> Lease<S> {
     /// Whether this delivery has the lease, from now on or again.
-    async fn renew(&self) -> io::Result<bool> {
-        let locked = within_limit(self.store.lock(&self.key, &self.owner, LEASE)).await;
-        if locked.is_err() {
-            self.release().await;
+    async fn take(&self) -> io::Result<bool> {
+        within_limit(self.store.lock(&self.key, &self.owner, LEASE)).await
+    }
+
+    /// Takes it again and again, until another delivery has it.
+    async fn renew(self: Arc<Self>) {
+        loop {
+            sleep(RENEWAL_PAUSE).await;
+            if matches!(self.take().await, Ok(false)) {
+                return;
+            }
         }
-        locked
     }
 
     /// If this fails, the lease ends by itself.
@@ -276,24 +280,59 @@ impl<S: SessionStore> Reserved<S> {
         drop(within_limit(self.store.unlock(&self.key, &self.owner)).await);
     }
 
-    /// The handler's work. Meanwhile the lease is renewed.
-    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        let (mut work, mut renewals) = (pin!(work), pin!(self.renewals()));
-        poll_fn(|context| {
-            let result = work.as_mut().poll(context);
-            if result.is_pending() {
-                let Poll::Pending = renewals.as_mut().poll(context);
-            }
-            result
-        })
-        .await
+    async fn is_handled(&self) -> io::Result<bool> {
+        within_limit(self.store.load(&self.key)).await.map(|held| held.is_some())
     }
 
-    async fn renewals(&self) -> Infallible {
-        loop {
-            sleep(RENEWAL_PAUSE).await;
-            drop(within_limit(self.store.lock(&self.key, &self.owner, LEASE)).await);
+    async fn write(&self, time: Duration) -> io::Result<()> {
+        let start = Instant::now();
+        within_limit(self.store.remove(&self.key, time)).await?;
+        // A store without room leaves no tombstone, and returns no error.
+        if self.is_handled().await? || start.elapsed() >= time {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::StorageFull.into())
         }
+    }
+}
+
+/// An event that only this delivery may handle. It is free for others when this is gone: also when the handler panics, or its caller is
+/// cancelled.
+struct Reserved<S: SessionStore> {
+    lease: Arc<Lease<S>>,
+    is_held: bool,
+    /// In a task of its own: a handler may keep its own task busy. It ends when another delivery has the lease.
+    renewals: JoinSet<()>,
+}
+
+impl<S: SessionStore> Reserved<S> {
+    fn new(lease: Lease<S>) -> Self {
+        Self { lease: Arc::new(lease), is_held: true, renewals: JoinSet::new() }
+    }
+
+    async fn take(&mut self) -> io::Result<bool> {
+        let taken = self.lease.take().await;
+        self.is_held = !matches!(taken, Ok(false));
+        if matches!(taken, Ok(true)) {
+            self.renewals.spawn(Arc::clone(&self.lease).renew());
+        }
+        taken
+    }
+
+    async fn release(mut self) {
+        self.renewals.abort_all();
+        self.lease.release().await;
+        self.is_held = false;
+    }
+
+    /// The handler's work; `None` when another delivery has taken the lease.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => self.renewals.poll_join_next(context).map(|_| None),
+        })
+        .await
     }
 
     /// Writes down that the event was handled, in a task of its own: the caller may be cancelled when the sender doesn't wait any longer.
@@ -303,7 +342,7 @@ impl<S: SessionStore> Reserved<S> {
             let mut written = Ok(());
             for pause in WRITE_PAUSES {
                 sleep(pause).await;
-                written = within_limit(self.store.remove(&self.key, time)).await;
+                written = self.lease.write(time).await;
                 if written.is_ok() {
                     break;
                 }
@@ -312,6 +351,18 @@ impl<S: SessionStore> Reserved<S> {
             written
         });
         task.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())).map_err(WebhookError::store)
+    }
+}
+
+impl<S: SessionStore> Drop for Reserved<S> {
+    fn drop(&mut self) {
+        self.renewals.abort_all();
+        if self.is_held
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let lease = Arc::clone(&self.lease);
+            runtime.spawn(async move { lease.release().await });
+        }
     }
 }
 

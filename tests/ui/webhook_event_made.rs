@@ -5,7 +5,7 @@ use workos_auth::id::EventId;
 use workos_auth::webhook::{EventData, WebhookEvent};
 
 fn misuse(id: EventId, user: User) -> WebhookEvent {
-    WebhookEvent { id, kind: "user.deleted".to_owned(), created_at: user.created_at, data: EventData::UserDeleted(user) }
+    WebhookEvent { id, kind: "user.updated".to_owned(), created_at: user.created_at, data: EventData::UserUpdated(user) }
 }
 
 fn main() {}
