@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
 use tokio::task::{JoinSet, block_in_place};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing_subscriber::filter::dynamic_filter_fn;
 use tracing_subscriber::prelude::*;
 use workos_auth::secret::SessionHandle;
 use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionStore, SqlSessionStore};
 use workos_auth::testing::{AuthKit, Endpoint, Fault, Skew, TestUser, check_session_store};
+use workos_auth::webhook::{Delivery, WebhookErrorKind, WebhookSecret};
 use workos_auth::{
     AuthenticationResponse, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password,
     SessionManager, SessionState,
@@ -243,6 +244,70 @@ pub(crate) async fn migrate(address: &str) -> Outcome {
 pub(crate) async fn rules(address: &str) -> Outcome {
     check_session_store(open(address).await?).await?;
     println!("the store keeps every rule");
+    webhooks(address).await
+}
+
+/// Each event is handled once, in all processes that share the store, and the session that it is about ends in all of them.
+async fn webhooks(address: &str) -> Outcome {
+    const DELIVERIES: usize = 16;
+    let authkit = authkit().await?;
+    let direct = client(authkit.base_url())?;
+    let secret = WebhookSecret::new("secret-of-the-endpoint")?;
+    let mut processes = Vec::new();
+    for _ in 0..2 {
+        let manager = SessionManager::new(client(authkit.base_url())?, open(address).await?);
+        let webhooks = manager.webhooks("https://example.com/webhooks/workos", secret.clone());
+        processes.push((manager, webhooks));
+    }
+    let handle = processes[0].0.sign_in(login(&direct).await?).await?;
+    let session = processes[1].0.authenticate(&handle).await.active()?;
+    let request = Arc::new(authkit.revoke_session(&secret, session.token().session_id().as_str())?);
+
+    // The first handler is cancelled, and the second one fails. The event is free again each time.
+    let never = processes[0].1.handle(request.headers(), request.body(), async |_| {
+        std::future::pending::<()>().await;
+        Ok::<_, Error>(())
+    });
+    if timeout(Duration::from_millis(500), never).await.is_ok() {
+        return Err("a handler that never ends has ended".into());
+    }
+    sleep(Duration::from_millis(500)).await;
+    let failing = async |_| Err::<(), _>("the handler fails");
+    let failed = processes[1].1.handle(request.headers(), request.body(), failing).await.err().ok_or("handled")?;
+    if failed.kind() != WebhookErrorKind::Handler {
+        return Err(format!("after a handler that was cancelled: {failed:?}").into());
+    }
+    let mut tasks = JoinSet::new();
+    for (manager, webhooks) in processes.iter().cycle().take(DELIVERIES).cloned() {
+        let request = Arc::clone(&request);
+        tasks.spawn(async move {
+            let apply = async |event| {
+                sleep(Duration::from_millis(300)).await;
+                manager.apply(&event).await
+            };
+            webhooks.handle(request.headers(), request.body(), apply).await
+        });
+    }
+    let mut handled = Vec::new();
+    for delivery in tasks.join_all().await {
+        match delivery {
+            Ok(Delivery::Handled(ended)) => handled.push(ended),
+            Ok(Delivery::Repeated) => {}
+            Err(error) if error.kind() == WebhookErrorKind::InProgress => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if handled != [1] {
+        return Err(format!("{DELIVERIES} deliveries, and the handlers ended {handled:?} sessions").into());
+    }
+    for (manager, webhooks) in &processes {
+        let again = webhooks.handle(request.headers(), request.body(), async |_| Ok::<_, Error>(())).await?;
+        let state = manager.authenticate(&handle).await;
+        if again != Delivery::Repeated || !matches!(state, SessionState::SignedOut(_)) {
+            return Err(format!("after the webhook: {again:?}, {state:?}").into());
+        }
+    }
+    println!("{DELIVERIES} deliveries of a webhook to two processes, and its session ended once");
     Ok(())
 }
 

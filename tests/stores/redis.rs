@@ -2,27 +2,33 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use redis::TlsCertificates;
 use redis::aio::ConnectionManager;
 use tokio::time::sleep;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionStore};
+use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionIndex, SessionStore};
 use workos_auth::testing::{AuthKit, Fault, check_session_store};
 use workos_auth::{ExposeSecret, SessionManager, SessionState};
 
 use crate::authority::{Authority, Certificate, Period, self_signed};
 use crate::common::{self, AUTHENTICATE, Outcome, client, expired, login, record, recorded, say, sources};
 use crate::server::{Folder, Process, Server, eventually, free_port, listens, output};
+use crate::sql::random_hash;
+
+const LONG: Duration = Duration::from_hours(1);
 
 pub(crate) async fn run() -> Outcome {
     let redis = Redis::start()?;
     unreachable().await?;
     tls().await?;
     full_redis(&common::authkit().await?, &redis).await?;
+    lists(&redis).await?;
+    far_away(&redis).await?;
     common::together(&redis.address()).await?;
     common::killed_server(redis, 3).await
 }
@@ -177,6 +183,76 @@ async fn tls() -> Outcome {
         }
         println!("refused ({fault}): {text}");
     }
+    Ok(())
+}
+
+/// A key whose session has ended is on no list.
+async fn lists(redis: &Redis) -> Outcome {
+    let store = RedisSessionStore::from_url(&redis.address())?;
+    let (key, other) = (random_hash()?, random_hash()?);
+    let index = SessionIndex::new(random_hash()?, random_hash()?);
+    let listed = || -> Outcome<String> {
+        let of = |hash: &str| redis.ask(&["zcard", &format!("workos-auth:{hash}:keys")]);
+        Ok(format!("{} {}", of(&index.user)?.trim(), of(&index.session)?.trim()))
+    };
+    let list = |key: &str| redis.ask(&["zadd", &format!("workos-auth:{}:keys", index.user), "9999999999999", key]);
+    store.create(&key, "sealed", &index, LONG).await?;
+    store.remove(&key, LONG).await?;
+    // A refresh comes late.
+    if store.replace(&key, 1, "late", &index, LONG).await? || listed()? != "0 0" {
+        return Err(format!("after a late refresh: {}", listed()?).into());
+    }
+    // One that died meanwhile.
+    list(&key)?;
+    if !store.find(&index.user, 10).await?.is_empty() || listed()? != "0 0" {
+        return Err(format!("after a late refresh that died: {}", listed()?).into());
+    }
+    // One that is listed, and about to be written.
+    list(&other)?;
+    if !store.find(&index.user, 10).await?.is_empty() || listed()? != "1 0" {
+        return Err(format!("during a sign-in: {}", listed()?).into());
+    }
+    println!("ended sessions are on no list");
+    Ok(())
+}
+
+/// Sessions of one user in a Redis that is far away: nobody waits for one answer after the other.
+async fn far_away(redis: &Redis) -> Outcome {
+    const SESSIONS: usize = 300;
+    const DELAY: Duration = Duration::from_millis(10);
+    let store = RedisSessionStore::from_url(&redis.address())?;
+    let user = random_hash()?;
+    for _ in 0..SESSIONS {
+        let index = SessionIndex::new(user.clone(), random_hash()?);
+        store.create(&random_hash()?, "sealed", &index, LONG).await?;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let (near, far) = (listener.local_addr()?.port(), redis.port);
+    thread::spawn(move || -> std::io::Result<()> {
+        for here in listener.incoming() {
+            let (here, there) = (here?, TcpStream::connect(("127.0.0.1", far))?);
+            for (mut from, mut to) in [(here.try_clone()?, there.try_clone()?), (there, here)] {
+                thread::spawn(move || {
+                    let mut bytes = vec![0; 65_536];
+                    while let Ok(length @ 1..) = from.read(&mut bytes) {
+                        thread::sleep(DELAY);
+                        if to.write_all(&bytes[..length]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        }
+        Ok(())
+    });
+    let distant = RedisSessionStore::from_url(&format!("redis://127.0.0.1:{near}/"))?;
+    let start = Instant::now();
+    let found = distant.find(&user, SESSIONS).await?.len();
+    let took = start.elapsed();
+    if found != SESSIONS || took > Duration::from_millis(1_500) {
+        return Err(format!("far away, {found} sessions were found after {took:?}").into());
+    }
+    println!("{SESSIONS} sessions are found within {took:.1?} in a Redis that is {DELAY:?} away");
     Ok(())
 }
 

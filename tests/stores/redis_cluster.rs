@@ -3,11 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
-use workos_auth::session::{BoxSessionStore, RedisSessionStore};
+use tokio::time::sleep;
+use workos_auth::session::{BoxSessionStore, RedisSessionStore, SessionStore};
 
 use crate::common::{self, Outcome};
 use crate::redis::Redis;
 use crate::server::{Server, eventually, free_port, output};
+use crate::sql::random_hash;
 
 struct Cluster {
     nodes: Vec<Redis>,
@@ -72,5 +74,46 @@ pub(crate) async fn run() -> Outcome {
             return Err("a node has nothing: this tests no cluster".into());
         }
     }
+    let cluster = lost_node(cluster).await?;
     common::killed_server(cluster, 3).await
+}
+
+/// One node is gone, and the others have forgotten the scripts. That isn't the business of their sessions.
+async fn lost_node(mut cluster: Cluster) -> Outcome<Cluster> {
+    const KEYS: usize = 30;
+    let cover = |cluster: &Cluster, whole: &str| -> Outcome {
+        for node in &cluster.nodes {
+            node.ask(&["config", "set", "cluster-require-full-coverage", whole])?;
+        }
+        Ok(())
+    };
+    cover(&cluster, "no")?;
+    let store = common::open(&cluster.address()).await?;
+    store.lock(&"0".repeat(64), "owner", Duration::from_secs(1)).await?;
+    cluster.nodes[0].kill()?;
+    sleep(Duration::from_secs(3)).await;
+    let (mut locked, mut lost) = (0, 0);
+    while locked < KEYS {
+        let key = random_hash()?;
+        let slot = cluster.nodes[1].ask(&["cluster", "keyslot", &format!("workos-auth:{key}:lock")])?;
+        // The first third of the slots is that of the first node.
+        if slot.trim().parse::<u32>()? < 16_384 / 3 + 1 {
+            lost += 1;
+            continue;
+        }
+        for node in &cluster.nodes[1..] {
+            node.ask(&["script", "flush"])?;
+        }
+        let free = store.lock(&key, "owner", Duration::from_secs(10)).await;
+        if !matches!(free, Ok(true)) {
+            return Err(format!("of a node that is there: {free:?}").into());
+        }
+        locked += 1;
+    }
+    cluster.restart()?;
+    cluster.next = 0;
+    cover(&cluster, "yes")?;
+    cluster.is_whole()?;
+    println!("one node lost, and its {lost} keys; {locked} of the others can be used");
+    Ok(cluster)
 }

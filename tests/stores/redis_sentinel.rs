@@ -1,6 +1,7 @@
 //! Redis with a replica, and Sentinel, which makes the replica the master when the master is gone.
 
 use std::fs;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -85,8 +86,31 @@ pub(crate) async fn run() -> Outcome {
     let nobody = RedisSessionStore::sentinel([format!("redis://user:hunter2@127.0.0.1:{}/", free_port()?)], REDIS)?;
     common::is_unknown(BoxSessionStore::new(nobody), "Redis").await?;
     common::rules(&sentinels.address()).await?;
+    impatient(&sentinels).await?;
     let sentinels = failover(sentinels).await?;
     silent_master(sentinels).await
+}
+
+/// The Sentinel that is asked first doesn't answer. Callers who don't wait for the next one get to the master all the same.
+async fn impatient(sentinels: &Sentinels) -> Outcome {
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    let address = sentinels.address();
+    let (kind, others) = address.split_once(':').ok_or("no address")?;
+    let store = open(&format!("{kind}:redis://127.0.0.1:{}/ {others}", silent.local_addr()?.port())).await?;
+    let (start, mut gave_up) = (Instant::now(), 0);
+    while timeout(Duration::from_millis(50), store.load("key")).await.is_err() {
+        gave_up += 1;
+        if start.elapsed() > Duration::from_secs(20) {
+            return Err("callers without patience never get to the master".into());
+        }
+    }
+    let took = start.elapsed();
+    store.load("key").await?;
+    if gave_up == 0 {
+        return Err("the silent one wasn't asked: this tests nothing".into());
+    }
+    println!("a silent Sentinel: {gave_up} callers gave up, and the master was found after {took:.1?}");
+    Ok(())
 }
 
 /// The master is gone for good. What the replica has is there when it is the master.

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("stores failed: {error}");
+            eprintln!("stores failed: {}", common::sources(&*error));
             ExitCode::FAILURE
         }
     }
@@ -66,7 +66,7 @@ async fn run(arguments: &[&str]) -> Outcome {
             "redis-cluster" => redis_cluster::run().await,
             _ => redis_sentinel::run().await,
         }
-        .map_err(|error| format!("{store}: {error}"))?;
+        .map_err(|error| format!("{store}: {}", common::sources(&*error)))?;
         println!("{store}: ok, {:.0?}", start.elapsed());
     }
     Ok(())

@@ -12,9 +12,11 @@ use std::time::Duration;
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::io::tcp::TcpSettings;
 use ::redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult, Script,
-    ScriptInvocation,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, ToRedisArgs,
 };
+use sha1::{Digest, Sha1};
+use tokio::task::JoinSet;
 
 use self::connection::Connection;
 use super::{SessionIndex, SessionStore, StoredSession};
@@ -43,6 +45,19 @@ const LAST_OF_HEAD: usize = 1 + 20 + 1 + 64 + 1 + 64;
 const LISTED_LONGER: Duration = Duration::from_secs(3_600);
 /// How many keys one reply lists, about.
 const KEYS_PER_REPLY: usize = 128;
+
+/// A script that uses one key.
+struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        let hash = Sha1::digest(code.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { code, hash }
+    }
+}
 
 static REPLACE_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -91,7 +106,8 @@ static UNLOCK_SCRIPT: LazyLock<Script> = LazyLock::new(|| {
 /// # When Redis forgets
 ///
 /// A Redis that forgets acknowledged writes loses sessions. Switch on `appendonly`, with `appendfsync always` if no session may be lost,
-/// and no eviction (`maxmemory-policy noeviction`). A failover to a replica forgets the last moments, because replication is asynchronous
+/// and no eviction (`maxmemory-policy noeviction`): an evicted session is signed out, and one whose set was evicted isn't found by
+/// [`sign_out_everywhere`](crate::SessionManager::sign_out_everywhere). A failover to a replica forgets the last moments, because replication is asynchronous
 /// (`min-replicas-to-write` makes that shorter). A restored backup forgets everything that came after it. Then:
 ///
 /// - A newer session is gone: its user signs in again.
@@ -229,12 +245,15 @@ impl RedisSessionStore {
             _ => return Err(Error::invalid_value("redis_url", "must be a TCP address behind Sentinel")),
         };
         let database = redis.redis_settings().db();
-        let client = SentinelClient::build(sentinels, name.clone(), Some(node), SentinelServerType::Master);
+        let name = name.clone();
+        let client = move || {
+            SentinelClient::build(sentinels.clone(), name.clone(), Some(node.clone()), SentinelServerType::Master)
+        };
+        client().map_err(refuse)?;
         let config = ::redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(REDIS_CONNECT_TIMEOUT))
             .set_response_timeout(Some(REDIS_REPLY_TIMEOUT));
-        let master = sentinel::Master::new(client.map_err(refuse)?, config, database);
-        Ok(Self::with(Connection::Sentinel(master)))
+        Ok(Self::with(Connection::Sentinel(sentinel::Master::new(client, config, database))))
     }
 
     fn with(connection: Connection) -> Self {
@@ -265,11 +284,29 @@ impl RedisSessionStore {
     /// session isn't there is listed for some time, and `find` doesn't give it.
     async fn list(&self, key: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<()> {
         for hash in [&index.user, &index.session] {
-            let mut script = LIST_SCRIPT.key(self.keys(hash));
-            script.arg(key).arg(milliseconds(lifetime.saturating_add(LISTED_LONGER)));
-            self.invoke(&script).await?;
+            let time = milliseconds(lifetime.saturating_add(LISTED_LONGER));
+            self.invoke(&LIST_SCRIPT, self.keys(hash), (key, time)).await?;
         }
         Ok(())
+    }
+
+    /// Takes a key off a list, after its session ended. If this fails, the key is listed for some time longer.
+    async fn unlist(&self, key: &str, hash: &str) {
+        let mut command = Cmd::new();
+        command.arg("ZREM").arg(self.keys(hash)).arg(key);
+        let removed: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
+        drop(removed);
+    }
+
+    /// A listed key, if its session is there and has this hash.
+    async fn if_live(self, key: String, hash: String) -> io::Result<Option<String>> {
+        let head = self.head(&key).await?;
+        // When there is nothing, the session may be about to be written.
+        if head == TOMBSTONE_VALUE {
+            self.unlist(&key, &hash).await;
+        }
+        let is_live = split(&head).is_some_and(|(_, hashes, _)| hashes.contains(&hash.as_str()));
+        Ok(is_live.then_some(key))
     }
 
     /// What is in a session's value before the sealed session.
@@ -287,9 +324,19 @@ impl RedisSessionStore {
         Ok(set.is_some())
     }
 
-    async fn invoke(&self, script: &ScriptInvocation<'_>) -> io::Result<bool> {
-        let done: u8 = script.invoke_async(&mut self.connection.clone()).await.map_err(failed)?;
-        Ok(done == 1)
+    async fn invoke(&self, script: &Script, key: String, arguments: impl ToRedisArgs + Sync) -> io::Result<bool> {
+        let command = |name: &str, code: &str| {
+            let mut command = Cmd::new();
+            command.arg(name).arg(code).arg(1).arg(&key).arg(&arguments);
+            command
+        };
+        let mut connection = self.connection.clone();
+        let mut done: RedisResult<u8> = command("EVALSHA", &script.hash).query_async(&mut connection).await;
+        // This node doesn't have the script yet. `SCRIPT LOAD` would go to all nodes, and fail when any of them is gone.
+        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)) {
+            done = command("EVAL", script.code).query_async(&mut connection).await;
+        }
+        done.map(|done| done == 1).map_err(failed)
     }
 }
 
@@ -433,9 +480,15 @@ impl SessionStore for RedisSessionStore {
         lifetime: Duration,
     ) -> io::Result<bool> {
         self.list(key, index, lifetime).await?;
-        let mut script = REPLACE_SCRIPT.key(self.session(key));
-        script.arg(live(version)).arg(value(version.saturating_add(1), index, sealed)).arg(milliseconds(lifetime));
-        self.invoke(&script).await
+        let values = (live(version), value(version.saturating_add(1), index, sealed), milliseconds(lifetime));
+        let replaced = self.invoke(&REPLACE_SCRIPT, self.session(key), values).await?;
+        // A session that ended stays off the lists. It was created before anybody could replace it, so it isn't about to be written.
+        if !replaced && split(&self.head(key).await?).is_none() {
+            for hash in [&index.user, &index.session] {
+                self.unlist(key, hash).await;
+            }
+        }
+        Ok(replaced)
     }
 
     async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
@@ -447,15 +500,18 @@ impl SessionStore for RedisSessionStore {
             command.arg("ZSCAN").arg(self.keys(hash)).arg(cursor).arg("COUNT").arg(KEYS_PER_REPLY);
             let reply = command.query_async(&mut self.connection.clone()).await;
             let (next, listed): (u64, Vec<(String, String)>) = reply.map_err(failed)?;
+            // They go out together, and each to the node that has its session.
+            let mut heads = JoinSet::new();
             for (key, _) in listed {
-                if found.len() >= limit {
-                    return Ok(found);
-                }
-                let head = self.head(&key).await?;
-                let is_live = split(&head).is_some_and(|(_, hashes, _)| hashes.contains(&hash));
-                if is_live && !found.contains(&key) {
-                    found.push(key);
-                }
+                heads.spawn(self.clone().if_live(key, hash.to_owned()));
+            }
+            while let Some(key) = heads.join_next().await {
+                let key = key.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()))?;
+                found.extend(key.filter(|key| !found.contains(key)));
+            }
+            if found.len() >= limit {
+                found.truncate(limit);
+                return Ok(found);
             }
             cursor = next;
             if cursor == 0 {
@@ -479,26 +535,18 @@ impl SessionStore for RedisSessionStore {
             }
             written => written.map_err(failed)?,
         }
-        // If this fails, the key is listed for some time longer.
         for hash in split(&head).into_iter().flat_map(|(_, hashes, _)| hashes) {
-            let mut command = Cmd::new();
-            command.arg("ZREM").arg(self.keys(hash)).arg(key);
-            let removed: RedisResult<()> = command.query_async(&mut self.connection.clone()).await;
-            drop(removed);
+            self.unlist(key, hash).await;
         }
         Ok(())
     }
 
     async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        let mut script = LOCK_SCRIPT.key(self.lock(key));
-        script.arg(owner).arg(milliseconds(lease));
-        self.invoke(&script).await
+        self.invoke(&LOCK_SCRIPT, self.lock(key), (owner, milliseconds(lease))).await
     }
 
     async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
-        let mut script = UNLOCK_SCRIPT.key(self.lock(key));
-        script.arg(owner);
-        self.invoke(&script).await.map(drop)
+        self.invoke(&UNLOCK_SCRIPT, self.lock(key), owner).await.map(drop)
     }
 }
 
