@@ -298,8 +298,8 @@ async fn finds_during_changes<S: SessionStore + Clone>(store: &S) -> Checked {
     }
     for some in keys.chunks(CALLERS) {
         let mut tasks = JoinSet::new();
-        for (key, index) in some.to_vec() {
-            let store = store.clone();
+        for (key, index) in some {
+            let (store, key, index) = (store.clone(), key.clone(), index.clone());
             tasks.spawn(async move { store.create(&key, "first", &index, LONG).await });
         }
         for created in tasks.join_all().await {
@@ -314,8 +314,8 @@ async fn finds_during_changes<S: SessionStore + Clone>(store: &S) -> Checked {
 
     for some in keys.chunks(CALLERS) {
         let mut tasks = JoinSet::new();
-        for (key, _) in some.to_vec() {
-            let store = store.clone();
+        for (key, _) in some {
+            let (store, key) = (store.clone(), key.clone());
             tasks.spawn(async move { store.remove(&key, LONG).await });
         }
         while let Some(mut removed) = tasks.join_next().await {

@@ -278,8 +278,8 @@ async fn webhooks(address: &str) -> Outcome {
         return Err(format!("after a handler that was cancelled: {failed:?}").into());
     }
     let mut tasks = JoinSet::new();
-    for (manager, webhooks) in processes.iter().cycle().take(DELIVERIES).cloned() {
-        let request = Arc::clone(&request);
+    for (manager, webhooks) in processes.iter().cycle().take(DELIVERIES) {
+        let (manager, webhooks, request) = (manager.clone(), webhooks.clone(), Arc::clone(&request));
         tasks.spawn(async move {
             let apply = async |event| {
                 sleep(Duration::from_millis(300)).await;

@@ -23,6 +23,7 @@ use super::{SessionIndex, SessionStore, StoredSession};
 use crate::error::Error;
 #[cfg(feature = "redis-tls")]
 use crate::transport::tls;
+use crate::wire;
 
 const KEY_PREFIX: &str = "workos-auth:";
 const REDIS_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,8 +55,7 @@ struct Script {
 
 impl Script {
     fn new(code: &'static str) -> Self {
-        let hash = Sha1::digest(code.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { code, hash }
+        Self { code, hash: wire::hex(&Sha1::digest(code.as_bytes())) }
     }
 }
 
