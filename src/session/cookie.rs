@@ -154,7 +154,8 @@ impl SessionCookie {
         Cookies::of(headers).value(&self.name)
     }
 
-    /// Seals a session into a text of any length, to keep it in another place than a cookie.
+    /// Seals a session into a text of any length, to keep it in another place than a cookie. Whoever reads that place must not be able to
+    /// make a cookie of it, so use a password that seals no cookie.
     ///
     /// # Errors
     /// [`ErrorKind::Randomness`](crate::ErrorKind::Randomness).

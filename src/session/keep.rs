@@ -7,24 +7,33 @@ use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::checks::{Checks, Need};
 use super::parts::{Session, SessionParts};
 use super::refresh::{RefreshError, Renewed, Want};
 use super::refresh_table::{Key, RESULT_KEPT_FOR, UNDELIVERED_KEPT_FOR};
-use super::{OpenedSession, Refreshed, SignedOut};
+use super::state::Stop;
+use super::{
+    ActiveSession, OTHER_WRITER_WAIT, OpenedSession, Refreshed, SignedOut, WRITE_RETRY_FOR, WRITE_RETRY_PAUSE,
+};
 use crate::credentials::{HasClientId, IsConfidential};
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::secret::RefreshToken;
 use crate::single_flight::{Flight, InFlight, Owner};
+use crate::token::TokenVerifier;
 use crate::wire;
 
-/// How long to wait after a write that failed, before the next attempt.
-const WRITE_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// How many attempts to write the callers wait for. The task goes on afterwards.
+const AWAITED_ATTEMPTS: usize = 3;
+/// The pauses between attempts double up to this. It is shorter than other processes wait before they remove the session.
+const LONGEST_WRITE_PAUSE: Duration = Duration::from_secs(1);
 /// How long one attempt may take. If it takes effect later, the next one finds that out.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -54,6 +63,9 @@ impl fmt::Display for SessionVersion {
 }
 
 /// What [`Refresh::keep`] asks an application to write, in one statement.
+///
+/// The session may be the one that the row has already: such a write finds out whether the store can be written to. A row that has the
+/// version counts as changed then, too.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SessionUpdate<K> {
@@ -73,8 +85,8 @@ pub enum NotKept {
     Changed,
     /// The session is over, and its row was removed. The user must sign in again.
     Ended(SignedOut),
-    /// Nothing is known against the session: WorkOS or the application's store is unavailable. Answer 503. New tokens that could not be
-    /// written are kept in memory for 10 minutes, and the next call writes them.
+    /// Nothing is known against the session: WorkOS, its signing keys or the application's store is unavailable, or the new token can't
+    /// be verified. Answer 503. New tokens that could not be written are in memory, and for 10 minutes the task goes on trying.
     Unavailable(Error),
 }
 
@@ -126,11 +138,16 @@ impl<K: HasClientId> Refresh<K> {
     }
 
     /// Refreshes the session and has the application write it, in one task of its own. When the caller is dropped, as request handlers
-    /// are when the browser hangs up, the task goes on.
+    /// are when the browser hangs up, the task goes on. For the session of a request, [`OpenedSession::check_and_keep`] does this when it
+    /// is needed.
     ///
-    /// `write` makes an [update](SessionUpdate) in one statement, and says whether it changed a row. It may be called several times: after
-    /// an error, or after 5 s without an answer, it is tried again, three times in all. Callers of this process who refresh the same
-    /// session at the same time share one request, one write and the result.
+    /// `write` makes an [update](SessionUpdate) in one statement, and says whether it changed a row. It may be called again and again:
+    /// after an error, a panic, or 5 s without an answer. The callers wait for three attempts, or until one hangs. Then they get
+    /// [`NotKept::Unavailable`], and the task tries for 10 minutes, since nobody else has the new tokens. Callers of this process who
+    /// refresh the same session meanwhile share the request, the write and the answer.
+    ///
+    /// `write` must not block its thread, or it stops other tasks too: a synchronous database client goes into
+    /// [`spawn_blocking`](tokio::task::spawn_blocking).
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -171,7 +188,7 @@ impl<K: HasClientId> Refresh<K> {
     ///
     /// let sealed = rows.lock().unwrap()["row 1"].1.clone();
     /// match seal.open(&client, &sealed)?.refresh().keep(write).await {
-    ///     Ok(session) => println!("hello, {}", session.check(&client.verifier()).await?.user().email),
+    ///     Ok(_) => println!("the row has new tokens"),
     ///     Err(NotKept::Changed) => println!("read the row again"),
     ///     Err(NotKept::Ended(_)) => println!("please sign in"),
     ///     Err(NotKept::Unavailable(error)) => println!("please try again: {error}"),
@@ -191,7 +208,10 @@ impl<K: HasClientId> Refresh<K> {
     {
         let key = self.key();
         let keeps: Arc<Keeps> = self.session.caller.client.core.shared.get();
-        let write = Arc::new(write);
+        let write: Arc<Write<K>> = Arc::new(move |update| {
+            let write = write(update);
+            Box::pin(async move { write.await.map_err(|error| Error::not_kept(error.into())) })
+        });
         loop {
             let flight = self.find_or_begin(&keeps, key, &write);
             match flight.wait().await {
@@ -202,12 +222,7 @@ impl<K: HasClientId> Refresh<K> {
         }
     }
 
-    fn find_or_begin<W, F, E>(&self, keeps: &Arc<Keeps>, key: Key, write: &Arc<W>) -> Flight<Kept>
-    where
-        W: Fn(SessionUpdate<K>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<bool, E>> + Send + 'static,
-        E: Into<Box<dyn StdError + Send + Sync>>,
-    {
+    fn find_or_begin(&self, keeps: &Arc<Keeps>, key: Key, write: &Arc<Write<K>>) -> Flight<Kept> {
         let mut table = keeps.table();
         if let Some(flight) = table.get(&key) {
             return flight.clone();
@@ -217,9 +232,10 @@ impl<K: HasClientId> Refresh<K> {
         // Unlock first: a runtime that shuts down drops the task at once, and its owner needs the table then.
         drop(table);
         let owner = Owner::new(Arc::clone(keeps), key, flight.clone());
-        let (session, want, write) = (self.session.copy(), self.want.clone(), Arc::clone(write));
+        let (session, want) = (self.session.copy(), self.want.clone());
+        let writer = Writer { write: Arc::clone(write), flight: flight.clone() };
         self.session.caller.client.spawn(async move {
-            let result = owner.keep_alive(refresh_and_write(session, want, &*write)).await;
+            let result = owner.keep_alive(writer.refresh_and_write(session, want)).await;
             // Later callers read the store.
             owner.finish(result);
         });
@@ -260,6 +276,39 @@ impl<K> OpenedSession<K> {
     pub fn version(&self) -> SessionVersion {
         self.0.version()
     }
+
+    /// The session of a request, from a store of the application: [checks](Self::check) it, and if its access token has expired,
+    /// refreshes it and [keeps](Refresh::keep) what comes. That happens once at most: new tokens that can't be verified, since a clock is
+    /// wrong or keys are missing, are no reason for another refresh.
+    ///
+    /// The guide [your own session layer](crate::guide::own_sessions) has the rest of the request.
+    ///
+    /// # Errors
+    /// [`NotKept`]: the row was changed in between, the session is over, or something is unavailable.
+    pub async fn check_and_keep<W, F, E>(self, verifier: &TokenVerifier, write: W) -> Result<ActiveSession<K>, NotKept>
+    where
+        K: HasClientId,
+        W: Fn(SessionUpdate<K>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<bool, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let Self(session) = self;
+        let known = session.known();
+        // What is over must lose its row, whatever its token is.
+        if known.ended.is_none() {
+            match Checks::new(verifier.clone()).need_ahead(&session, known.age, Duration::ZERO).await {
+                Ok(Need::Nothing(token) | Need::RefreshSoon(token)) => return Ok(ActiveSession { session, token }),
+                Ok(Need::Refresh) => {}
+                Err(Stop::SignedOut(signed_out)) => return Err(NotKept::Ended(signed_out)),
+                Err(Stop::Unknown(error)) => return Err(NotKept::Unavailable(error)),
+            }
+        }
+        let Self(session) = Refresh::new(session, Want::Same).keep(write).await?;
+        match session.verify(verifier).await {
+            Ok(token) => Ok(ActiveSession { session, token }),
+            Err(not_verified) => Err(NotKept::Unavailable(not_verified.error())),
+        }
+    }
 }
 
 impl<K> Session<K> {
@@ -269,6 +318,9 @@ impl<K> Session<K> {
 }
 
 type Kept = Result<Arc<SessionParts>, NotKept>;
+
+/// An application's write, with this crate's error.
+type Write<K> = dyn Fn(SessionUpdate<K>) -> Pin<Box<dyn Future<Output = Result<bool, Error>> + Send>> + Send + Sync;
 
 /// What is being refreshed and written in this process.
 #[derive(Default)]
@@ -296,58 +348,101 @@ impl InFlight for Keeps {
     }
 }
 
-async fn refresh_and_write<K, W, F, E>(session: Session<K>, want: Want, write: &W) -> Kept
-where
-    K: HasClientId,
-    W: Fn(SessionUpdate<K>) -> F,
-    F: Future<Output = Result<bool, E>>,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let old = session.version();
-    let Renewed { result, spent } = session.renew_from(want, UNDELIVERED_KEPT_FOR).await;
-    // The row may have the token that was exchanged last, if it was changed after the caller had read it.
-    let spent = spent.map(|token| SessionVersion::of(&token)).filter(|spent| *spent != old);
-    let keep = async |session: &Session<K>| match (written(write, &old, Some(session)).await, &spent) {
-        (Err(NotKept::Changed), Some(spent)) => written(write, spent, Some(session)).await,
-        (result, _) => result,
-    };
-    match result {
-        Ok(session) => keep(&session).await.map(|()| Arc::new(session.parts)),
-        Err(RefreshError::Kept(kept)) => {
-            let error = kept.error().clone();
-            let session = kept.into_session();
-            // A pair that came on the way to another organization is the newest one, also after a failure.
-            if session.version() != old {
-                keep(&session).await?;
+/// Writes for the callers of one flight.
+struct Writer<K> {
+    write: Arc<Write<K>>,
+    flight: Flight<Kept>,
+}
+
+impl<K: HasClientId> Writer<K> {
+    async fn refresh_and_write(&self, session: Session<K>, want: Want) -> Kept {
+        let (before, old) = (session.copy(), session.version());
+        let Renewed { result, spent } = session.renew_from(want, UNDELIVERED_KEPT_FOR).await;
+        // The row may have the token that was exchanged last, if it was changed after the caller had read it.
+        let spent = spent.map(|token| SessionVersion::of(&token)).filter(|spent| *spent != old);
+        let keep = async |session: &Session<K>| {
+            match (self.write(&old, Some(session)).await, &spent) {
+                (Err(NotKept::Changed), Some(spent)) => self.write(spent, Some(session)).await,
+                (result, _) => result,
+            }?;
+            session.delivered(&before);
+            Ok(())
+        };
+        match result {
+            Ok(session) => keep(&session).await.map(|()| Arc::new(session.parts)),
+            Err(RefreshError::Kept(kept)) => {
+                let error = kept.error().clone();
+                let session = kept.into_session();
+                // A pair that came on the way to another organization is the newest one, also after a failure.
+                if session.version() != old {
+                    keep(&session).await?;
+                }
+                Err(NotKept::Unavailable(error))
             }
-            Err(NotKept::Unavailable(error))
+            Err(RefreshError::Ended(signed_out)) => {
+                // Another process may have used the token, and wait until it can write what it got. Where this process can, it can, too.
+                if signed_out.error().and_then(Error::code) == Some(&ErrorCode::InvalidGrant) {
+                    self.write(&old, Some(&before)).await?;
+                    sleep(OTHER_WRITER_WAIT).await;
+                }
+                self.write(&old, None).await?;
+                Err(NotKept::Ended(signed_out))
+            }
         }
-        Err(RefreshError::Ended(signed_out)) => {
-            written(write, &old, None).await?;
-            Err(NotKept::Ended(signed_out))
+    }
+
+    /// Has the application write a session, or remove its row, where the row has this version. While that fails, it is tried again.
+    async fn write(&self, replaces: &SessionVersion, session: Option<&Session<K>>) -> Result<(), NotKept> {
+        let until = Instant::now() + WRITE_RETRY_FOR;
+        let mut pause = WRITE_RETRY_PAUSE;
+        let mut attempts = 0;
+        loop {
+            let session = session.map(|session| OpenedSession(session.copy()));
+            let error = match self.attempt(SessionUpdate { replaces: replaces.clone(), session }).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(NotKept::Changed),
+                Err(error) => error,
+            };
+            if Instant::now() >= until {
+                return Err(NotKept::Unavailable(error));
+            }
+            attempts += 1;
+            if attempts >= AWAITED_ATTEMPTS {
+                self.tell(error);
+            }
+            sleep(pause).await;
+            pause = LONGEST_WRITE_PAUSE.min(pause * 2);
         }
+    }
+
+    /// One attempt, in a task of its own: if it panics or blocks its thread, this one goes on.
+    async fn attempt(&self, update: SessionUpdate<K>) -> Result<bool, Error> {
+        let write = Arc::clone(&self.write);
+        // It aborts the attempt when it is dropped.
+        let mut attempt = JoinSet::new();
+        attempt.spawn(async move { write(update).await });
+        let ended = if let Ok(ended) = timeout(WRITE_LIMIT, attempt.join_next()).await {
+            ended
+        } else {
+            attempt.abort_all();
+            self.tell(hung());
+            // What blocks its thread can't be aborted, and gets no second attempt beside it.
+            attempt.join_next().await
+        };
+        match ended {
+            Some(Ok(result)) => result,
+            // The message of a panic may be a secret.
+            Some(Err(error)) if error.is_panic() => Err(Error::session_store(io::Error::other("the write panicked"))),
+            Some(Err(_)) | None => Err(hung()),
+        }
+    }
+
+    /// Tells the callers, unless they have their answer, and those who come until the task ends.
+    fn tell(&self, error: Error) {
+        self.flight.tell(Err(NotKept::Unavailable(error)));
     }
 }
 
-/// Has the application write a session, or remove its row, where the row has this version.
-async fn written<K, W, F, E>(write: &W, replaces: &SessionVersion, session: Option<&Session<K>>) -> Result<(), NotKept>
-where
-    W: Fn(SessionUpdate<K>) -> F,
-    F: Future<Output = Result<bool, E>>,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    let mut pauses = WRITE_PAUSES.into_iter();
-    loop {
-        let session = session.map(|session| OpenedSession(session.copy()));
-        let error = match timeout(WRITE_LIMIT, write(SessionUpdate { replaces: replaces.clone(), session })).await {
-            Ok(Ok(true)) => return Ok(()),
-            Ok(Ok(false)) => return Err(NotKept::Changed),
-            Ok(Err(error)) => Error::not_kept(error.into()),
-            Err(_) => Error::too_late(),
-        };
-        match pauses.next() {
-            Some(pause) => sleep(pause).await,
-            None => return Err(NotKept::Unavailable(error)),
-        }
-    }
+fn hung() -> Error {
+    Error::session_store(io::ErrorKind::TimedOut.into())
 }

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! An opened session says nothing about its user. An active session holds the verified token. New tokens are kept before they are used,
-//! since they exist nowhere else. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
+//! since they exist nowhere else. [`OpenedSession::check_and_keep`] goes the whole way of a request. [`SessionManager`] and [`CookieSessions`] do all of that themselves.
 //!
 //! | type | what it is |
 //! | --- | --- |
@@ -84,6 +84,8 @@ use crate::wire;
 const WRITE_RETRY_FOR: Duration = Duration::from_secs(600);
 /// Between two attempts to write it.
 const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// A process that has a new pair writes it within this time after the store is available again.
+const OTHER_WRITER_WAIT: Duration = Duration::from_secs(2);
 
 /// # Sessions
 impl<K> Client<K> {

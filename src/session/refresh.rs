@@ -236,6 +236,14 @@ impl<K> Session<K> {
         known.is_spent || known.ended.is_some()
     }
 
+    /// This pair has reached its store: it, and those that led to it from the session `before`, are kept no longer than WorkOS replays
+    /// them.
+    pub(super) fn delivered(&self, before: &Self) {
+        let key = |session: &Self| key(session.caller.identity().client_id.as_str(), &session.parts.refresh_token);
+        let now = self.caller.client.core.runtime.clock.elapsed();
+        refreshes(&self.caller.client).table().deliver(key(before), key(self), now);
+    }
+
     /// Signs out in this process: the result of a refresh in flight is discarded.
     pub(super) fn end(&self) -> SignedOut {
         refreshes(&self.caller.client).end(&self.caller, &self.parts.refresh_token, &Error::signed_out());
@@ -494,27 +502,38 @@ impl Drop for Sweeper {
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
+    use std::convert::Infallible;
+
     use bytes::Bytes;
 
     use super::super::refresh_table::{MAX_RESULTS, Sizes};
+    use super::super::{NotKept, OpenedSession};
     use super::*;
     use crate::testing::ManualClock;
     use crate::transport::TransportError;
 
+    const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
+        "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+
+    /// Each token is exchanged for one with a `+` more.
+    async fn answer(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let request: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        let token = request["refresh_token"].as_str().unwrap();
+        let body = format!(r#"{{"user":{USER},"access_token":"a of {token}","refresh_token":"{token}+"}}"#);
+        Ok(http::Response::new(Bytes::from(body)))
+    }
+
+    fn session<K: HasClientId>(client: &Client<K>, token: &str) -> Session<K> {
+        let user = serde_json::from_str(USER).unwrap();
+        Session::new(client, SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn results_are_forgotten_on_time_when_nobody_asks() {
-        const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
-            "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
         let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
         let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
-        let answer = |_: http::Request<Bytes>| async {
-            let body = format!(r#"{{"user":{USER},"access_token":"a1","refresh_token":"t1"}}"#);
-            Ok::<_, TransportError>(http::Response::new(Bytes::from(body)))
-        };
         let client = builder.build_with(answer).unwrap();
-        let user = serde_json::from_str(USER).unwrap();
-        let session = Session::new(&client, SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new("t0")));
-        drop(session.renew(Want::Same, RESULT_KEPT_FOR).await.unwrap());
+        drop(session(&client, "t0").renew(Want::Same, RESULT_KEPT_FOR).await.unwrap());
         let refreshes = refreshes(&client);
         let sizes = || refreshes.table().sizes();
         let later = async |seconds| {
@@ -533,22 +552,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sign_out_is_known_however_many_pairs_are_kept_and_removes_none_of_them() {
-        const USER: &str = r#"{"id":"user_1","email":"ada@example.com","email_verified":true,
-            "created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+    async fn what_was_written_is_kept_no_longer_than_usual() {
         let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
         let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
-        let answer = |request: http::Request<Bytes>| async move {
-            let request: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
-            let token = request["refresh_token"].as_str().unwrap();
-            let body = format!(r#"{{"user":{USER},"access_token":"a of {token}","refresh_token":"{token}+"}}"#);
-            Ok::<_, TransportError>(http::Response::new(Bytes::from(body)))
-        };
         let client = builder.build_with(answer).unwrap();
-        let session = |token: String| {
-            let user = serde_json::from_str(USER).unwrap();
-            Session::new(&client, SessionParts::new(user, AccessToken::new("a0"), RefreshToken::new(token)))
+        let sizes = |seconds| {
+            clock.advance(Duration::from_secs(seconds));
+            refreshes(&client).table().forget(clock.elapsed());
+            refreshes(&client).table().sizes().tokens
         };
+        let written = OpenedSession(session(&client, "t0")).refresh().keep(|_| async { Ok::<_, Infallible>(true) });
+        assert_eq!(written.await.unwrap().version(), OpenedSession(session(&client, "t0+")).version());
+        assert_eq!((sizes(29), sizes(2)), (1, 0));
+        // Nobody knows whether this one was.
+        let changed = OpenedSession(session(&client, "t1")).refresh().keep(|_| async { Ok::<_, Infallible>(false) });
+        assert!(matches!(changed.await, Err(NotKept::Changed)));
+        assert_eq!((sizes(31), sizes(570)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_sign_out_is_known_however_many_pairs_are_kept_and_removes_none_of_them() {
+        let clock = ManualClock::new(std::time::SystemTime::UNIX_EPOCH);
+        let builder = Client::builder().client_id("client_123").base_url("http://127.0.0.1:9").clock(clock.clone());
+        let client = builder.build_with(answer).unwrap();
+        let session = |token: String| session(&client, &token);
         for number in 0..MAX_RESULTS {
             clock.advance(Duration::from_micros(1));
             drop(session(format!("t{number}")).renew(Want::Newest, UNDELIVERED_KEPT_FOR).await.unwrap());

@@ -17,7 +17,7 @@ use crate::wire;
 /// How long a result is kept after it came: as long as WorkOS replays it.
 pub(super) const RESULT_KEPT_FOR: Duration = Duration::from_secs(30);
 /// The same for a pair that goes to a browser or a store, which may not get it: the caller hung up, the reply was lost, or the store
-/// forgot it. There is no other copy.
+/// forgot it. There is no other copy. It is shortened when an application says that its own store has it.
 pub(super) const UNDELIVERED_KEPT_FOR: Duration = Duration::from_secs(600);
 /// Results kept at once. When there are more, those that would be forgotten first go.
 pub(super) const MAX_RESULTS: usize = 4096;
@@ -228,6 +228,20 @@ impl RefreshTable {
                 _ => None,
             }));
             self.put(key, TokenState::Ended { error: error.clone(), until });
+        }
+    }
+
+    /// The pair with the token `to` has reached its store, so it and those on the way to it are kept no longer than usual.
+    pub(super) fn deliver(&mut self, from: Key, to: Key, now: Duration) {
+        let limit = now + RESULT_KEPT_FOR;
+        let mut key = from;
+        while let Some(TokenState::Exchanged { pair, successor, until }) = self.tokens.get(&key)
+            && key != to
+            && *until > limit
+        {
+            let (pair, successor) = (Arc::clone(pair), *successor);
+            self.put(key, TokenState::Exchanged { pair, successor, until: limit });
+            key = successor;
         }
     }
 

@@ -337,7 +337,7 @@ impl<S: SessionStore> Reserved<S> {
 
     /// Writes down that the event was handled, in a task of its own: the caller may be cancelled when the sender doesn't wait any longer.
     async fn remember(self, time: Duration) -> Result<(), WebhookError> {
-        let tasks = Arc::clone(&self.tasks);
+        let tasks = Arc::clone(&self.lease.tasks);
         let task = tasks.spawn(async move {
             let mut written = Ok(());
             for pause in WRITE_PAUSES {
@@ -357,11 +357,9 @@ impl<S: SessionStore> Reserved<S> {
 impl<S: SessionStore> Drop for Reserved<S> {
     fn drop(&mut self) {
         self.renewals.abort_all();
-        if self.is_held
-            && let Ok(runtime) = Handle::try_current()
-        {
+        if self.is_held && Handle::try_current().is_ok() {
             let lease = Arc::clone(&self.lease);
-            runtime.spawn(async move { lease.release().await });
+            drop(self.lease.tasks.spawn(async move { lease.release().await }));
         }
     }
 }

@@ -4,17 +4,17 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use workos_auth::session::{NotActive, NotKept, Refresh, SessionUpdate, SessionVersion, SignedOutReason};
-use workos_auth::testing::{Fault, TestUser};
+use workos_auth::testing::{Fault, Skew, TestUser};
 use workos_auth::{
     ActiveSession, Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, OpenedSession,
     OrganizationId, SessionCookie,
@@ -27,18 +27,41 @@ use crate::support::session::assert_reason;
 
 const ROW: &str = "row 1";
 
-/// A table of an application, which all its processes use. A write takes a few steps, and fails when the test says so.
+/// A table of an application, as one of its processes sees it. A write takes a few steps, and fails when the test says so.
 #[derive(Clone)]
 struct Table {
     rows: Arc<Mutex<HashMap<&'static str, (SessionVersion, String)>>>,
     seal: SessionCookie,
     writes: Arc<AtomicUsize>,
     failures: Arc<AtomicUsize>,
+    /// So many writes panic, by turns before their first await and after it.
+    panics: Arc<AtomicUsize>,
     /// What a write waits for.
     gate: Arc<Semaphore>,
 }
 
+/// A write in flight.
+type Writing = Pin<Box<dyn Future<Output = io::Result<bool>> + Send>>;
+
+fn open_gate() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(Semaphore::MAX_PERMITS))
+}
+
 impl Table {
+    /// The same rows, and faults of its own.
+    fn of_another_process(&self) -> Self {
+        let (rows, seal) = (Arc::clone(&self.rows), self.seal.clone());
+        Self { rows, seal, writes: Arc::default(), failures: Arc::default(), panics: Arc::default(), gate: open_gate() }
+    }
+
+    fn panic_if_told(&self, is_late: bool) {
+        let left = self.panics.load(Ordering::SeqCst);
+        if left > 0 && is_late == left.is_multiple_of(2) {
+            self.panics.fetch_sub(1, Ordering::SeqCst);
+            panic!("as the test says");
+        }
+    }
+
     fn put(&self, session: &OpenedSession<Confidential>) -> Outcome {
         self.rows.lock().unwrap().insert(ROW, (session.version(), self.seal.seal(session)?));
         Ok(())
@@ -64,6 +87,7 @@ impl Table {
         for _ in 0..5 {
             yield_now().await;
         }
+        self.panic_if_told(true);
         if self.failures.load(Ordering::SeqCst) > 0 {
             self.failures.fetch_sub(1, Ordering::SeqCst);
             return Err(io::Error::other("the disk is full"));
@@ -79,9 +103,16 @@ impl Table {
         Ok(true)
     }
 
-    async fn keep(&self, refresh: Refresh<Confidential>) -> Result<OpenedSession<Confidential>, NotKept> {
+    fn writer(&self) -> impl Fn(SessionUpdate<Confidential>) -> Writing + Send + Sync + use<> {
         let table = self.clone();
-        refresh.keep(move |update| table.clone().write(update)).await
+        move |update| {
+            table.panic_if_told(false);
+            Box::pin(table.clone().write(update))
+        }
+    }
+
+    async fn keep(&self, refresh: Refresh<Confidential>) -> Result<OpenedSession<Confidential>, NotKept> {
+        refresh.keep(self.writer()).await
     }
 
     async fn until_written(&self, times: usize) {
@@ -117,7 +148,8 @@ impl Own {
             seal: SessionCookie::new(CookiePassword::generate()?)?,
             writes: Arc::default(),
             failures: Arc::default(),
-            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+            panics: Arc::default(),
+            gate: open_gate(),
         };
         let own = Self { app, table };
         own.sign_in().await?;
@@ -146,14 +178,9 @@ async fn authenticate(
 ) -> Result<Option<ActiveSession<Confidential>>, Error> {
     for _ in 0..5 {
         let Some(session) = table.open(client) else { return Ok(None) };
-        let expired = match session.check(&client.verifier()).await {
+        match session.check_and_keep(&client.verifier(), table.writer()).await {
             Ok(active) => return Ok(Some(active)),
-            Err(NotActive::Expired(expired)) => expired,
-            Err(NotActive::Ended(_)) => return Ok(None),
-            Err(other) => return Err(other.into()),
-        };
-        match table.keep(expired.refresh()).await {
-            Ok(_) | Err(NotKept::Changed) => {}
+            Err(NotKept::Changed) => {}
             Err(NotKept::Ended(_)) => return Ok(None),
             Err(NotKept::Unavailable(error)) => return Err(error),
         }
@@ -317,26 +344,228 @@ async fn parallel_requests_send_one_refresh_and_write_once() -> Outcome {
     Ok(())
 }
 
+/// What the callers get when the store fails: nothing against the session.
+fn assert_store(result: Result<OpenedSession<Confidential>, NotKept>) {
+    let Err(NotKept::Unavailable(error)) = result else { panic!("the store fails") };
+    assert!(matches!(error.kind(), ErrorKind::Store) && error.is_transient(), "{error:?}");
+    // The message of a panic may be a secret.
+    assert!(!format!("{error:?}").contains("as the test says"));
+}
+
 #[tokio::test]
-async fn a_write_that_fails_is_tried_again_and_then_the_next_request_writes() -> Outcome {
+async fn a_write_that_fails_is_tried_again_and_goes_on_when_its_callers_have_their_answer() -> Outcome {
     let own = Own::start().await?;
     own.table.failures.store(2, Ordering::SeqCst);
     let kept = refresh(&own.app.client, &own.table).await?;
     assert_eq!((own.table.version(), own.table.writes.load(Ordering::SeqCst)), (Some(kept.version()), 3));
 
     own.app.expire();
-    own.table.failures.store(3, Ordering::SeqCst);
-    let Err(NotKept::Unavailable(error)) = refresh(&own.app.client, &own.table).await else {
-        panic!("the disk is full")
-    };
-    assert!(matches!(error.kind(), ErrorKind::Store) && error.is_transient());
+    own.table.failures.store(5, Ordering::SeqCst);
+    assert_store(refresh(&own.app.client, &own.table).await);
+    let (requests, writes) = (own.app.requests(), own.table.writes.load(Ordering::SeqCst));
+    // Others get the same answer at once, and write nothing of their own.
+    for _ in 0..20 {
+        assert_store(refresh(&own.app.client, &own.table).await);
+    }
+    assert_eq!((own.app.requests(), own.table.writes.load(Ordering::SeqCst)), (requests, writes));
     assert_eq!(own.table.version(), Some(kept.version()));
-    // WorkOS replays the refresh no longer. This process has its result.
+    // WorkOS replays the refresh no longer, and nobody asks.
     own.app.clock.advance(Duration::from_secs(60));
-    let requests = own.app.requests();
+    own.table.until_not(Some(&kept.version())).await?;
     assert!(authenticate(&own.app.client, &own.table).await?.is_some());
-    assert_ne!(own.table.version(), Some(kept.version()));
     assert_eq!(own.app.requests(), requests);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_that_outlasts_the_replay_signs_nobody_out() -> Outcome {
+    let own = Own::start().await?;
+    let (old, another) = (own.table.version(), own.app.another_client());
+    own.table.failures.store(usize::MAX, Ordering::SeqCst);
+    assert_store(refresh(&own.app.client, &own.table).await);
+    own.app.clock.advance(Duration::from_secs(60));
+    // Another process can read the row, but not write.
+    for _ in 0..3 {
+        let outcome = authenticate(&another, &own.table).await;
+        assert!(matches!(outcome, Err(error) if matches!(error.kind(), ErrorKind::Store)));
+    }
+    assert_eq!(own.app.authkit.refreshes(), 1);
+    own.table.failures.store(0, Ordering::SeqCst);
+    own.table.until_not(old.as_ref()).await?;
+    // Whatever the other process has still to write.
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert!(authenticate(&another, &own.table).await?.is_some());
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_refused_waits_for_the_process_that_has_the_new_pair() -> Outcome {
+    let own = Own::start().await?;
+    let (another, its_table) = (own.app.another_client(), own.table.of_another_process());
+    own.table.failures.store(usize::MAX, Ordering::SeqCst);
+    assert_store(refresh(&own.app.client, &own.table).await);
+    own.app.clock.advance(Duration::from_secs(60));
+    // The store is available again. The process that was refused is the first one to find out.
+    let (client, table) = (another.clone(), its_table.clone());
+    let refused = tokio::spawn(async move { authenticate(&client, &table).await.map(|session| session.is_some()) });
+    its_table.until_written(1).await;
+    own.table.failures.store(0, Ordering::SeqCst);
+    assert!(refused.await??);
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_that_hangs_is_answered_in_5_seconds_and_made_later() -> Outcome {
+    let own = Own::start().await?;
+    let old = own.table.version();
+    own.close();
+    let (client, table) = (own.app.client.clone(), own.table.clone());
+    let handler = tokio::spawn(async move { refresh(&client, &table).await });
+    own.table.until_written(1).await;
+    tokio::time::pause();
+    let began = Instant::now();
+    assert_store(handler.await?);
+    assert!((4..=6).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    for _ in 0..20 {
+        assert_store(refresh(&own.app.client, &own.table).await);
+    }
+    assert!(began.elapsed() <= Duration::from_secs(6));
+    tokio::time::resume();
+    assert_eq!(own.table.version(), old);
+    own.app.clock.advance(Duration::from_secs(60));
+    own.open();
+    own.table.until_not(old.as_ref()).await?;
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
+    assert_eq!(own.app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_that_panics_is_tried_again() -> Outcome {
+    let own = Own::start().await?;
+    own.table.panics.store(2, Ordering::SeqCst);
+    let kept = refresh(&own.app.client, &own.table).await?;
+    assert_eq!(own.table.version(), Some(kept.version()));
+
+    own.app.expire();
+    own.table.panics.store(4, Ordering::SeqCst);
+    assert_store(refresh(&own.app.client, &own.table).await);
+    own.app.clock.advance(Duration::from_secs(60));
+    own.table.until_not(Some(&kept.version())).await?;
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
+    assert_eq!(own.app.authkit.refreshes(), 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_write_that_blocks_its_thread_blocks_one_and_is_answered() -> Outcome {
+    let own = Own::start().await?;
+    let old = own.table.version();
+    let (release, released) = mpsc::channel::<()>();
+    let (released, blocked) = (Arc::new(Mutex::new(released)), Arc::new(AtomicUsize::new(0)));
+    let mut callers = JoinSet::new();
+    for _ in 0..20 {
+        let (session, write) = (own.table.open(&own.app.client).unwrap(), own.table.writer());
+        let (released, blocked) = (Arc::clone(&released), Arc::clone(&blocked));
+        callers.spawn(session.refresh().keep(move |update| {
+            blocked.fetch_add(1, Ordering::SeqCst);
+            released.lock().unwrap().recv().unwrap_err();
+            write(update)
+        }));
+    }
+    for answer in timeout(Duration::from_secs(15), callers.join_all()).await? {
+        assert_store(answer);
+    }
+    assert_eq!(blocked.load(Ordering::SeqCst), 1);
+    drop(release);
+    own.table.until_not(old.as_ref()).await?;
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
+    assert_eq!(own.app.authkit.refreshes(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_while_workos_is_asked_is_not_undone() -> Outcome {
+    // By this process, and by another one, which knows nothing of the refresh.
+    for in_this_process in [true, false] {
+        let own = Own::start().await?;
+        let requests = own.app.requests();
+        own.app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
+        let (client, table) = (own.app.client.clone(), own.table.clone());
+        let under_way = tokio::spawn(async move { refresh(&client, &table).await });
+        while own.app.requests() == requests {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!((own.table.writes.load(Ordering::SeqCst), under_way.is_finished()), (0, false));
+        if in_this_process {
+            let session = own.table.open(&own.app.client).unwrap();
+            let Err(NotActive::Expired(expired)) = session.check(&own.app.client.verifier()).await else {
+                panic!("it has expired")
+            };
+            let _ = expired.sign_out(None);
+        }
+        own.table.delete();
+        assert!(matches!(under_way.await?, Err(NotKept::Changed)));
+        assert_eq!(own.table.version(), None);
+        assert!(authenticate(&own.app.client, &own.table).await?.is_none());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_was_signed_out_here_loses_its_row_at_the_next_request() -> Outcome {
+    let own = Own::start().await?;
+    let active = authenticate(&own.app.client, &own.table).await?.ok_or("signed out")?;
+    // The application's own removal has failed.
+    let _ = active.sign_out(None);
+    assert!(own.table.version().is_some());
+    let began = Instant::now();
+    assert!(authenticate(&own.app.client, &own.table).await?.is_none());
+    assert_eq!(own.table.version(), None);
+    assert!(began.elapsed() < Duration::from_secs(1), "nobody else has a newer pair");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pair_that_is_lost_on_its_way_comes_again_while_workos_replays_it() -> Outcome {
+    let own = Own::start().await?;
+    // The next attempt gets it.
+    own.app.authkit.inject(AUTHENTICATE, Fault::LostAfter, 1);
+    let kept = refresh(&own.app.client, &own.table).await?;
+    assert_eq!((own.table.version(), own.app.authkit.refreshes()), (Some(kept.version()), 1));
+    // The attempts take 25 seconds of its clock.
+    for (seconds, is_signed_in) in [(2, true), (6, false)] {
+        own.app.expire();
+        let old = own.table.version();
+        own.app.authkit.inject(AUTHENTICATE, Fault::LostAfter, usize::MAX);
+        let outcome = refresh(&own.app.client, &own.table).await;
+        assert!(matches!(outcome, Err(NotKept::Unavailable(error)) if error.is_transient()));
+        assert_eq!(own.table.version(), old);
+        own.app.authkit.heal();
+        own.app.clock.advance(Duration::from_secs(seconds));
+        assert_eq!(authenticate(&own.app.another_client(), &own.table).await?.is_some(), is_signed_in);
+        assert_eq!(own.table.version().is_some(), is_signed_in);
+    }
+    assert_eq!(own.app.authkit.refreshes(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn new_tokens_that_cant_be_verified_cause_one_refresh() -> Outcome {
+    let own = Own::start().await?;
+    // This process's clock is ahead: every token has expired when it comes.
+    own.app.authkit.set_skew(Skew::Behind(Duration::from_secs(400)));
+    own.sign_in().await?;
+    for _ in 0..20 {
+        assert!(authenticate(&own.app.client, &own.table).await.is_err());
+        own.app.clock.advance(Duration::from_secs(10));
+    }
+    assert_eq!(own.app.authkit.refreshes(), 1);
+    own.app.authkit.set_skew(Skew::NONE);
+    own.app.expire();
+    assert!(authenticate(&own.app.client, &own.table).await?.is_some());
     Ok(())
 }
 

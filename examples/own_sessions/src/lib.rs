@@ -26,9 +26,12 @@ impl Sessions {
         Ok(Self { verifier: client.verifier(), client, seal, rows })
     }
 
-    /// Keeps the session of a finished login. The handle goes into a cookie, its hash into the table.
-    pub async fn sign_in(&self, response: AuthenticationResponse) -> Result<SessionHandle> {
-        let (handle, session) = (SessionHandle::generate()?, self.client.session(response));
+    /// Keeps the session of a finished login, in place of the one that the browser had. The handle goes into its cookie.
+    pub async fn sign_in(&self, old: Option<&SessionHandle>, login: AuthenticationResponse) -> Result<SessionHandle> {
+        if let Some(old) = old {
+            sqlx::query("DELETE FROM sessions WHERE key = ?").bind(old.key()).execute(&self.rows).await?;
+        }
+        let (handle, session) = (SessionHandle::generate()?, self.client.session(login));
         let row = sqlx::query("INSERT INTO sessions (key, version, sealed) VALUES (?, ?, ?)").bind(handle.key());
         row.bind(session.version().to_string()).bind(self.seal.seal(&session)?).execute(&self.rows).await?;
         Ok(handle)
@@ -39,16 +42,17 @@ impl Sessions {
         for _ in 0..3 {
             let row = sqlx::query_scalar::<_, String>("SELECT sealed FROM sessions WHERE key = ?").bind(handle.key());
             let Some(sealed) = row.fetch_optional(&self.rows).await? else { return Ok(None) };
-            let refresh = match self.seal.open(&self.client, &sealed)?.check(&self.verifier).await {
-                Ok(active) => return Ok(Some(active)),
-                Err(NotActive::Expired(expired)) => expired.refresh(),
-                Err(NotActive::Invalid(rejected)) => rejected.recover()?.refresh(),
-                Err(NotActive::Ended(_)) => return Ok(None),
-                Err(NotActive::KeysUnavailable(rejected)) => return Err(rejected.into()),
+            let Ok(session) = self.seal.open(&self.client, &sealed) else {
+                // Sealed with a password that isn't in use, or damaged: nobody can open it any more.
+                let query = sqlx::query("DELETE FROM sessions WHERE key = ? AND sealed = ?");
+                query.bind(handle.key()).bind(sealed).execute(&self.rows).await?;
+                return Ok(None);
             };
             let (sessions, key) = (self.clone(), handle.key());
-            match refresh.keep(move |update| sessions.clone().write(key.clone(), update)).await {
-                Ok(_) | Err(NotKept::Changed) => {} // read the row again
+            let write = move |update| sessions.clone().write(key.clone(), update);
+            match session.check_and_keep(&self.verifier, write).await {
+                Ok(active) => return Ok(Some(active)),
+                Err(NotKept::Changed) => {} // read the row again
                 Err(NotKept::Ended(_)) => return Ok(None),
                 Err(NotKept::Unavailable(error)) => return Err(error.into()),
             }
@@ -67,15 +71,18 @@ impl Sessions {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Removes the session, and gives the address that ends it at WorkOS, where the browser goes next.
+    /// Removes the session, and gives the address that ends it at WorkOS, where the browser goes next. `None`: the row names no session
+    /// for certain. The user is signed out here, and WorkOS may sign the user in again without a question.
     pub async fn sign_out(&self, handle: &SessionHandle) -> Result<Option<String>> {
         let row =
             sqlx::query_scalar::<_, String>("DELETE FROM sessions WHERE key = ? RETURNING sealed").bind(handle.key());
         let Some(sealed) = row.fetch_optional(&self.rows).await? else { return Ok(None) };
-        Ok(match self.seal.open(&self.client, &sealed)?.check(&self.verifier).await {
+        let Ok(session) = self.seal.open(&self.client, &sealed) else { return Ok(None) };
+        Ok(match session.check(&self.verifier).await {
             Ok(active) => Some(active.sign_out(None).url.into()),
             Err(NotActive::Expired(expired)) => Some(expired.sign_out(None).url.into()),
-            Err(_) => None,
+            // It is over already, or its token can't be verified, now or ever.
+            Err(NotActive::Ended(_) | NotActive::Invalid(_) | NotActive::KeysUnavailable(_)) => None,
         })
     }
 }

@@ -10,13 +10,14 @@ async fn main() -> Result<()> {
     let authkit = AuthKit::start().await?;
     let client = authkit.confidential_client();
 
-    // An application keeps the password where it keeps its other secrets.
+    // An application keeps the password where it keeps its other secrets. It is for the table alone: if a cookie is sealed with it too, a
+    // row that is copied into that cookie signs its thief in.
     let seal = SessionCookie::new(CookiePassword::generate()?)?;
     let sessions = Sessions::new(client.clone(), seal, SqlitePool::connect("sqlite::memory:").await?).await?;
 
     let login = client.authorize(RedirectUri::new("http://127.0.0.1:8080/callback")?).authkit().begin()?;
     let callback = Browser::new()?.sign_in(login.url().as_str(), "ada@example.com").await?;
-    let handle = sessions.sign_in(login.exchange(Callback::from_url(&callback)?)?.send().await?).await?;
+    let handle = sessions.sign_in(None, login.exchange(Callback::from_url(&callback)?)?.send().await?).await?;
 
     let session = sessions.authenticate(&handle).await?.ok_or("signed out")?;
     println!("Signed in  {}", session.user().email);

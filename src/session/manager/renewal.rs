@@ -18,7 +18,7 @@ use crate::session::parts::Session;
 use crate::session::refresh::{RefreshError, Want};
 use crate::session::state::{SignedIn, SignedOut, Stop};
 use crate::session::store::SessionStore;
-use crate::session::{WRITE_RETRY_FOR, WRITE_RETRY_PAUSE};
+use crate::session::{OTHER_WRITER_WAIT, WRITE_RETRY_FOR, WRITE_RETRY_PAUSE};
 use crate::single_flight::{Flight, InFlight, Owner};
 use crate::token::VerifiedToken;
 use crate::wire;
@@ -39,8 +39,6 @@ const FIRST_POLL_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_POLL_PAUSE: Duration = Duration::from_millis(500);
 /// How long one attempt to write may take. If it takes effect later, the next attempt finds that out.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// A process that has a new pair writes it within this time after the store is available again.
-const OTHER_WRITER_WAIT: Duration = Duration::from_secs(2);
 
 /// The renewals in flight in this process, by key: at most one for each session.
 #[derive(Default)]
