@@ -40,7 +40,7 @@ const REFRESH_WAIT: Duration = Duration::from_secs(1);
 /// However many tasks and processes authenticate an expired session at the same time, one request goes to WorkOS, and all get its
 /// result. A session that was signed out stays signed out, even while a refresh is in flight. If the store becomes unavailable
 /// between a refresh and the writing of its tokens, they are written in the background for up to ten minutes; a process that ends
-/// earlier loses the session. Clones are the same manager.
+/// earlier loses the session, so wait for [`Client::idle`](crate::Client::idle) first. Clones are the same manager.
 ///
 /// ```
 /// use workos_auth::testing::{AuthKit, Browser};
