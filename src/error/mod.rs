@@ -443,17 +443,23 @@ impl fmt::Display for Error {
     }
 }
 
+/// What is known of it. A `main` that returns an error shows this.
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("status", &self.0.status)
-            .field("request_id", &self.0.request_id)
-            .field("retry_after", &self.0.retry_after)
-            .field("replay_before", &self.0.replay_before)
-            .field("source", &self.0.source)
-            .finish()
+        let mut fields = formatter.debug_struct("Error");
+        fields.field("kind", &self.0.kind);
+        let Inner { kind: _, status, request_id, retry_after, replay_before, source } = &*self.0;
+        let mut known = |name, value: Option<&dyn fmt::Debug>| {
+            if let Some(value) = value {
+                fields.field(name, value);
+            }
+        };
+        known("status", status.as_ref().map(|value| value as _));
+        known("request_id", request_id.as_ref().map(|value| value as _));
+        known("retry_after", retry_after.as_ref().map(|value| value as _));
+        known("replay_before", replay_before.as_ref().map(|value| value as _));
+        known("source", source.as_ref().map(|value| value as _));
+        fields.finish()
     }
 }
 

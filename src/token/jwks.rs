@@ -39,6 +39,8 @@ const KEYS_USED_FOR: Duration = Duration::from_secs(10 * 60);
 const STALE_KEYS_USED_FOR: Duration = Duration::from_secs(60 * 60);
 /// From the end of one fetch to the beginning of the next.
 const FETCH_PAUSE: Duration = Duration::from_secs(30);
+/// The same while there are no keys at all, so that no token can be verified.
+const FETCH_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(5);
 /// How long after a failed fetch the endpoint counts as unavailable: stale keys are used without waiting for the next fetch.
 const OUTAGE_ASSUMED_FOR: Duration = Duration::from_secs(2 * 60);
 /// How long a fetch may take, with all its attempts.
@@ -254,7 +256,9 @@ impl Jwks {
             let elsewhere = fetch.runtime != here.id();
             return Some(Awaited { result: fetch.result.clone(), began_now: false, elsewhere });
         }
-        if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < FETCH_PAUSE) {
+        let usable = state.keys.as_ref().is_some_and(|keys| self.age(keys.fetched) < STALE_KEYS_USED_FOR);
+        let pause = if usable { FETCH_PAUSE } else { FETCH_PAUSE_WITHOUT_KEYS };
+        if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < pause) {
             return None;
         }
         let (sender, result) = watch::channel(None);

@@ -39,7 +39,7 @@ const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// All verifiers of a client and its clones share the keys of its client ID. The keys are fetched for the first token, again in the
 /// background before they are ten minutes old, and when a token names an unknown key. There is one fetch at a time, with a pause of
-/// 30 seconds after each. A fetch ends within 10 seconds, also if its callers are cancelled. If it fails, the last good keys are used
+/// 30 seconds after each, or of 5 seconds while there are no keys. A fetch ends within 10 seconds, also if its callers are cancelled. If it fails, the last good keys are used
 /// until they are an hour old.
 ///
 /// ```
