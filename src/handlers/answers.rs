@@ -81,6 +81,7 @@ fn status(error: &Error) -> StatusCode {
         ErrorKind::Api(api) if matches!(api.code(), Some(ErrorCode::InvalidClient | ErrorCode::UnauthorizedClient)) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+        ErrorKind::Api(api) if api.code() == Some(&ErrorCode::OrganizationMembershipNotFound) => StatusCode::FORBIDDEN,
         ErrorKind::Api(_) => match error.status() {
             // The API key or the client ID was refused: that is no mistake of whoever asks.
             Some(StatusCode::UNAUTHORIZED) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -199,7 +200,7 @@ mod tests {
             (Error::missing_variable("WORKOS_API_KEY", "an API key"), 500),
             (Error::session_store(std::io::ErrorKind::PermissionDenied.into()), 500),
             (refused(StatusCode::BAD_REQUEST, ErrorCode::InvalidGrant), 401),
-            (refused(StatusCode::BAD_REQUEST, ErrorCode::OrganizationMembershipNotFound), 400),
+            (refused(StatusCode::BAD_REQUEST, ErrorCode::OrganizationMembershipNotFound), 403),
             (refused(StatusCode::FORBIDDEN, ErrorCode::AccessDenied), 403),
             // Our own client ID or key.
             (refused(StatusCode::BAD_REQUEST, ErrorCode::InvalidClient), 500),
