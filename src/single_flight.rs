@@ -11,34 +11,47 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Between two heartbeats of a task.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// After this long without a heartbeat, nobody drives the task's runtime.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// What is known of the work.
+struct Progress<T> {
+    told: Option<T>,
+    heartbeat: Instant,
+    is_over: bool,
+}
+
 /// The task's end of a channel for one result.
-pub(crate) struct Teller<T>(watch::Sender<Option<T>>);
+pub(crate) struct Teller<T>(watch::Sender<Progress<T>>);
 
 /// A caller's end of a channel for one result.
-pub(crate) struct Listener<T>(watch::Receiver<Option<T>>);
+pub(crate) struct Listener<T>(watch::Receiver<Progress<T>>);
 
 pub(crate) fn channel<T>() -> (Teller<T>, Listener<T>) {
-    let (sender, receiver) = watch::channel(None);
+    let (sender, receiver) = watch::channel(Progress { told: None, heartbeat: Instant::now(), is_over: false });
     (Teller(sender), Listener(receiver))
 }
 
 impl<T> Teller<T> {
     /// Sends a result; without effect when there already is one.
     pub(crate) fn tell(&self, result: T) {
-        self.0.send_if_modified(|told| {
-            let is_first = told.is_none();
+        self.0.send_if_modified(|progress| {
+            let is_first = progress.told.is_none();
             if is_first {
-                *told = Some(result);
+                progress.told = Some(result);
             }
             is_first
         });
+    }
+
+    /// Whether its callers were told early, and nobody drives the work that was to go on.
+    fn is_stuck(&self) -> bool {
+        let progress = self.0.borrow();
+        progress.told.is_some() && !progress.is_over && progress.heartbeat.elapsed() > HEARTBEAT_TIMEOUT
     }
 
     /// Does the work and sends heartbeats meanwhile.
@@ -47,7 +60,7 @@ impl<T> Teller<T> {
         loop {
             match timeout(HEARTBEAT, work.as_mut()).await {
                 Ok(result) => return result,
-                Err(_) => self.0.send_modify(|_| {}),
+                Err(_) => self.0.send_modify(|progress| progress.heartbeat = Instant::now()),
             }
         }
     }
@@ -67,8 +80,8 @@ impl<T: Clone> Listener<T> {
     /// The result; `None` when the task is gone, or nobody drives it.
     pub(crate) async fn wait(mut self) -> Option<T> {
         loop {
-            if let Some(result) = self.0.borrow_and_update().clone() {
-                return Some(result);
+            if let Some(result) = &self.0.borrow_and_update().told {
+                return Some(result.clone());
             }
             match timeout(HEARTBEAT_TIMEOUT, self.0.changed()).await {
                 Ok(Ok(())) => {}
@@ -103,7 +116,7 @@ impl<T> Flight<T> {
     }
 
     pub(crate) fn has_told(&self) -> bool {
-        self.0.0.borrow().is_some()
+        self.0.0.borrow().told.is_some()
     }
 
     /// The result; `None` when nobody drives the task.
@@ -111,7 +124,13 @@ impl<T> Flight<T> {
     where
         T: Clone,
     {
-        Listener(self.0.0.subscribe()).wait().await
+        if self.0.is_stuck() { None } else { Listener(self.0.0.subscribe()).wait().await }
+    }
+
+    /// The last result of the work, which is over.
+    fn end(&self, result: T) {
+        self.0.0.send_modify(|progress| progress.is_over = true);
+        self.0.tell(result);
     }
 }
 
@@ -159,13 +178,13 @@ impl<F: InFlight> Owner<F> {
     /// Removes the entry, and then sends the result: later callers begin anew.
     pub(crate) fn finish(self, result: F::Output) {
         self.table.give_up(&self.key, &self.flight);
-        self.flight.tell(result);
+        self.flight.end(result);
     }
 }
 
 impl<F: InFlight> Drop for Owner<F> {
     fn drop(&mut self) {
         self.table.give_up(&self.key, &self.flight);
-        self.flight.tell(F::abandoned());
+        self.flight.end(F::abandoned());
     }
 }

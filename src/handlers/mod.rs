@@ -22,10 +22,12 @@ mod permitted;
 mod request_session;
 
 use std::fmt;
+use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use tokio::time::timeout;
 use url::Url;
 #[cfg(feature = "axum")]
 use url::form_urlencoded;
@@ -48,7 +50,7 @@ use crate::cookies::{Asked, Cookies, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::Error;
 pub use crate::error::RefusedRequest;
-use crate::id::{OrganizationId, RedirectUri, ReturnPath};
+use crate::id::{OrganizationId, RedirectUri, ReturnPath, SessionId};
 use crate::login::Callback;
 use crate::login::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::login::parking::{LoginCookies, Parking};
@@ -58,6 +60,10 @@ use crate::sealed::INTERNAL;
 use crate::session::{SessionLayer, SessionParts, SessionState, SignedIn, SignedOut, SwitchError};
 use crate::wire::logout_url;
 
+/// How many sessions one request ends: each costs calls of the store, and anybody can send a long `Cookie` header.
+const MAX_SESSIONS_ENDED: usize = 16;
+/// How long a response waits for sessions that are ended at WorkOS without the browser.
+const REVOCATION_LIMIT: Duration = Duration::from_secs(2);
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
@@ -443,8 +449,9 @@ impl<L> LoginHandlers<L> {
     /// Signs out: the response clears the cookie and sends the browser to WorkOS, which ends the session there. Neither WorkOS nor its
     /// signing keys need to be available.
     ///
-    /// Of a cookie that comes with several values, which an access counts as missing, every session ends. The browser can go to WorkOS
-    /// for one of them: the others are revoked with the API key. If that fails, they go on at WorkOS only.
+    /// Of a cookie that comes with several values, which an access counts as missing, the sessions of the first 16 end. The browser can
+    /// go to WorkOS for one of them: the others are revoked with the API key, in a task that goes on after 2 seconds. If that fails, they
+    /// go on at WorkOS only.
     ///
     /// # Errors
     /// [`NotLoggedOut::Failed`] with [`ErrorKind::Store`](crate::ErrorKind::Store): the session may still exist.
@@ -458,17 +465,33 @@ impl<L> LoginHandlers<L> {
         let after_logout = self.after_logout.as_ref().map_or("/", RedirectUri::as_str);
         let (mut ids, mut cleared) = (Vec::new(), None);
         for value in self.cookies(request) {
-            let (id, cookie) = self.sessions.sign_out(value, &self.redirect_uri, INTERNAL).await?;
+            let (id, cookie) = match self.sessions.sign_out(value, &self.redirect_uri, INTERNAL).await {
+                Ok(signed_out) => signed_out,
+                Err(error) => {
+                    // What has left the store would be forgotten.
+                    self.revoke(ids.into_iter()).await;
+                    return Err(error.into());
+                }
+            };
             cleared = Some(cookie);
             ids.extend(id.filter(|id| !ids.contains(id)));
         }
         let mut ids = ids.into_iter();
         let url = ids.next().map(|id| logout_url(&self.client.core.base_url, &id, self.after_logout.as_ref()));
-        for id in ids {
-            drop(self.client.sessions().revoke(&id).send().await);
-        }
+        self.revoke(ids).await;
         let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str))?;
         Ok(with_cookies(response, cleared))
+    }
+
+    /// Ends sessions at WorkOS without the browser, which waits for that for a moment only.
+    async fn revoke(&self, ids: impl Iterator<Item = SessionId>) {
+        let calls: Vec<_> = ids.map(|id| self.client.sessions().revoke(&id)).collect();
+        let work = self.client.spawn(async move {
+            for call in calls {
+                drop(call.send().await);
+            }
+        });
+        drop(timeout(REVOCATION_LIMIT, work).await);
     }
 
     /// Refuses a request that would change something, unless it comes from a page of the application.
@@ -534,14 +557,19 @@ impl<L> LoginHandlers<L> {
         Cookies::of(&request.headers).value(&self.sessions.cookie_name(&self.redirect_uri, INTERNAL))
     }
 
-    /// All values of the session cookie, for a sign-out.
+    /// The values of the session cookie, for a sign-out.
     fn cookies<'a>(&self, request: &'a Parts) -> Vec<&'a str>
     where
         L: SessionLayer,
     {
         let name = self.sessions.cookie_name(&self.redirect_uri, INTERNAL);
-        let cookies = Cookies::of(&request.headers);
-        cookies.iter().filter(|(other, _)| *other == name).map(|(_, value)| value).collect()
+        let mut values = Vec::new();
+        for (_, value) in Cookies::of(&request.headers).iter().filter(|(other, _)| *other == name) {
+            if values.len() < MAX_SESSIONS_ENDED && !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
     }
 }
 

@@ -85,8 +85,9 @@ pub enum NotKept {
     Changed,
     /// The session is over, and its row was removed. The user must sign in again.
     Ended(SignedOut),
-    /// Nothing is known against the session: WorkOS, its signing keys or the application's store is unavailable, or the new token can't
-    /// be verified. Answer 503. New tokens that could not be written are in memory, and for 10 minutes the task goes on trying.
+    /// Nothing is known against the session: WorkOS, its signing keys or the application's store is unavailable, the new token can't be
+    /// verified, or a switch was refused. Answer with the error's [`response`](Error::response): 503 in an outage, 403 for a refusal. New
+    /// tokens that could not be written are in memory, and for 10 minutes the task goes on trying.
     Unavailable(Error),
 }
 
@@ -200,12 +201,16 @@ impl<K: HasClientId> Refresh<K> {
     ///
     /// # Errors
     /// [`NotKept`]: the row was changed in between, the session is over, or something is unavailable.
-    pub async fn keep<W, F, E>(self, write: W) -> Result<OpenedSession<K>, NotKept>
+    pub async fn keep<W, F, E>(mut self, write: W) -> Result<OpenedSession<K>, NotKept>
     where
         W: Fn(SessionUpdate<K>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<bool, E>> + Send + 'static,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
+        // Whoever has read the row before a switch of the organization must not switch it back.
+        if matches!(self.want, Want::Same) {
+            self.want = Want::Newest;
+        }
         let key = self.key();
         let keeps: Arc<Keeps> = self.session.caller.client.core.shared.get();
         let write: Arc<Write<K>> = Arc::new(move |update| {

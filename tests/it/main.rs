@@ -20,6 +20,7 @@ mod own_sessions;
 mod parking;
 mod released;
 mod session;
+mod several_sessions;
 mod shutdown;
 mod sign_out_everywhere;
 mod simulation;

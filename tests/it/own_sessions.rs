@@ -603,6 +603,88 @@ async fn who_has_read_an_old_row_spends_no_token_of_the_new_one() -> Outcome {
     Ok(())
 }
 
+/// A user of two organizations, signed in to the first.
+async fn grace() -> Outcome<(Application, Table)> {
+    let own = Own::start().await?;
+    let app = Application::of([TestUser::new("grace@example.com").organization("org_1").organization("org_2")]).await?;
+    own.table.put(&app.client.session(in_browser(&app.client, "grace@example.com").await?))?;
+    Ok((app, own.table))
+}
+
+async fn organization(app: &Application, table: &Table) -> Outcome<Option<String>> {
+    let active = authenticate(&app.client, table).await?.ok_or("signed out")?;
+    Ok(active.organization_id().map(ToString::to_string))
+}
+
+#[tokio::test]
+async fn a_request_that_has_read_an_old_row_does_not_undo_a_switch() -> Outcome {
+    let (app, table) = grace().await?;
+    app.expire();
+    // It is delayed: its handler waits for a connection of the pool, say.
+    let stale = table.open(&app.client).unwrap();
+    let active = authenticate(&app.client, &table).await?.ok_or("signed out")?;
+    assert_eq!(active.organization_id().map(OrganizationId::as_str), Some("org_1"));
+    let _ = table.keep(active.switch_organization(OrganizationId::new("org_2")?)).await?;
+    let late = stale.check_and_keep(&app.client.verifier(), table.writer()).await;
+    assert!(matches!(late, Err(NotKept::Changed)), "it reads the row again: {late:?}");
+    assert_eq!(organization(&app, &table).await?.as_deref(), Some("org_2"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_and_a_refresh_at_the_same_time_end_in_the_new_organization() -> Outcome {
+    let (app, table) = grace().await?;
+    let active = table.open(&app.client).unwrap().check(&app.client.verifier()).await?;
+    let stale = table.open(&app.client).unwrap();
+    app.authkit.inject(AUTHENTICATE, Fault::Slow(Duration::from_millis(300)), 1);
+    let refresh = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        table.keep(stale.refresh()).await
+    };
+    let switch = table.keep(active.switch_organization(OrganizationId::new("org_2")?));
+    let (switched, refreshed) = tokio::join!(switch, refresh);
+    let _ = switched?;
+    assert!(matches!(refreshed, Ok(_) | Err(NotKept::Changed)), "{refreshed:?}");
+    assert_eq!(organization(&app, &table).await?.as_deref(), Some("org_2"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_switch_that_is_refused_keeps_the_row_and_says_why() -> Outcome {
+    let (app, table) = grace().await?;
+    let (before, active) = (table.version(), table.open(&app.client).unwrap().check(&app.client.verifier()).await?);
+    let refused = table.keep(active.switch_organization(OrganizationId::new("org_of_others")?)).await;
+    let Err(NotKept::Unavailable(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!((error.code(), error.is_transient()), (Some(&ErrorCode::OrganizationMembershipNotFound), false));
+    assert_eq!(error.response().status(), 403);
+    assert_eq!(table.version(), before);
+    Ok(())
+}
+
+/// An application without `async` calls `block_on` for each request. In between, nobody drives the task that writes.
+#[test]
+fn a_runtime_that_rests_takes_no_session_from_the_others() -> Outcome {
+    let server = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let own = server.block_on(Own::start())?;
+    let client = own.app.another_client();
+    own.app.expire();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (resting, other) = (runtime()?, runtime()?);
+    own.table.failures.store(usize::MAX, Ordering::SeqCst);
+    assert!(resting.block_on(authenticate(&client, &own.table)).is_err());
+    own.table.failures.store(0, Ordering::SeqCst);
+    let began = std::time::Instant::now();
+    loop {
+        match other.block_on(authenticate(&client, &own.table)) {
+            Ok(active) => return active.map(drop).ok_or_else(|| "signed out".into()),
+            Err(error) => {
+                assert!(began.elapsed() < Duration::from_secs(15), "the store is good again, and yet: {error}");
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[tokio::test]
 async fn a_version_is_that_of_the_pair_and_shows_nothing() -> Outcome {
     let own = Own::start().await?;
