@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -524,10 +524,12 @@ async fn a_store_that_fails_signs_nobody_out() -> Outcome {
     Ok(())
 }
 
-/// Refuses to write for a while.
+/// Refuses to write for a while, or panics instead.
+#[derive(Default)]
 struct Full {
     store: MemoryTokenStore,
     refusals: AtomicU32,
+    panics: AtomicBool,
 }
 
 impl TokenStore for Full {
@@ -543,6 +545,7 @@ impl TokenStore for Full {
 
     async fn write(&self, token: &StoredToken) -> io::Result<()> {
         let refused = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(refused.is_err() || !self.panics.load(Ordering::SeqCst), "it panics");
         if refused.is_ok() { Err(io::ErrorKind::StorageFull.into()) } else { self.store.write(token).await }
     }
 
@@ -553,16 +556,16 @@ impl TokenStore for Full {
 
 #[tokio::test]
 async fn a_new_token_is_written_again_and_again() -> Outcome {
-    let app = Device::start().await?;
-    let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
-    store.write(&kept(&app.login().await?.refresh_token)).await?;
-    store.refusals.store(5, Ordering::SeqCst);
-    let store = Arc::new(store);
-    let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
-    access_token(session.authenticate().await);
-    // Nothing but the token that was written is good now.
-    app.clock.advance(Duration::from_secs(60));
-    access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
+    for panics in [false, true] {
+        let app = Device::start().await?;
+        let (store, session) = full(&app, 5).await?;
+        store.panics.store(panics, Ordering::SeqCst);
+        access_token(session.authenticate().await);
+        session.finish_within(Duration::ZERO).await?;
+        // Nothing but the token that was written is good now.
+        app.clock.advance(Duration::from_secs(60));
+        access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
+    }
     Ok(())
 }
 
@@ -762,7 +765,7 @@ async fn a_switch_is_not_taken_for_done_when_another_process_was_there_before() 
 
 /// A store whose file system is full from now on, for so many attempts to write.
 async fn full(app: &Device, refusals: u32) -> Outcome<(Arc<Full>, TokenSession<Shared<Full>>)> {
-    let store = Full { store: MemoryTokenStore::new(), refusals: AtomicU32::new(0) };
+    let store = Full::default();
     store.write(&kept(&app.login().await?.refresh_token)).await?;
     store.refusals.store(refusals, Ordering::SeqCst);
     let store = Arc::new(store);
@@ -797,17 +800,74 @@ async fn nobody_is_active_before_the_new_token_is_written() -> Outcome {
 
 #[tokio::test]
 async fn a_process_that_ends_hears_that_the_new_token_is_not_kept() -> Outcome {
+    for panics in [false, true] {
+        let app = Device::start().await?;
+        let (store, session) = full(&app, u32::MAX).await?;
+        store.panics.store(panics, Ordering::SeqCst);
+        let session = session.answer_within(Duration::from_millis(500));
+        assert!(matches!(session.authenticate().await, SessionState::TemporarilyUnknown(_)));
+        let began = std::time::Instant::now();
+        let error = session.clone().finish_within(Duration::from_millis(300)).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Store) && is_full(&error) != panics, "{error:?}");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        // A new login, or a sign-out, makes it irrelevant.
+        store.refusals.store(0, Ordering::SeqCst);
+        session.sign_in(app.login().await?).await?;
+        session.finish_within(Duration::from_secs(30)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_token_that_is_good_still_is_no_answer_while_the_new_one_is_not_kept() -> Outcome {
+    let app = Device::start().await?;
+    let unknown = |state| match state {
+        SessionState::TemporarilyUnknown(error) => assert!(is_full(&error), "{error:?}"),
+        state => panic!("the next process is signed out: {state:?}"),
+    };
+    // Ahead of its expiry.
+    let (store, session) = full(&app, 0).await?;
+    let session = session.answer_within(Duration::from_millis(500));
+    access_token(session.authenticate().await);
+    app.clock.advance(Duration::from_secs(280));
+    store.refusals.store(u32::MAX, Ordering::SeqCst);
+    unknown(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 2);
+    unknown(session.authenticate().await);
+    store.refusals.store(0, Ordering::SeqCst);
+    access_token(session.authenticate().await);
+
+    // In the middle of its life.
+    store.refusals.store(u32::MAX, Ordering::SeqCst);
+    let switched = session.switch_organization(OrganizationId::new("org_two")?).await;
+    assert!(matches!(&switched, Err(SwitchError::Kept(error)) if is_full(error)), "{switched:?}");
+    unknown(session.authenticate().await);
+    store.refusals.store(0, Ordering::SeqCst);
+    access_token(session.authenticate().await);
+    assert_eq!(app.authkit.refreshes(), 3);
+    app.clock.advance(Duration::from_secs(60));
+    access_token(TokenSession::new(app.authkit.public_client(), Shared(store)).authenticate().await);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_does_not_wait_until_a_token_is_written() -> Outcome {
     let app = Device::start().await?;
     let (store, session) = full(&app, u32::MAX).await?;
-    let session = session.answer_within(Duration::from_millis(500));
+    let session = session.answer_within(Duration::from_millis(300));
     assert!(matches!(session.authenticate().await, SessionState::TemporarilyUnknown(_)));
     let began = std::time::Instant::now();
-    let error = session.clone().finish_within(Duration::from_millis(300)).await.unwrap_err();
-    assert!(is_full(&error) && began.elapsed() < Duration::from_secs(5), "{error:?}");
-    // A new login, or a sign-out, makes it irrelevant.
+    assert!(session.sign_out(None).await?.is_some());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(store.read().await?.is_none());
+    over(session.authenticate().await, SignedOutReason::NotFound);
+    session.clone().finish_within(Duration::ZERO).await?;
+    // The next login's tokens are written again and again, as before.
     store.refusals.store(0, Ordering::SeqCst);
     session.sign_in(app.login().await?).await?;
-    session.finish_within(Duration::from_secs(30)).await?;
+    app.clock.advance(Duration::from_secs(301));
+    store.refusals.store(5, Ordering::SeqCst);
+    access_token(session.answer_within(Duration::from_secs(10)).authenticate().await);
     Ok(())
 }
 
@@ -872,6 +932,9 @@ async fn a_sign_in_whose_caller_is_gone_is_whole() -> Outcome {
     // With its access token.
     access_token(session.authenticate().await);
     assert_eq!(app.requests(), requests);
+    // That outlives a write which takes its time.
+    app.clock.advance(Duration::from_secs(280));
+    access_token(session.answer_within(cancelled).authenticate().await);
     Ok(())
 }
 
@@ -880,7 +943,10 @@ async fn nobody_waits_for_the_lock_forever() -> Outcome {
     let app = Device::start().await?;
     let store = Arc::new(MemoryTokenStore::new());
     let session = TokenSession::new(app.authkit.public_client(), Shared(Arc::clone(&store)));
-    let response = app.login().await?;
+    let (_full, writer) = full(&app, u32::MAX).await?;
+    let state = writer.clone().answer_within(Duration::from_millis(300)).authenticate().await;
+    assert!(matches!(state, SessionState::TemporarilyUnknown(_)), "{state:?}");
+    let (response, second) = (app.login().await?, app.login().await?);
     let _another = store.lock().await?;
     tokio::time::pause();
     let told = |error: &Error| error.source().map(ToString::to_string);
@@ -890,5 +956,8 @@ async fn nobody_waits_for_the_lock_forever() -> Outcome {
     let error = tokio::time::timeout(Duration::from_secs(31), session.sign_out(None)).await?.unwrap_err();
     assert_eq!(told(&error).as_deref(), Some("another process holds the lock"));
     assert!(error.is_transient());
+    // This process has it, and can't write.
+    let rejected = tokio::time::timeout(Duration::from_secs(31), writer.sign_in(second)).await?.unwrap_err();
+    assert!(is_full(rejected.error()), "{rejected:?}");
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::stored::Held;
 use crate::credentials::Public;
 use crate::error::Error;
 use crate::id::OrganizationId;
+use crate::secret::StoredToken;
 use crate::session::checks::{Need, time_left};
 use crate::session::parts::Session;
 use crate::session::refresh::{BareError, BareSession};
@@ -54,10 +55,10 @@ impl<S: TokenStore> TokenSession<S> {
             }
         }
         match (deadline.limit(self.renewed(switch_to)).await.and_then(|renewed| renewed), old) {
-            // Its token is still valid.
-            (Err(Stop::Unknown(_)), Some(old)) => Ok(old),
-            // Another call waits for the store.
-            (Err(Stop::Unknown(error)), None) => Err(Stop::Unknown(self.not_kept().unwrap_or(error))),
+            // Its token is still valid, and the next process needs no newer one.
+            (Err(Stop::Unknown(_)), Some(old)) if self.not_kept().is_none() => Ok(old),
+            // Perhaps of another call, which waits for the store.
+            (Err(Stop::Unknown(error)), _) => Err(Stop::Unknown(self.not_kept().unwrap_or(error))),
             (renewed, _) => renewed,
         }
     }
@@ -110,6 +111,10 @@ impl<S: TokenStore> TokenSession<S> {
 
     /// An access token that needs no new exchange: this process's, or the one that another process got a moment ago.
     async fn at_hand(&self, held: &Held) -> Result<AtHand, Stop> {
+        // The next process would not be signed in.
+        if self.not_kept().is_some() {
+            return Ok(AtHand::Nothing);
+        }
         let mut known = self.remembered(held);
         if known.is_none() {
             let Some(replaced) = &held.replaced else { return Ok(AtHand::Nothing) };
@@ -182,11 +187,13 @@ impl<S: TokenStore> TokenSession<S> {
             let replaced = (!is_switch).then_some((&held.refresh_token, at));
             let token = Held::write(&session.parts.refresh_token, &held.login, replaced).map_err(Stop::Unknown)?;
             // This is the only copy of the token.
+            let token = Arc::new(token);
             let began = Instant::now();
-            while let Err(error) = self.store.write(&token).await {
+            while let Err(error) = self.write(&token).await {
                 let error = Error::session_store(error);
                 self.set_not_kept(Some(error.clone()));
-                if began.elapsed() >= WRITE_RETRY_FOR {
+                // A removal needs no room.
+                if began.elapsed() >= WRITE_RETRY_FOR || self.is_signing_out() {
                     return Err(Stop::Unknown(error));
                 }
                 if began.elapsed() >= WRITE_WAIT {
@@ -202,6 +209,14 @@ impl<S: TokenStore> TokenSession<S> {
             Some(error) => Err(Stop::Unknown(error)),
             None => self.checks.activate(session.copy()).await,
         }
+    }
+
+    /// One attempt, in a task of its own: if it panics, others follow.
+    async fn write(&self, token: &Arc<StoredToken>) -> io::Result<()> {
+        let (store, token) = (Arc::clone(&self.store), Arc::clone(token));
+        let attempt = self.client.spawn(async move { store.write(&token).await });
+        // Without the message of a panic, which may be a secret.
+        attempt.await.unwrap_or_else(|error| Err(error.into()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 use url::Url;
 
@@ -38,7 +39,7 @@ const SESSION_ID_WAIT: Duration = Duration::from_secs(5);
 ///
 /// A new token is written before anybody hears of it: `Active` means that the next process is signed in, too. While it can't be
 /// written, the answer is `TemporarilyUnknown` with the store's error, and the only copy of the token is in this process. It is written
-/// again for 10 minutes. So a process that ends after a command calls [`finish_within`](Self::finish_within).
+/// again for 10 minutes, unless the user signs out. So a process that ends after a command calls [`finish_within`](Self::finish_within).
 ///
 /// ```
 /// use std::time::Duration;
@@ -76,6 +77,8 @@ pub struct TokenSession<S> {
     current: Arc<Mutex<Option<Current>>>,
     /// Why the newest token isn't in the store.
     not_kept: Arc<Mutex<Option<Error>>>,
+    /// Its receivers are the sign-outs that wait for the lock.
+    sign_outs: Arc<watch::Sender<()>>,
 }
 
 /// The login and the session of this process.
@@ -89,7 +92,14 @@ impl<S> TokenSession<S> {
         S: TokenStore,
     {
         let checks = Checks::new(client.verifier());
-        Self { client, checks, store: Arc::new(store), current: Arc::default(), not_kept: Arc::default() }
+        Self {
+            client,
+            checks,
+            store: Arc::new(store),
+            current: Arc::default(),
+            not_kept: Arc::default(),
+            sign_outs: Arc::default(),
+        }
     }
 
     /// Verifies access tokens with another verifier, such as one with the application's own issuer.
@@ -113,8 +123,8 @@ impl<S: TokenStore> TokenSession<S> {
     /// Keeps the refresh token of a login. It replaces an earlier session. The work goes on when the caller is cancelled.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds; the session
-    /// comes back.
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds, or this one has tried
+    /// to write an earlier token for so long; the session comes back.
     pub async fn sign_in(&self, parts: impl Into<SessionParts>) -> Result<(), Rejected<SessionParts>> {
         let (this, parts) = (self.clone(), parts.into());
         let session = Session::new(&self.client, parts.copy());
@@ -145,7 +155,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// `return_to`.
     ///
     /// The URL is absent when there is no session, or its ID at WorkOS is unavailable at the moment. The removal goes on when the caller is
-    /// cancelled.
+    /// cancelled. It doesn't wait until a new token can be written.
     ///
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds: the token may still be
@@ -158,6 +168,8 @@ impl<S: TokenStore> TokenSession<S> {
 
     /// Waits until nothing of this session's client is under way, but no longer than this time: call it before the process ends. It
     /// returns at once when there is nothing to wait for. 30 seconds are enough for an exchange with a slow WorkOS.
+    ///
+    /// `Ok` says nothing of an exchange that failed: if WorkOS has done it and all its replies were lost, the user must sign in again.
     ///
     /// # Errors
     /// - [`ErrorKind::Store`](crate::ErrorKind::Store): a new token could not be written, and its only copy is in the memory of this process.
@@ -173,7 +185,9 @@ impl<S: TokenStore> TokenSession<S> {
     }
 
     async fn remove(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+        let waiting = self.sign_outs.subscribe();
         let lock = self.locked().await?;
+        drop(waiting);
         let held = self.store.read().await.map_err(Error::session_store)?;
         self.store.remove().await.map_err(Error::session_store)?;
         self.set_not_kept(None);
@@ -207,8 +221,18 @@ impl<S: TokenStore> TokenSession<S> {
     /// The store's lock, for which nobody waits forever.
     pub(super) async fn locked(&self) -> Result<S::Lock, Error> {
         let lock = timeout(LOCK_WAIT, self.store.lock()).await;
-        let too_late = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "another process holds the lock"));
-        lock.unwrap_or_else(too_late).map_err(Error::session_store)
+        let too_late =
+            || Error::session_store(io::Error::new(io::ErrorKind::TimedOut, "another process holds the lock"));
+        match lock {
+            Ok(lock) => lock.map_err(Error::session_store),
+            // Unless it is this process, which can't write a token.
+            Err(_) => Err(self.not_kept().unwrap_or_else(too_late)),
+        }
+    }
+
+    /// Whether a sign-out waits for the lock.
+    pub(super) fn is_signing_out(&self) -> bool {
+        !self.sign_outs.is_closed()
     }
 
     /// Why the newest token isn't in the store.
@@ -239,6 +263,7 @@ impl<S> Clone for TokenSession<S> {
             store: Arc::clone(&self.store),
             current: Arc::clone(&self.current),
             not_kept: Arc::clone(&self.not_kept),
+            sign_outs: Arc::clone(&self.sign_outs),
         }
     }
 }
