@@ -112,7 +112,7 @@ async fn a_user_signs_in_switches_and_signs_out() -> Outcome {
 
     // Another organization; one that the user isn't a member of; and what is none.
     for (form, status) in
-        [("organization_id=org_two", 200), ("organization_id=org_three", 400), ("organization_id=..", 400), ("", 400)]
+        [("organization_id=org_two", 200), ("organization_id=org_three", 403), ("organization_id=..", 400), ("", 400)]
     {
         let switched = program.ask("POST", "/switch-organization", &[], form).await?;
         assert_eq!(switched.status, status, "{form}: {}", switched.text);
