@@ -57,7 +57,6 @@
 //!
 //! To mount routes under a path, nest them *inside* of the application: `handlers.app(Router::new().nest("/app", routes))`. A login
 //! then comes back to the full path.
-
 //!
 //! # In a test
 //!

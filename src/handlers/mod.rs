@@ -486,6 +486,10 @@ impl<L> LoginHandlers<L> {
     /// Ends sessions at WorkOS without the browser, which waits for that for a moment only.
     async fn revoke(&self, ids: impl Iterator<Item = SessionId>) {
         let calls: Vec<_> = ids.map(|id| self.client.sessions().revoke(&id)).collect();
+        // As after almost every sign-out.
+        if calls.is_empty() {
+            return;
+        }
         let work = self.client.spawn(async move {
             for call in calls {
                 drop(call.send().await);

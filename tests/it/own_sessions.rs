@@ -16,8 +16,8 @@ use tokio::time::{Instant, timeout};
 use workos_auth::session::{NotActive, NotKept, Refresh, SessionUpdate, SessionVersion, SignedOutReason};
 use workos_auth::testing::{Fault, Skew, TestUser};
 use workos_auth::{
-    ActiveSession, Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, OpenedSession,
-    OrganizationId, SessionCookie,
+    ActiveSession, Confidential, ConfidentialClient, CookiePassword, Error, ErrorCode, ErrorKind, ExpiredSession,
+    OpenedSession, OrganizationId, SessionCookie,
 };
 
 use crate::support::Outcome;
@@ -48,10 +48,20 @@ fn open_gate() -> Arc<Semaphore> {
 }
 
 impl Table {
+    fn new() -> Outcome<Self> {
+        Ok(Self {
+            rows: Arc::default(),
+            seal: SessionCookie::new(CookiePassword::generate()?)?,
+            writes: Arc::default(),
+            failures: Arc::default(),
+            panics: Arc::default(),
+            gate: open_gate(),
+        })
+    }
+
     /// The same rows, and faults of its own.
-    fn of_another_process(&self) -> Self {
-        let (rows, seal) = (Arc::clone(&self.rows), self.seal.clone());
-        Self { rows, seal, writes: Arc::default(), failures: Arc::default(), panics: Arc::default(), gate: open_gate() }
+    fn of_another_process(&self) -> Outcome<Self> {
+        Ok(Self { rows: Arc::clone(&self.rows), seal: self.seal.clone(), ..Self::new()? })
     }
 
     fn panic_if_told(&self, is_late: bool) {
@@ -143,17 +153,18 @@ impl Own {
     async fn start() -> Outcome<Self> {
         let ada = TestUser::new("ada@example.com").password(PASSWORD);
         let app = Application::configured([ada], |builder| builder.timeout(Duration::from_millis(500))).await?;
-        let table = Table {
-            rows: Arc::default(),
-            seal: SessionCookie::new(CookiePassword::generate()?)?,
-            writes: Arc::default(),
-            failures: Arc::default(),
-            panics: Arc::default(),
-            gate: open_gate(),
-        };
-        let own = Self { app, table };
+        let own = Self { app, table: Table::new()? };
         own.sign_in().await?;
         Ok(own)
+    }
+
+    /// The session of the table.
+    async fn expired(&self) -> ExpiredSession<Confidential> {
+        let session = self.table.open(&self.app.client).unwrap();
+        match session.check(&self.app.client.verifier()).await {
+            Err(NotActive::Expired(expired)) => expired,
+            other => panic!("it has expired: {other:?}"),
+        }
     }
 
     async fn sign_in(&self) -> Outcome {
@@ -289,11 +300,7 @@ async fn a_late_refusal_removes_nothing_that_another_process_has_written() -> Ou
 #[tokio::test]
 async fn a_session_that_has_ended_loses_its_row() -> Outcome {
     let own = Own::start().await?;
-    let NotActive::Expired(expired) =
-        own.table.open(&own.app.client).unwrap().check(&own.app.client.verifier()).await.unwrap_err()
-    else {
-        panic!("it has expired")
-    };
+    let expired = own.expired().await;
     own.app.authkit.end_session(expired.session_id().as_str());
     let Err(NotKept::Ended(over)) = own.table.keep(expired.refresh()).await else { panic!("WorkOS refused it") };
     assert_reason(&over, SignedOutReason::Ended);
@@ -312,11 +319,7 @@ async fn a_sign_out_in_between_is_not_undone() -> Outcome {
         let under_way = tokio::spawn(async move { refresh(&client, &table).await });
         own.table.until_written(1).await;
         if in_this_process {
-            let session = own.table.open(&own.app.client).unwrap();
-            let Err(NotActive::Expired(expired)) = session.check(&own.app.client.verifier()).await else {
-                panic!("it has expired")
-            };
-            let _ = expired.sign_out(None);
+            let _ = own.expired().await.sign_out(None);
         }
         own.table.delete();
         own.open();
@@ -402,7 +405,7 @@ async fn an_outage_of_the_store_that_outlasts_the_replay_signs_nobody_out() -> O
 #[tokio::test]
 async fn who_is_refused_waits_for_the_process_that_has_the_new_pair() -> Outcome {
     let own = Own::start().await?;
-    let (another, its_table) = (own.app.another_client(), own.table.of_another_process());
+    let (another, its_table) = (own.app.another_client(), own.table.of_another_process()?);
     own.table.failures.store(usize::MAX, Ordering::SeqCst);
     assert_store(refresh(&own.app.client, &own.table).await);
     own.app.clock.advance(Duration::from_secs(60));
@@ -500,11 +503,7 @@ async fn a_sign_out_while_workos_is_asked_is_not_undone() -> Outcome {
         }
         assert_eq!((own.table.writes.load(Ordering::SeqCst), under_way.is_finished()), (0, false));
         if in_this_process {
-            let session = own.table.open(&own.app.client).unwrap();
-            let Err(NotActive::Expired(expired)) = session.check(&own.app.client.verifier()).await else {
-                panic!("it has expired")
-            };
-            let _ = expired.sign_out(None);
+            let _ = own.expired().await.sign_out(None);
         }
         own.table.delete();
         assert!(matches!(under_way.await?, Err(NotKept::Changed)));
@@ -586,29 +585,27 @@ async fn an_outage_changes_no_row() -> Outcome {
 
 #[tokio::test]
 async fn who_has_read_an_old_row_spends_no_token_of_the_new_one() -> Outcome {
-    let own = Own::start().await?;
-    let app = Application::of([TestUser::new("grace@example.com").organization("org_1").organization("org_2")]).await?;
-    own.table.put(&app.client.session(in_browser(&app.client, "grace@example.com").await?))?;
+    let (app, table) = grace().await?;
     // Read, and then delayed.
     let verifier = app.client.verifier();
-    let stale = own.table.open(&app.client).unwrap().check(&verifier).await?;
-    let newer = refresh(&app.client, &own.table).await?;
-    assert_eq!(own.table.version(), Some(newer.version()));
+    let stale = table.open(&app.client).unwrap().check(&verifier).await?;
+    let newer = refresh(&app.client, &table).await?;
+    assert_eq!(table.version(), Some(newer.version()));
     // It goes on with the newer token, and so it changes the newer row.
-    let switched = own.table.keep(stale.switch_organization(OrganizationId::new("org_2")?)).await?;
-    assert_eq!(own.table.version(), Some(switched.version()));
+    let switched = table.keep(stale.switch_organization(OrganizationId::new("org_2")?)).await?;
+    assert_eq!(table.version(), Some(switched.version()));
     app.expire();
-    let active = authenticate(&app.another_client(), &own.table).await?.ok_or("signed out")?;
+    let active = authenticate(&app.another_client(), &table).await?.ok_or("signed out")?;
     assert_eq!(active.organization_id().map(OrganizationId::as_str), Some("org_2"));
     Ok(())
 }
 
 /// A user of two organizations, signed in to the first.
 async fn grace() -> Outcome<(Application, Table)> {
-    let own = Own::start().await?;
     let app = Application::of([TestUser::new("grace@example.com").organization("org_1").organization("org_2")]).await?;
-    own.table.put(&app.client.session(in_browser(&app.client, "grace@example.com").await?))?;
-    Ok((app, own.table))
+    let table = Table::new()?;
+    table.put(&app.client.session(in_browser(&app.client, "grace@example.com").await?))?;
+    Ok((app, table))
 }
 
 async fn organization(app: &Application, table: &Table) -> Outcome<Option<String>> {
@@ -643,8 +640,11 @@ async fn a_switch_and_a_refresh_at_the_same_time_end_in_the_new_organization() -
     };
     let switch = table.keep(active.switch_organization(OrganizationId::new("org_2")?));
     let (switched, refreshed) = tokio::join!(switch, refresh);
-    let _ = switched?;
-    assert!(matches!(refreshed, Ok(_) | Err(NotKept::Changed)), "{refreshed:?}");
+    // Both get the same pair, and whoever comes second finds it in the row.
+    assert!(switched.is_ok() || refreshed.is_ok());
+    for outcome in [switched, refreshed] {
+        assert!(matches!(outcome, Ok(_) | Err(NotKept::Changed)), "{outcome:?}");
+    }
     assert_eq!(organization(&app, &table).await?.as_deref(), Some("org_2"));
     Ok(())
 }

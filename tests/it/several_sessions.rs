@@ -1,85 +1,33 @@
 //! A request with several values of the session cookie: all of their sessions end, whatever fails, and what that costs is bounded.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use workos_auth::parking::Parking;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{MemorySessionStore, SessionIndex, SessionStore, StoredSession};
 use workos_auth::testing::{Endpoint, Fault, TestUser};
 use workos_auth::{CookiePassword, ExposeSecret, LoginHandlers, RedirectUri, SessionManager};
 
 use crate::support::Outcome;
 use crate::support::application::Application;
+use crate::support::halfway::Halfway;
 use crate::support::login::PASSWORD;
 
 const USERS: [&str; 3] = ["ada@example.com", "bob@example.com", "carl@example.com"];
 
-/// Counts the sessions that are read, and fails at one of those that are removed.
-struct Store {
-    memory: MemorySessionStore,
-    loads: AtomicUsize,
-    removals_before_failure: AtomicUsize,
-}
-
-impl SessionStore for Store {
-    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
-        self.loads.fetch_add(1, Ordering::SeqCst);
-        self.memory.load(key).await
-    }
-
-    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
-        self.memory.create(key, sealed, index, lifetime).await
-    }
-
-    async fn replace(
-        &self,
-        key: &str,
-        version: u64,
-        sealed: &str,
-        index: &SessionIndex,
-        lifetime: Duration,
-    ) -> io::Result<bool> {
-        self.memory.replace(key, version, sealed, index, lifetime).await
-    }
-
-    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
-        self.memory.find(hash, limit).await
-    }
-
-    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
-        if self.removals_before_failure.fetch_sub(1, Ordering::SeqCst) == 0 {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        self.memory.remove(key, tombstone).await
-    }
-
-    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        self.memory.lock(key, owner, lease).await
-    }
-
-    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
-        self.memory.unlock(key, owner).await
-    }
-}
-
 struct Site {
     app: Application,
-    store: Arc<Store>,
-    sessions: SessionManager<Arc<Store>>,
-    handlers: LoginHandlers<SessionManager<Arc<Store>>>,
+    store: Arc<Halfway>,
+    sessions: SessionManager<Arc<Halfway>>,
+    handlers: LoginHandlers<SessionManager<Arc<Halfway>>>,
 }
 
 impl Site {
-    async fn start() -> Outcome<Self> {
+    /// The removals that fail: from this one on, so many.
+    async fn start(fails: (usize, usize)) -> Outcome<Self> {
         let app = Application::of(USERS.map(|email| TestUser::new(email).password(PASSWORD))).await?;
-        let store = Arc::new(Store {
-            memory: MemorySessionStore::new(),
-            loads: AtomicUsize::new(0),
-            removals_before_failure: AtomicUsize::new(usize::MAX),
-        });
+        let store = Arc::new(Halfway { fails, ..Halfway::default() });
         let sessions = SessionManager::new(app.client.clone(), Arc::clone(&store));
         let parking = Parking::new(CookiePassword::generate()?);
         let redirect = RedirectUri::new("http://127.0.0.1:8080/callback")?;
@@ -113,7 +61,7 @@ fn sign_out(cookies: &str) -> Outcome<http::request::Parts> {
 
 #[tokio::test]
 async fn a_long_cookie_header_costs_a_few_reads_of_the_store() -> Outcome {
-    let site = Site::start().await?;
+    let site = Site::start((0, 0)).await?;
     let mut values = Vec::new();
     for _ in 0..1_000 {
         values.push(cookie(SessionHandle::generate()?.expose_secret()));
@@ -129,7 +77,7 @@ async fn a_long_cookie_header_costs_a_few_reads_of_the_store() -> Outcome {
 
 #[tokio::test]
 async fn a_sign_out_waits_for_workos_for_a_moment_only() -> Outcome {
-    let site = Site::start().await?;
+    let site = Site::start((0, 0)).await?;
     let request = site.sign_out_of(&USERS).await?;
     site.app.authkit.inject(Endpoint::RevokeSession, Fault::Stall, usize::MAX);
     let began = Instant::now();
@@ -141,7 +89,7 @@ async fn a_sign_out_waits_for_workos_for_a_moment_only() -> Outcome {
 
 #[tokio::test]
 async fn a_sign_out_whose_browser_hangs_up_ends_all_sessions() -> Outcome {
-    let site = Site::start().await?;
+    let site = Site::start((0, 0)).await?;
     let request = site.sign_out_of(&USERS).await?;
     site.app.authkit.inject(Endpoint::RevokeSession, Fault::Slow(Duration::from_millis(500)), 1);
     let cut_off = tokio::time::timeout(Duration::from_millis(250), site.handlers.logout(&request)).await;
@@ -153,12 +101,10 @@ async fn a_sign_out_whose_browser_hangs_up_ends_all_sessions() -> Outcome {
 
 #[tokio::test]
 async fn a_store_that_fails_at_one_session_makes_nobody_forget_the_others() -> Outcome {
-    let site = Site::start().await?;
+    let site = Site::start((1, 1)).await?;
     let request = site.sign_out_of(&USERS[..2]).await?;
-    site.store.removals_before_failure.store(1, Ordering::SeqCst);
     assert!(site.handlers.logout(&request).await.is_err());
     assert_eq!(site.revocations(), 1, "it has left the store");
-    site.store.removals_before_failure.store(usize::MAX, Ordering::SeqCst);
     let response = site.handlers.logout(&request).await?;
     assert!(response.headers()["location"].to_str()?.contains("session_id="));
     Ok(())

@@ -1,18 +1,17 @@
 //! Sign-outs that reach all sessions of a user, or one session, in all processes at once.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use workos_auth::id::SessionId;
 use workos_auth::secret::SessionHandle;
-use workos_auth::session::{MemorySessionStore, SessionIndex, SessionStore, SignedOutReason, StoredSession};
+use workos_auth::session::{MemorySessionStore, SessionStore, SignedOutReason};
 use workos_auth::testing::{Endpoint, Fault, TestUser};
 use workos_auth::{ErrorKind, SessionManager, SessionState, UserId};
 
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, Application, access_token};
+use crate::support::halfway::Halfway;
 use crate::support::login::PASSWORD;
 
 const REVOKE: Endpoint = Endpoint::RevokeSession;
@@ -161,61 +160,6 @@ async fn sign_outs_meet_refreshes_a_hundred_times() -> Outcome {
     }
     assert!((1..200).contains(&won), "the one always came before the other: {won}");
     Ok(())
-}
-
-/// Fails in the middle of its removals, for some time.
-#[derive(Default)]
-struct Halfway {
-    store: MemorySessionStore,
-    removals: AtomicUsize,
-    /// The removals that fail: from this one on, so many.
-    fails: (usize, usize),
-    keeps: bool,
-}
-
-impl SessionStore for Halfway {
-    async fn load(&self, key: &str) -> io::Result<Option<StoredSession>> {
-        self.store.load(key).await
-    }
-
-    async fn create(&self, key: &str, sealed: &str, index: &SessionIndex, lifetime: Duration) -> io::Result<bool> {
-        self.store.create(key, sealed, index, lifetime).await
-    }
-
-    async fn replace(
-        &self,
-        key: &str,
-        version: u64,
-        sealed: &str,
-        index: &SessionIndex,
-        lifetime: Duration,
-    ) -> io::Result<bool> {
-        self.store.replace(key, version, sealed, index, lifetime).await
-    }
-
-    async fn find(&self, hash: &str, limit: usize) -> io::Result<Vec<String>> {
-        self.store.find(hash, limit).await
-    }
-
-    async fn remove(&self, key: &str, tombstone: Duration) -> io::Result<()> {
-        if self.keeps {
-            return Ok(());
-        }
-        let number = self.removals.fetch_add(1, Ordering::SeqCst);
-        let (first, count) = self.fails;
-        if (first..first.saturating_add(count)).contains(&number) {
-            return Err(io::ErrorKind::ConnectionReset.into());
-        }
-        self.store.remove(key, tombstone).await
-    }
-
-    async fn lock(&self, key: &str, owner: &str, lease: Duration) -> io::Result<bool> {
-        self.store.lock(key, owner, lease).await
-    }
-
-    async fn unlock(&self, key: &str, owner: &str) -> io::Result<()> {
-        self.store.unlock(key, owner).await
-    }
 }
 
 async fn active<S: SessionStore>(manager: &SessionManager<S>, handles: &[SessionHandle]) -> usize {

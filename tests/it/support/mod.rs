@@ -5,6 +5,7 @@ pub(crate) mod authority;
 pub(crate) mod capture;
 pub(crate) mod clients;
 pub(crate) mod dice;
+pub(crate) mod halfway;
 pub(crate) mod keyring;
 pub(crate) mod login;
 #[cfg(target_os = "linux")]
