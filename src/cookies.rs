@@ -84,7 +84,7 @@ pub struct CookieFingerprint([u8; 32]);
 
 impl CookieFingerprint {
     pub(crate) fn of(value: &str) -> Self {
-        Self(wire::sha256([value]))
+        Self(wire::sha256(value))
     }
 
     /// Whether it is the fingerprint of this value; compared in constant time.

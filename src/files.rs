@@ -12,9 +12,6 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use rand::TryRng;
-use rand::rngs::SysRng;
-
 /// The end of the name of an unfinished file, after a random part.
 const NEW_SUFFIX: &[u8] = b".new";
 
@@ -97,7 +94,7 @@ impl PrivateDirectory {
     /// A new file with this content, beside the file of this name.
     fn written(&self, name: &OsStr, content: &[u8]) -> io::Result<PathBuf> {
         let mut random = [0; 8];
-        SysRng.try_fill_bytes(&mut random).map_err(io::Error::other)?;
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
         let mut new = name.to_owned();
         // A random name, which no other process can take first.
         new.push(format!(".{:016x}.new", u64::from_le_bytes(random)));

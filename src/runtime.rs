@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rand::TryRng;
-use rand::rngs::SysRng;
 
 use crate::error::Error;
 
@@ -90,6 +88,6 @@ struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-        SysRng.try_fill_bytes(bytes).map_err(Error::randomness)
+        getrandom::fill(bytes).map_err(Error::randomness)
     }
 }

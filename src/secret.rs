@@ -27,8 +27,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
@@ -409,6 +407,6 @@ impl CookiePassword {
 /// 256 random bits.
 fn random_text() -> Result<SecretString, Error> {
     let mut bytes = Zeroizing::new([0; 32]);
-    SysRng.try_fill_bytes(bytes.as_mut()).map_err(Error::randomness)?;
+    getrandom::fill(bytes.as_mut()).map_err(Error::randomness)?;
     Ok(seal(BASE64URL.encode(bytes.as_ref())))
 }

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 
+use aws_lc_rs::digest::{self, Digest, SHA256};
 use base64::Engine;
 use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
@@ -292,16 +292,27 @@ pub(crate) fn random_name(random: &dyn Random) -> Result<String, Error> {
 
 /// What a store sees of a handle.
 pub(crate) fn sha256_hex(text: &str) -> String {
-    hex(&sha256([text]))
+    hex(&sha256(text))
 }
 
-/// SHA-256 of secrets. The state of the hash function has a copy of what is hashed: it isn't moved, and is wiped here.
-pub(crate) fn sha256<const N: usize>(texts: [&str; N]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
+/// SHA-256 of a secret. The library wipes the state of its hash function, which has a copy of what is hashed.
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
+    bytes_of(digest::digest(&SHA256, text.as_bytes()))
+}
+
+/// SHA-256 of several texts, one after the other.
+pub(crate) fn sha256_of<const N: usize>(texts: [&str; N]) -> [u8; 32] {
+    let mut hasher = digest::Context::new(&SHA256);
     for text in texts {
-        Digest::update(&mut hasher, text);
+        hasher.update(text.as_bytes());
     }
-    hasher.finalize_reset().into()
+    bytes_of(hasher.finish())
+}
+
+fn bytes_of(digest: Digest) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    bytes
 }
 
 /// Bytes in hexadecimal, in lower case.
@@ -319,7 +330,7 @@ fn random_text(random: &dyn Random) -> Result<String, Error> {
 
 /// `S256` (RFC 7636 §4.2).
 fn code_challenge(verifier: &CodeVerifier) -> String {
-    BASE64URL.encode(sha256([verifier.expose_secret()]))
+    BASE64URL.encode(sha256(verifier.expose_secret()))
 }
 
 /// The parameters of an authorization URL that are set. The others are absent from the URL.

@@ -46,7 +46,7 @@ pub struct SessionVersion(String);
 
 impl SessionVersion {
     fn of(token: &RefreshToken) -> Self {
-        Self(wire::hex(&wire::sha256(["workos-auth session version\0", wire::text(token)])))
+        Self(wire::hex(&wire::sha256_of(["workos-auth session version\0", wire::text(token)])))
     }
 
     /// The text for the column.
@@ -254,7 +254,13 @@ impl<K: HasClientId> Refresh<K> {
             Want::Same | Want::Newest => "",
         };
         let Session { caller, parts } = &self.session;
-        wire::sha256([caller.identity().client_id.as_str(), "\0", wire::text(&parts.refresh_token), "\0", organization])
+        wire::sha256_of([
+            caller.identity().client_id.as_str(),
+            "\0",
+            wire::text(&parts.refresh_token),
+            "\0",
+            organization,
+        ])
     }
 }
 

@@ -29,7 +29,7 @@ const MAX_ARRIVALS: usize = 16_384;
 pub(super) type Key = [u8; 32];
 
 pub(super) fn key(client_id: &str, token: &RefreshToken) -> Key {
-    wire::sha256([client_id, "\0", wire::text(token)])
+    wire::sha256_of([client_id, "\0", wire::text(token)])
 }
 
 /// What a caller wants for a token.

@@ -4,9 +4,10 @@
 //! the second salt. Each has its own key from PBKDF2-HMAC-SHA-1 with a single iteration. That doesn't stretch a password, so it must
 //! be random.
 
-use aes::Aes256;
-use aes::cipher::block_padding::Pkcs7;
-use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use aws_lc_rs::cipher::{
+    AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
+};
+use aws_lc_rs::error::Unspecified;
 use base64::{Engine, decoded_len_estimate};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -65,10 +66,10 @@ pub(super) fn seal(
     expires: Option<Timestamp>,
     random: &dyn Random,
 ) -> Result<String, Error> {
-    let mut bytes = [0; 32 + AES_BLOCK_BYTES + 32];
-    random.fill(&mut bytes)?;
-    let (encryption_salt, rest) = bytes.split_at(32);
-    let (iv, mac_salt) = rest.split_at(AES_BLOCK_BYTES);
+    let (mut salts, mut iv) = ([0; 64], [0; AES_BLOCK_BYTES]);
+    random.fill(&mut salts)?;
+    random.fill(&mut iv)?;
+    let (encryption_salt, mac_salt) = salts.split_at(32);
     let expires = expires.map(|time| time.as_millisecond().to_string()).unwrap_or_default();
     seal_with(password, text, &hex(encryption_salt), iv, &expires, &hex(mac_salt)).map_err(Error::seal)
 }
@@ -77,15 +78,15 @@ fn seal_with(
     password: &PreparedPassword,
     text: &[u8],
     encryption_salt: &str,
-    iv: &[u8],
+    iv: [u8; AES_BLOCK_BYTES],
     expires: &str,
     mac_salt: &str,
 ) -> Result<String, SealError> {
     let key = password.derive(encryption_salt);
-    let cipher = cbc::Encryptor::<Aes256>::new_from_slices(key.as_ref(), iv).map_err(|_| SealError::Malformed)?;
-    let mut buffer = Zeroizing::new(vec![0; text.len() + AES_BLOCK_BYTES - text.len() % AES_BLOCK_BYTES]);
-    let ciphertext = cipher.encrypt_padded_b2b::<Pkcs7>(text, &mut buffer).map_err(|_| SealError::Malformed)?;
-    let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(ciphertext));
+    let mut buffer = Zeroizing::new(Vec::with_capacity(text.len() + AES_BLOCK_BYTES));
+    buffer.extend_from_slice(text);
+    encrypt(key.as_ref(), iv, &mut *buffer).map_err(|Unspecified| SealError::Malformed)?;
+    let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(&*buffer));
     let signed = format!("{SEAL_PREFIX}*{}*{encryption_salt}*{iv}*{ciphertext}*{expires}", password.id);
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();
     Ok(format!("{signed}*{mac_salt}*{}{SEAL_VERSION}", BASE64URL.encode(mac)))
@@ -119,8 +120,17 @@ pub(super) fn open<R>(
     };
     let length = BASE64URL.decode_slice(seal.ciphertext, &mut *buffer.0).map_err(|_| SealError::Malformed)?;
     let key = password.derive(seal.encryption_salt);
-    let cipher = cbc::Decryptor::<Aes256>::new((&*key).into(), &seal.iv.into());
-    read(cipher.decrypt_padded::<Pkcs7>(&mut buffer.0[..length]).map_err(|_| SealError::Malformed)?)
+    read(decrypt(key.as_ref(), seal.iv, &mut buffer.0[..length]).map_err(|Unspecified| SealError::Malformed)?)
+}
+
+fn encrypt(key: &[u8], iv: [u8; AES_BLOCK_BYTES], text: &mut Vec<u8>) -> Result<(), Unspecified> {
+    let cipher = PaddedBlockEncryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key)?)?;
+    cipher.less_safe_encrypt(text, EncryptionContext::Iv128(iv.into())).map(drop)
+}
+
+fn decrypt<'a>(key: &[u8], iv: [u8; AES_BLOCK_BYTES], text: &'a mut [u8]) -> Result<&'a mut [u8], Unspecified> {
+    let cipher = PaddedBlockDecryptingKey::cbc_pkcs7(UnboundCipherKey::new(&AES_256, key)?)?;
+    cipher.decrypt(text, DecryptionContext::Iv128(iv.into()))
 }
 
 struct Wiped<'a>(&'a mut [u8]);
@@ -241,8 +251,8 @@ mod tests {
             hex(password.derive(mac_salt).as_ref()),
             "5da16f86edf2479755b5b5640646bffbdb58765fb0916b8337a7316eea1b4d39"
         );
-        let iv: Vec<u8> = (1..=16).collect();
-        let made = seal_with(&password, text.as_bytes(), encryption_salt, &iv, "", mac_salt).unwrap();
+        let iv = std::array::from_fn(|index| index as u8 + 1);
+        let made = seal_with(&password, text.as_bytes(), encryption_salt, iv, "", mac_salt).unwrap();
         assert_eq!(made, sealed);
         assert_eq!(
             open(&[password], sealed, Timestamp::now, |opened| Ok(opened.to_vec())),

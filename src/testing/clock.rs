@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::error::Error;
@@ -182,12 +182,10 @@ impl Random for SeededRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         for chunk in bytes.chunks_mut(32) {
-            let mut block = Sha256::new();
-            block.update(self.seed.to_le_bytes());
-            block.update(drawn.to_le_bytes());
+            let block = digest(&SHA256, &[self.seed.to_le_bytes(), drawn.to_le_bytes()].concat());
             *drawn += 1;
-            for (byte, random) in chunk.iter_mut().zip(block.finalize()) {
-                *byte = random;
+            for (byte, random) in chunk.iter_mut().zip(block.as_ref()) {
+                *byte = *random;
             }
         }
         Ok(())

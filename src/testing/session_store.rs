@@ -5,8 +5,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -97,7 +95,7 @@ pub async fn check_session_store<S: SessionStore + Clone>(store: S) -> Result<()
 
 fn random_key() -> Checked<String> {
     let mut bytes = [0; 32];
-    let filled = SysRng.try_fill_bytes(&mut bytes).map_err(|_| io::Error::other("no random bytes"));
+    let filled = getrandom::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"));
     works(filled)?;
     Ok(wire::sha256_hex(&format!("{bytes:?}")))
 }

@@ -42,7 +42,7 @@ impl<C> Memory<C> {
     }
 
     pub(super) fn fingerprint(token: &str) -> Fingerprint {
-        wire::sha256([token])
+        wire::sha256(token)
     }
 
     pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Remembered<C>> {

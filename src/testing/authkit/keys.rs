@@ -2,12 +2,12 @@
 
 use std::io;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::base64url::BASE64URL;
 
@@ -20,7 +20,7 @@ pub(super) struct SigningKey {
 impl SigningKey {
     pub(super) fn generate() -> io::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(io::Error::other)?;
-        let kid = format!("sso_oidc_key_pair_{}", encode(&Sha256::digest(pair.public_key().as_ref())[..15]));
+        let kid = format!("sso_oidc_key_pair_{}", encode(&digest(&SHA256, pair.public_key().as_ref()).as_ref()[..15]));
         Ok(Self { pair, kid })
     }
 

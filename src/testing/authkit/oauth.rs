@@ -5,7 +5,6 @@ use std::io;
 
 use base64::Engine;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use url::form_urlencoded;
 
 use super::hosted::BrowserReply;
@@ -16,6 +15,7 @@ use super::state::{Authorization, Code, Impersonator, Purpose, Session, State};
 use super::token_request::TokenRequest;
 use super::values::{after, random, same};
 use crate::base64url::BASE64URL;
+use crate::wire;
 
 impl State {
     /// `GET /sso/jwks/{client_id}`
@@ -177,7 +177,7 @@ fn verifier_matches(verifier: &str, challenge: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&verifier.len())
         && verifier.bytes().all(unreserved)
-        && same(&BASE64URL.encode(Sha256::digest(verifier)), challenge)
+        && same(&BASE64URL.encode(wire::sha256(verifier)), challenge)
 }
 
 fn is_challenge(text: &str) -> bool {

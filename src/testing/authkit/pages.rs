@@ -5,10 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
-use sha2::{Digest, Sha256};
 
 use super::reply::{Reply, reply};
 use super::user::TestUser;
+use crate::wire;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--back:#f4f5f7;--card:#fff;--text:#1c2024;--soft:#5a6169;--line:#8b939c;\
@@ -201,7 +201,7 @@ impl Page {
         );
         let mut reply = reply(self.status, "text/html; charset=utf-8", html);
         // No `form-action`: browsers apply it to the redirect back to the application too.
-        let style = STANDARD.encode(Sha256::digest(STYLE));
+        let style = STANDARD.encode(wire::sha256(STYLE));
         let policy = format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; frame-ancestors 'none'");
         let headers = reply.headers_mut();
         headers.extend(HeaderValue::try_from(policy).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));

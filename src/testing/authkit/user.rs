@@ -5,10 +5,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
 use super::values::api_time;
+use crate::wire;
 
 /// When the users that a test configures were created: 2026-01-01.
 const CONFIGURED_USERS_CREATED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
@@ -111,8 +111,7 @@ impl TestUser {
     #[must_use]
     pub fn new(email: impl Into<String>) -> Self {
         let email = email.into();
-        let digest = Sha256::digest(&email);
-        let id = digest.iter().take(13).fold("user_".to_owned(), |id, byte| format!("{id}{byte:02X}"));
+        let id = format!("user_{}", wire::sha256_hex(&email)[..26].to_uppercase());
         Self {
             id,
             email,

@@ -4,15 +4,13 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use subtle::ConstantTimeEq;
 
 use crate::wire;
 
 pub(super) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
 }
 

@@ -15,7 +15,7 @@ use ::redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
     ServerErrorKind, ToRedisArgs,
 };
-use sha1::{Digest, Sha1};
+use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
 use tokio::task::JoinSet;
 
 use self::connection::Connection;
@@ -55,7 +55,7 @@ struct Script {
 
 impl Script {
     fn new(code: &'static str) -> Self {
-        Self { code, hash: wire::hex(&Sha1::digest(code.as_bytes())) }
+        Self { code, hash: wire::hex(digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, code.as_bytes()).as_ref()) }
     }
 }
 
