@@ -35,8 +35,12 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::base64url::BASE64URL;
 use crate::error::Error;
 
-/// Copies to an allocation of the exact size: shrinking a `String` may move it, and leaves the old bytes in memory.
+/// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
+/// old bytes in memory.
 pub(crate) fn seal(mut source: String) -> SecretString {
+    if source.capacity() == source.len() {
+        return SecretBox::new(source.into_boxed_str());
+    }
     let exact: Box<str> = Box::from(source.as_str());
     source.zeroize();
     SecretBox::new(exact)

@@ -60,9 +60,13 @@ impl<K> Client<K> {
         let mut parameters = Parameters::default();
         parameters.sso = true;
         match selector.into() {
-            ConnectionSelector::Connection(id) => parameters.set("connection", "connection", id.as_str()),
-            ConnectionSelector::Organization(id) => parameters.set("organization", "organization", id.as_str()),
-            ConnectionSelector::Provider(provider) => parameters.set("provider", "provider", provider.as_str()),
+            ConnectionSelector::Connection(id) => parameters.set("connection", "connection", id.as_str().to_owned()),
+            ConnectionSelector::Organization(id) => {
+                parameters.set("organization", "organization", id.as_str().to_owned())
+            }
+            ConnectionSelector::Provider(provider) => {
+                parameters.set("provider", "provider", provider.as_str().to_owned())
+            }
         }
         SsoAuthorization { caller: Caller::new(self), redirect_uri, parameters }
     }
@@ -168,7 +172,7 @@ impl<K> SsoAuthorization<K> {
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.parameters.set(name, name, value);
+        self.parameters.set(name, name, value.into());
         self
     }
 

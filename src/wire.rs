@@ -249,15 +249,54 @@ impl io::Write for Length {
     }
 }
 
-/// A URL: its beginning, and the fields as its query. The string has its whole size from the start: one that grows leaves
+/// A field of a query. Most have only characters that a query keeps, and need no encoding.
+#[derive(Clone, Copy)]
+enum Field<'a> {
+    Plain(&'a str, &'a str),
+    Encoded(&'a str, &'a str),
+}
+
+impl<'a> Field<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Plain(name, _) | Self::Encoded(name, _) => name,
+        }
+    }
+
+    fn length(self) -> usize {
+        let kept = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'*' | b'-' | b'.' | b'_' | b' ');
+        let encoded = |text: &str| text.bytes().map(|byte| if kept(&byte) { 1 } else { 3 }).sum::<usize>();
+        match self {
+            Self::Plain(name, value) => name.len() + value.len() + 1,
+            Self::Encoded(name, value) => encoded(name) + encoded(value) + 1,
+        }
+    }
+
+    fn write(self, url: &mut String) {
+        match self {
+            Self::Plain(name, value) => url.extend([name, "=", value]),
+            Self::Encoded(name, value) => {
+                url.extend(form_urlencoded::byte_serialize(name.as_bytes()));
+                url.push('=');
+                url.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+            }
+        }
+    }
+}
+
+/// A URL: its beginning, and the fields as its query. The string has its exact size from the start: one that grows or shrinks leaves
 /// copies in memory.
-fn with_query(before: &[&str], fields: &[(&str, &str)]) -> String {
-    let length = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
-    let fields_length = fields.iter().map(|(name, value)| length(name) + length(value) + 2).sum::<usize>();
-    let start = before.iter().map(|part| part.len()).sum::<usize>();
-    let mut text = String::with_capacity(start + fields_length);
-    text.extend(before.iter().copied());
-    form_urlencoded::Serializer::for_suffix(text, start).extend_pairs(fields).finish()
+fn with_query(beginning: [&str; 2], fields: &[Field<'_>]) -> String {
+    let fields_length: usize = fields.iter().map(|field| field.length() + 1).sum();
+    let mut url = String::with_capacity(beginning[0].len() + beginning[1].len() + fields_length);
+    url.extend(beginning);
+    let mut separator = '?';
+    for field in fields {
+        url.push(separator);
+        field.write(&mut url);
+        separator = '&';
+    }
+    url
 }
 
 /// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. It never fails for an API key.
@@ -269,9 +308,12 @@ pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Erro
     Ok(value)
 }
 
-/// 32 random bytes as 43 characters (RFC 7636 §4.1).
-pub(crate) fn random_verifier(random: &dyn Random) -> Result<CodeVerifier, Error> {
-    random_text(random).map(CodeVerifier::new)
+/// A verifier (RFC 7636 §4.1) and a state (RFC 6749 §10.12): each of 32 random bytes, as 43 characters.
+pub(crate) fn random_login(random: &dyn Random) -> Result<(CodeVerifier, State), Error> {
+    let mut bytes = Zeroizing::new([0; 64]);
+    random.fill(bytes.as_mut())?;
+    let (verifier, state) = bytes.split_at(32);
+    Ok((CodeVerifier::new(BASE64URL.encode(verifier)), State::new(BASE64URL.encode(state))))
 }
 
 /// A random state (RFC 6749 §10.12), also used as the handle of a stored login.
@@ -329,14 +371,17 @@ fn random_text(random: &dyn Random) -> Result<String, Error> {
 }
 
 /// `S256` (RFC 7636 §4.2).
-fn code_challenge(verifier: &CodeVerifier) -> String {
-    BASE64URL.encode(sha256(verifier.expose_secret()))
+fn code_challenge(verifier: &CodeVerifier) -> [u8; 43] {
+    let mut challenge = [0; 43];
+    // 32 bytes are 43 characters, so it fits.
+    let _ = BASE64URL.encode_slice(sha256(verifier.expose_secret()), &mut challenge);
+    challenge
 }
 
 /// The parameters of an authorization URL that are set. The others are absent from the URL.
 #[derive(Default)]
 pub(crate) struct Parameters {
-    pub(crate) pairs: Vec<(Cow<'static, str>, String)>,
+    pub(crate) pairs: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     pub(crate) invitation_token: Option<InvitationToken>,
     pub(crate) return_path: Option<ReturnPath>,
     /// Whether the endpoint is `/sso/authorize`.
@@ -346,7 +391,12 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    pub(crate) fn set(&mut self, field: &'static str, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+    pub(crate) fn set(
+        &mut self,
+        field: &'static str,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) {
         let (name, value) = (name.into(), value.into());
         if value.is_empty() {
             self.refuse(field, "must not be empty");
@@ -379,7 +429,7 @@ impl Parameters {
         if key.is_empty() || key.contains(['[', ']']) {
             self.refuse("provider_query_params", "must have a key without brackets");
         }
-        self.set("provider_query_params", format!("provider_query_params[{key}]"), value);
+        self.set("provider_query_params", format!("provider_query_params[{key}]"), value.into());
     }
 
     /// The parameters, unless one was refused.
@@ -401,20 +451,23 @@ pub(crate) fn authorization_url(
     parameters: &Parameters,
 ) -> AuthorizationUrl {
     let challenge = verifier.map(code_challenge);
-    let mut pairs: Vec<(&str, &str)> = vec![
-        ("client_id", client_id.as_str()),
-        ("redirect_uri", redirect_uri.as_str()),
-        ("response_type", "code"),
-        ("state", state.expose_secret()),
-    ];
-    if let Some(challenge) = &challenge {
-        pairs.extend([("code_challenge", challenge.as_str()), ("code_challenge_method", "S256")]);
+    let challenge = challenge.as_ref().and_then(|challenge| str::from_utf8(challenge).ok());
+    let mut fields = Vec::with_capacity(7 + parameters.pairs.len());
+    fields.push(Field::Plain("client_id", client_id.as_str()));
+    if let Some(challenge) = challenge {
+        fields.extend([Field::Plain("code_challenge", challenge), Field::Plain("code_challenge_method", "S256")]);
     }
-    pairs.extend(parameters.invitation_token.as_ref().map(|token| ("invitation_token", token.expose_secret())));
-    pairs.extend(parameters.pairs.iter().map(|(name, value)| (Cow::as_ref(name), value.as_str())));
-    pairs.sort_unstable();
+    let invitation = parameters.invitation_token.as_ref();
+    fields.extend(invitation.map(|token| Field::Encoded("invitation_token", token.expose_secret())));
+    fields.extend(parameters.pairs.iter().map(|(name, value)| Field::Encoded(name, value)));
+    fields.extend([
+        Field::Encoded("redirect_uri", redirect_uri.as_str()),
+        Field::Plain("response_type", "code"),
+        Field::Plain("state", state.expose_secret()),
+    ]);
+    fields.sort_unstable_by_key(|field| field.name());
     let path = if parameters.sso { SSO_AUTHORIZE } else { AUTHORIZE };
-    AuthorizationUrl::new(with_query(&[base_url.as_str(), path, "?"], &pairs))
+    AuthorizationUrl::new(with_query([base_url.as_str(), path], &fields))
 }
 
 /// The URL of the keys of access tokens (`GET /sso/jwks/{client_id}`, RFC 7517 §5).

@@ -1,5 +1,6 @@
 //! The authorization URL, to which the browser is sent to sign in.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -132,20 +133,20 @@ impl<K> AuthorizationBuilder<K, NoTarget> {
 
     /// An OAuth provider, without a page of WorkOS before it.
     pub fn oauth(self, provider: Provider) -> AuthorizationBuilder<K, OAuthTarget> {
-        self.toward("provider", provider.as_str())
+        self.toward("provider", provider.as_str().to_owned())
     }
 
     /// One SSO connection.
     pub fn connection(self, id: ConnectionId) -> AuthorizationBuilder<K, SsoTarget> {
-        self.toward("connection_id", id.as_str())
+        self.toward("connection_id", id.as_str().to_owned())
     }
 
     /// The SSO connection of one organization.
     pub fn organization(self, id: OrganizationId) -> AuthorizationBuilder<K, SsoTarget> {
-        self.toward("organization_id", id.as_str())
+        self.toward("organization_id", id.as_str().to_owned())
     }
 
-    fn toward<T>(mut self, name: &'static str, value: &str) -> AuthorizationBuilder<K, T> {
+    fn toward<T>(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> AuthorizationBuilder<K, T> {
         self.parameters.set(name, name, value);
         AuthorizationBuilder {
             caller: self.caller,
@@ -191,7 +192,7 @@ impl<K, T> AuthorizationBuilder<K, T> {
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.parameters.set(name, name, value);
+        self.parameters.set(name, name, value.into());
         self
     }
 }

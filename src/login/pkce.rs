@@ -57,21 +57,21 @@ impl<K> Login<K> {
     fn begin(
         caller: Caller<K>,
         redirect_uri: RedirectUri,
+        state: State,
         verifier: Option<&CodeVerifier>,
         parameters: Parameters,
-    ) -> Result<Self, Error> {
-        let core = &caller.client.core;
-        let state = wire::random_state(core.runtime.random.as_ref())?;
+    ) -> Self {
+        let base_url = &caller.client.core.base_url;
         let client_id = caller.identity().client_id;
-        let url = wire::authorization_url(&core.base_url, client_id, &redirect_uri, &state, verifier, &parameters);
-        Ok(Self { caller, url, state, redirect_uri, return_path: parameters.return_path })
+        let url = wire::authorization_url(base_url, client_id, &redirect_uri, &state, verifier, &parameters);
+        Self { caller, url, state, redirect_uri, return_path: parameters.return_path }
     }
 }
 
 impl<K> PkceSession<K> {
     pub(crate) fn begin(caller: Caller<K>, redirect_uri: RedirectUri, parameters: Parameters) -> Result<Self, Error> {
-        let verifier = wire::random_verifier(caller.client.core.runtime.random.as_ref())?;
-        Ok(Self { login: Login::begin(caller, redirect_uri, Some(&verifier), parameters)?, verifier })
+        let (verifier, state) = wire::random_login(caller.client.core.runtime.random.as_ref())?;
+        Ok(Self { login: Login::begin(caller, redirect_uri, state, Some(&verifier), parameters), verifier })
     }
 
     /// The URL to which the browser is sent.
@@ -101,7 +101,8 @@ impl<K> PkceSession<K> {
 
 impl<K> PlainSession<K> {
     pub(crate) fn begin(caller: Caller<K>, redirect_uri: RedirectUri, parameters: Parameters) -> Result<Self, Error> {
-        Ok(Self { login: Login::begin(caller, redirect_uri, None, parameters)? })
+        let state = wire::random_state(caller.client.core.runtime.random.as_ref())?;
+        Ok(Self { login: Login::begin(caller, redirect_uri, state, None, parameters) })
     }
 
     /// The URL to which the browser is sent.
