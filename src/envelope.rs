@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, ParkedError};
 use crate::runtime::Random;
+use crate::wiped::WipedBytes;
 
 const ENVELOPE_PREFIX: &str = "wa1.";
 const KEY_ID_BYTES: usize = 8;
@@ -95,30 +96,24 @@ fn seal_with(
     let master = Master::new(purpose, password);
     let (key, nonce) = master.key(salt)?;
     let start = KEY_ID_BYTES + SALT_BYTES;
-    // It has its whole size from the start: one that grows leaves a copy of the text in memory.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(start + text.len() + AES_256_GCM.tag_len()));
-    bytes.extend_from_slice(master.id()?.as_ref());
-    bytes.extend_from_slice(salt);
-    bytes.extend_from_slice(text);
+    let mut bytes = WipedBytes::with_capacity(start + text.len() + AES_256_GCM.tag_len());
+    bytes.extend(master.id()?.as_ref());
+    bytes.extend(salt);
+    bytes.extend(text);
     let tag = key.seal_in_place_separate_tag(nonce, associated(context), &mut bytes[start..])?;
-    bytes.extend_from_slice(tag.as_ref());
+    bytes.extend(tag.as_ref());
     let mut sealed = ENVELOPE_PREFIX.to_owned();
     BASE64URL.encode_string(&*bytes, &mut sealed);
     Ok(sealed)
 }
 
 /// Opens a text that was sealed for the same purpose and context.
-pub(crate) fn open(
-    purpose: Purpose,
-    password: &str,
-    context: &str,
-    sealed: &str,
-) -> Result<Zeroizing<Vec<u8>>, ParkedError> {
+pub(crate) fn open(purpose: Purpose, password: &str, context: &str, sealed: &str) -> Result<WipedBytes, ParkedError> {
     let Some(encoded) = sealed.strip_prefix(ENVELOPE_PREFIX) else {
         let versioned = sealed.starts_with("wa") && sealed.contains('.');
         return Err(if versioned { ParkedError::UnknownVersion } else { ParkedError::Malformed });
     };
-    let mut bytes = Zeroizing::new(BASE64URL.decode(encoded).map_err(|_| ParkedError::Malformed)?);
+    let mut bytes = WipedBytes::from(BASE64URL.decode(encoded).map_err(|_| ParkedError::Malformed)?);
     let (given, rest) = bytes.split_at_checked(KEY_ID_BYTES).ok_or(ParkedError::Malformed)?;
     let (salt, _) = rest.split_at_checked(SALT_BYTES).ok_or(ParkedError::Malformed)?;
     let master = Master::new(purpose, password);
@@ -148,7 +143,7 @@ mod tests {
         let sealed = seal_with(Purpose::StoredSession, PASSWORD, CONTEXT, b"a session", &salt);
         assert_eq!(sealed, Ok(NODE.to_owned()));
         let opened = open(Purpose::StoredSession, PASSWORD, CONTEXT, NODE);
-        assert_eq!(opened.as_deref().map(Vec::as_slice), Ok(&b"a session"[..]));
+        assert_eq!(opened.as_deref(), Ok(&b"a session"[..]));
     }
 
     #[test]

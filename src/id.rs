@@ -19,12 +19,15 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use http::Uri;
+use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 use url::{Host, Url};
 
 use crate::error::Error;
+use crate::wiped::WipedBytes;
 
 /// Texts that are parsed once. The check gives the reason to refuse a text.
 macro_rules! parsed {
@@ -283,6 +286,7 @@ pub(crate) struct BaseUrl {
     /// Without a trailing slash, so that a path can be appended.
     text: String,
     url: Url,
+    uri: Uri,
     loopback: bool,
 }
 
@@ -303,11 +307,27 @@ impl BaseUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("must not have a query or fragment"));
         }
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url, loopback })
+        let uri = Uri::try_from(url.as_str()).map_err(|_| refuse("must be an absolute URL"))?;
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url, uri, loopback })
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The URL of a path, for a request. It has no copy of a path that may hold a secret, unless the base URL has a path itself.
+    pub(crate) fn uri(&self, path: PathAndQuery) -> Result<Uri, http::Error> {
+        let mut parts = self.uri.clone().into_parts();
+        let base = self.uri.path().trim_end_matches('/');
+        parts.path_and_query = Some(if base.is_empty() {
+            path
+        } else {
+            let mut joined = WipedBytes::with_capacity(base.len() + path.as_str().len());
+            joined.extend(base.as_bytes());
+            joined.extend(path.as_str().as_bytes());
+            PathAndQuery::from_maybe_shared(joined.into_bytes())?
+        });
+        Ok(Uri::from_parts(parts)?)
     }
 
     /// The URL of a path, for a browser. A [`Url`] isn't wiped, so nothing that is added to it may be a secret.

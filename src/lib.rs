@@ -206,6 +206,7 @@ pub mod transport;
 pub mod typestate;
 mod typestate_hints;
 pub mod webhook;
+mod wiped;
 mod wire;
 
 #[cfg(feature = "testing")]

@@ -62,10 +62,10 @@ impl<K> Client<K> {
         match selector.into() {
             ConnectionSelector::Connection(id) => parameters.set("connection", "connection", id.as_str().to_owned()),
             ConnectionSelector::Organization(id) => {
-                parameters.set("organization", "organization", id.as_str().to_owned())
+                parameters.set("organization", "organization", id.as_str().to_owned());
             }
             ConnectionSelector::Provider(provider) => {
-                parameters.set("provider", "provider", provider.as_str().to_owned())
+                parameters.set("provider", "provider", provider.as_str().to_owned());
             }
         }
         SsoAuthorization { caller: Caller::new(self), redirect_uri, parameters }

@@ -5,7 +5,6 @@
 //! copies of secrets that aren't `Clone`. So a search for these names finds every place where a secret leaves its type.
 
 use std::borrow::Cow;
-use std::io;
 use std::net::IpAddr;
 
 use aws_lc_rs::digest::{self, Digest, SHA256};
@@ -24,6 +23,10 @@ use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, RedirectUri, ReturnPath, SessionId};
 use crate::runtime::Random;
 use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State};
+use crate::wiped::WipedBytes;
+
+/// Most bodies are smaller.
+const USUAL_BODY_BYTES: usize = 512;
 
 pub(crate) const AUTHENTICATE: &str = "/user_management/authenticate";
 pub(crate) const AUTHORIZE_DEVICE: &str = "/user_management/authorize/device";
@@ -226,27 +229,11 @@ pub(crate) fn same(one: &impl ExposeSecret<str>, other: &impl ExposeSecret<str>)
     one.expose_secret().as_bytes().ct_eq(other.expose_secret().as_bytes()).into()
 }
 
-/// A body in one allocation of its exact size, wiped when the last handle on it is dropped.
+/// A body, wiped when the last handle on it is dropped.
 pub(crate) fn body(value: &impl Serialize) -> Result<Bytes, Error> {
-    let mut length = Length(0);
-    let refuse = |_| Error::invalid_value("body", "can't be written as JSON");
-    serde_json::to_writer(&mut length, value).map_err(refuse)?;
-    let mut buffer = Zeroizing::new(Vec::with_capacity(length.0));
-    serde_json::to_writer(&mut *buffer, value).map_err(refuse)?;
-    Ok(Bytes::from_owner(buffer))
-}
-
-struct Length(usize);
-
-impl io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let mut buffer = WipedBytes::with_capacity(USUAL_BODY_BYTES);
+    serde_json::to_writer(&mut buffer, value).map_err(|_| Error::invalid_value("body", "can't be written as JSON"))?;
+    Ok(buffer.into_bytes())
 }
 
 /// A field of a query. Most have only characters that a query keeps, and need no encoding.
@@ -301,8 +288,11 @@ fn with_query(beginning: [&str; 2], fields: &[Field<'_>]) -> String {
 
 /// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. It never fails for an API key.
 pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Error> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    let mut value = HeaderValue::from_str(&text)
+    let token = token.expose_secret();
+    let mut text = WipedBytes::with_capacity("Bearer ".len() + token.len());
+    text.extend(b"Bearer ");
+    text.extend(token.as_bytes());
+    let mut value = HeaderValue::from_maybe_shared(text.into_bytes())
         .map_err(|_| Error::invalid_value("access_token", "must be visible ASCII without spaces"))?;
     value.set_sensitive(true);
     Ok(value)
@@ -344,11 +334,11 @@ pub(crate) fn sha256(text: &str) -> [u8; 32] {
 
 /// SHA-256 of several texts, one after the other.
 pub(crate) fn sha256_of<const N: usize>(texts: [&str; N]) -> [u8; 32] {
-    let mut hasher = digest::Context::new(&SHA256);
+    let mut joined = WipedBytes::with_capacity(texts.iter().map(|text| text.len()).sum());
     for text in texts {
-        hasher.update(text.as_bytes());
+        joined.extend(text.as_bytes());
     }
-    bytes_of(hasher.finish())
+    bytes_of(digest::digest(&SHA256, &joined))
 }
 
 fn bytes_of(digest: Digest) -> [u8; 32] {

@@ -8,7 +8,6 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
-use zeroize::Zeroizing;
 
 use super::{Api, ApiRequest, json};
 use crate::client::Client;
@@ -110,11 +109,8 @@ impl CustomRequest<'_> {
         if !query.is_empty() {
             path = format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
         }
-        let mut call = api.call(method, "(custom)", body);
-        if let Ok(call) = &mut call {
-            call.route = Route { template: call.route.template, path: Zeroizing::new(path) };
-        }
-        ApiRequest::new(api.core, call, transport::read_or_null).send().await
+        let route = Route::joined("(custom)", [path.as_str()].into_iter());
+        ApiRequest::new(api.core, api.call(method, route, body), transport::read_or_null).send().await
     }
 }
 

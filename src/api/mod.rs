@@ -125,6 +125,12 @@ impl Path for &'static str {
     }
 }
 
+impl Path for Result<Route, Error> {
+    fn route(self) -> Self {
+        self
+    }
+}
+
 impl<S: Segment> Path for (&'static str, S) {
     fn route(self) -> Result<Route, Error> {
         Route::of(self.0, self.1)

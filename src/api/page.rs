@@ -11,10 +11,9 @@ use futures_core::Stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
-use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::transport::{self, Call, Core};
+use crate::transport::{self, Call, Core, Route};
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +112,8 @@ impl<T> List<T> {
         let mut call = self.call.clone()?;
         if !self.query.is_empty() {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
-            call.route.path = Zeroizing::new(format!("{}?{query}", call.route.path.as_str()));
+            let Route { template, path } = call.route;
+            call.route = Route::joined(template, [path.as_str(), "?", &query].into_iter())?;
         }
         let reply = self.core.send(call).await;
         let Received { data, list_metadata } =

@@ -85,7 +85,7 @@ fn seal_with(
     let key = password.derive(encryption_salt);
     let mut buffer = Zeroizing::new(Vec::with_capacity(text.len() + AES_BLOCK_BYTES));
     buffer.extend_from_slice(text);
-    encrypt(key.as_ref(), iv, &mut *buffer).map_err(|Unspecified| SealError::Malformed)?;
+    encrypt(key.as_ref(), iv, &mut buffer).map_err(|Unspecified| SealError::Malformed)?;
     let (iv, ciphertext) = (BASE64URL.encode(iv), BASE64URL.encode(&*buffer));
     let signed = format!("{SEAL_PREFIX}*{}*{encryption_salt}*{iv}*{ciphertext}*{expires}", password.id);
     let mac = password.mac(mac_salt, &signed)?.finalize().into_bytes();

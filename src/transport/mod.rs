@@ -27,11 +27,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
-use zeroize::Zeroizing;
 
 pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
 pub(crate) use retry::{DEFAULT_RETRIES, RequestKind, is_refusal};
@@ -41,6 +41,7 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{BaseUrl, Segment};
 use crate::rejected::Rejected;
 use crate::runtime::Runtime;
+use crate::wiped::WipedBytes;
 use retry::{Progress, Verdict, backoff, retry_after};
 
 /// The largest reply that is read: 1 MiB.
@@ -190,13 +191,13 @@ pub(crate) struct Core {
 pub(crate) struct Route {
     /// The form of the path that is traced; the path itself never is.
     pub(crate) template: &'static str,
-    /// It may contain a secret.
-    pub(crate) path: Zeroizing<String>,
+    /// It may contain a secret, and is wiped then.
+    pub(crate) path: PathAndQuery,
 }
 
 impl From<&'static str> for Route {
     fn from(path: &'static str) -> Self {
-        Self { template: path, path: Zeroizing::new(path.to_owned()) }
+        Self { template: path, path: PathAndQuery::from_static(path) }
     }
 }
 
@@ -206,10 +207,15 @@ impl Route {
         let (before, rest) = template.split_once('{').unwrap_or((template, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
         let value = value.segment()?;
-        let length = before.len() + value.clone().map(str::len).sum::<usize>() + after.len();
-        let mut path = Zeroizing::new(String::with_capacity(length));
-        path.extend(iter::once(before).chain(value).chain(iter::once(after)));
-        Ok(Self { template, path })
+        Self::joined(template, iter::once(before).chain(value).chain(iter::once(after)))
+    }
+
+    /// The parts of a path, one after the other.
+    pub(crate) fn joined<'a>(template: &'static str, parts: impl Iterator<Item = &'a str>) -> Result<Self, Error> {
+        let mut path = WipedBytes::default();
+        parts.for_each(|part| path.extend(part.as_bytes()));
+        let path = PathAndQuery::from_maybe_shared(path.into_bytes());
+        Ok(Self { template, path: path.map_err(|_| Error::invalid_value("path", "isn't a path of a URL"))? })
     }
 }
 
@@ -367,7 +373,7 @@ impl Core {
             return match outcome {
                 Ok(response) => Ok(Reply {
                     status: response.status(),
-                    request_id: request_id(response.headers()),
+                    request_id: request_id(response.headers()).map(str::to_owned),
                     retry_after: advised,
                     replay_before,
                     body: response.into_body(),
@@ -405,11 +411,11 @@ impl Core {
 
     fn request(&self, call: &Call) -> Result<Request<Bytes>, TransportError> {
         let (body, content_type) = call.body.parts();
-        let uri = Zeroizing::new([self.base_url.as_str(), call.route.path.as_str()].concat().into_bytes());
-        let uri = Uri::from_maybe_shared(Bytes::from_owner(uri)).map_err(TransportError::not_sent)?;
-        let mut request =
-            Request::builder().method(&call.method).uri(uri).body(body).map_err(TransportError::not_sent)?;
+        let mut request = Request::new(body);
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = self.base_url.uri(call.route.path.clone()).map_err(TransportError::not_sent)?;
         let headers = request.headers_mut();
+        headers.reserve(4);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         if let Some(content_type) = content_type {
@@ -422,9 +428,38 @@ impl Core {
     }
 }
 
+/// A reply while it is read.
+#[cfg(feature = "reqwest")]
+struct ReplyBuffer(WipedBytes);
+
+#[cfg(feature = "reqwest")]
+impl ReplyBuffer {
+    /// For a reply that announces this length.
+    fn new(announced: Option<u64>) -> Result<Self, TransportError> {
+        let length = announced.map_or(Ok(0), usize::try_from).map_err(|_| TransportError::too_large())?;
+        if length > RESPONSE_LIMIT {
+            return Err(TransportError::too_large());
+        }
+        // A server that announces much and sends little doesn't get the memory.
+        Ok(Self(WipedBytes::with_capacity(length.min(16 * 1024))))
+    }
+
+    fn push(&mut self, chunk: &[u8]) -> Result<(), TransportError> {
+        if self.0.len() + chunk.len() > RESPONSE_LIMIT {
+            return Err(TransportError::too_large());
+        }
+        self.0.extend(chunk);
+        Ok(())
+    }
+
+    fn into_bytes(self) -> Bytes {
+        self.0.into_bytes()
+    }
+}
+
 /// The API's request ID, if its characters are fit for a log.
-fn request_id(headers: &HeaderMap) -> Option<String> {
+fn request_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    (id.len() <= 128 && id.bytes().all(plain)).then(|| id.to_owned())
+    (id.len() <= 128 && id.bytes().all(plain)).then_some(id)
 }
