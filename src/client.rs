@@ -14,11 +14,10 @@ use crate::id::{BaseUrl, ClientId};
 use crate::runtime::Runtime;
 use crate::sealed::INTERNAL;
 use crate::secret::ApiKey;
-use crate::transport::{Core, DEFAULT_RETRIES, Transport};
+use crate::transport::{Core, DEFAULT_CONNECT_TIMEOUT, DEFAULT_RETRIES, Transport};
 use crate::wire;
 
 const DEFAULT_BASE_URL: &str = "https://api.workos.com";
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client without an API key, for applications on a user's device: command line, desktop, mobile.
@@ -110,7 +109,7 @@ impl Client<Public> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `client_id`.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn new(client_id: impl Into<String>) -> Result<Self, Error> {
         Client::builder().client_id(client_id).build()
     }
@@ -128,7 +127,7 @@ impl Client<Confidential> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `client_id` or `api_key`.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn new(client_id: impl Into<String>, api_key: impl Into<String>) -> Result<Self, Error> {
         Client::builder().client_id(client_id).api_key(api_key).build()
     }
@@ -152,7 +151,7 @@ impl Client<ApiKeyOnly> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn new(api_key: impl Into<String>) -> Result<Self, Error> {
         Client::builder().api_key(api_key).build()
     }
@@ -190,7 +189,7 @@ impl<K: Credentials> Client<K> {
     /// # Errors
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable) or
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the field.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn from_env() -> Result<Self, Error> {
         let credentials = K::read(environment::client_id, environment::api_key, INTERNAL);
         let builder = ClientBuilder { credentials, settings: Settings::default() };
@@ -320,8 +319,8 @@ struct Settings {
     retries: u32,
     #[cfg(feature = "reqwest")]
     http: reqwest::ClientBuilder,
-    #[cfg(feature = "reqwest")]
-    proxy: Result<Option<reqwest::Proxy>, Error>,
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    proxy: Result<Option<environment::Proxy>, Error>,
     #[cfg(feature = "testing")]
     clock: Option<Arc<dyn crate::runtime::Clock>>,
     #[cfg(feature = "testing")]
@@ -339,7 +338,7 @@ impl Default for Settings {
             #[cfg(feature = "reqwest")]
             // By default it would read the environment.
             http: reqwest::Client::builder().no_proxy(),
-            #[cfg(feature = "reqwest")]
+            #[cfg(any(feature = "hyper", feature = "reqwest"))]
             proxy: Ok(None),
             #[cfg(feature = "testing")]
             clock: None,
@@ -418,7 +417,7 @@ impl<K> ClientBuilder<K> {
         self
     }
 
-    /// How long making a connection may take; 10 s unless given. Only the crate's own HTTP client reads it.
+    /// How long making a connection may take; 10 s unless given. Only [`build`](Self::build) reads it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -450,7 +449,7 @@ impl<K> ClientBuilder<K> {
     ///
     /// Without this method these variables are ignored, and they are always ignored for a loopback base URL. The proxy has an http
     /// or https address. It sees only the name of the API's host, since TLS goes through it.
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn proxy_from_env(mut self) -> Self {
         self.settings.proxy = environment::proxy();
         self
@@ -496,29 +495,33 @@ impl<K> ClientBuilder<K> {
 
 /// # Finishing
 impl<K> ClientBuilder<K> {
-    /// Builds the client with the crate's own HTTP client.
+    /// Builds the client with the crate's own HTTP client: `reqwest` where the feature `reqwest` is on, and else `hyper`. Both keep the
+    /// same rules.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first refused field,
     /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable),
     /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities), or
     /// [`ErrorKind::HttpClient`](crate::ErrorKind::HttpClient).
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn build(mut self) -> Result<Client<K>, Error>
     where
         K: Credentials,
     {
+        #[cfg(feature = "reqwest")]
         let http = std::mem::take(&mut self.settings.http);
         let proxy = std::mem::replace(&mut self.settings.proxy, Ok(None));
         let connect_timeout = self.settings.connect_timeout;
         self.finish(|base_url| {
             // A proxy would see the plain text of requests to loopback.
-            let http = if base_url.is_loopback() {
-                http.no_proxy()
-            } else {
-                proxy?.into_iter().fold(http, reqwest::ClientBuilder::proxy)
-            };
-            crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout)
+            let proxy = if base_url.is_loopback() { None } else { proxy? };
+            #[cfg(feature = "reqwest")]
+            {
+                let http = if base_url.is_loopback() { http.no_proxy() } else { http };
+                crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout, proxy)
+            }
+            #[cfg(not(feature = "reqwest"))]
+            crate::transport::HyperTransport::builder().connect_timeout(connect_timeout).proxy(Ok(proxy)).build()
         })
     }
 

@@ -2,8 +2,8 @@
 
 use std::env;
 
-#[cfg(feature = "reqwest")]
-use url::Url;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+use http::Uri;
 
 use crate::error::Error;
 use crate::id::ClientId;
@@ -48,20 +48,42 @@ impl CookiePassword {
     }
 }
 
+/// A proxy for https, and what is reached without it. Its address may hold a password.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub(crate) struct Proxy {
+    /// With the scheme `http` or `https`.
+    pub(crate) address: String,
+    /// The hosts that are reached without it, separated by commas.
+    pub(crate) direct: String,
+    variable: &'static str,
+}
+
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+impl Proxy {
+    fn new(variable: &'static str, address: String, direct: String) -> Result<Self, Error> {
+        let address = if address.contains("://") { address } else { format!("http://{address}") };
+        let proxy = Self { address, direct, variable };
+        let uri = proxy.address.parse::<Uri>().ok();
+        let known = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+        if known.and_then(|uri| Some(uri.host()?.is_empty())) == Some(false) { Ok(proxy) } else { Err(proxy.refused()) }
+    }
+
+    /// The error that names the variable, and not its value.
+    pub(crate) fn refused(&self) -> Error {
+        Error::invalid_value(self.variable, "isn't the address of an HTTP proxy")
+    }
+}
+
 /// The proxy for all hosts that `NO_PROXY` doesn't name.
-#[cfg(feature = "reqwest")]
-pub(crate) fn proxy() -> Result<Option<reqwest::Proxy>, Error> {
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub(crate) fn proxy() -> Result<Option<Proxy>, Error> {
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         let Some(address) = variable(name)? else { continue };
-        let address = if address.contains("://") { address } else { format!("http://{address}") };
-        let url = Url::parse(&address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let proxy = url.and_then(|url| reqwest::Proxy::https(url).ok());
-        let proxy = proxy.ok_or_else(|| Error::invalid_value(name, "isn't the address of an HTTP proxy"))?;
         let direct = match variable("NO_PROXY")? {
             Some(hosts) => Some(hosts),
             None => variable("no_proxy")?,
         };
-        return Ok(Some(proxy.no_proxy(direct.and_then(|hosts| reqwest::NoProxy::from_string(&hosts)))));
+        return Proxy::new(name, address, direct.unwrap_or_default()).map(Some);
     }
     Ok(None)
 }

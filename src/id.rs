@@ -337,7 +337,7 @@ impl BaseUrl {
         url
     }
 
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }

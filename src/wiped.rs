@@ -27,6 +27,11 @@ impl WipedBytes {
         self.0.extend_from_slice(bytes);
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.capacity()
+    }
+
     pub(crate) fn truncate(&mut self, length: usize) {
         self.0.truncate(length);
     }

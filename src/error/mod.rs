@@ -313,12 +313,12 @@ impl Error {
         Self::local(ErrorKind::NoCallback)
     }
 
-    #[cfg(feature = "reqwest")]
-    pub(crate) fn http_client(source: reqwest::Error) -> Self {
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    pub(crate) fn http_client(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with_source(ErrorKind::HttpClient, Some(Box::new(source)))
     }
 
-    #[cfg(any(feature = "reqwest", feature = "redis-tls"))]
+    #[cfg(any(feature = "hyper", feature = "redis-tls", feature = "reqwest"))]
     pub(crate) fn no_authorities(source: impl StdError + Send + Sync + 'static) -> Self {
         Self::with_source(ErrorKind::NoAuthorities, Some(Box::new(source)))
     }

@@ -170,7 +170,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// As [`ClientBuilder::build`](crate::ClientBuilder::build).
-    #[cfg(feature = "reqwest")]
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub fn new(client_id: ClientId) -> Result<Self, Error> {
         Ok(Client::builder().client_id(client_id.as_str()).build()?.verifier())
     }

@@ -1,21 +1,30 @@
 //! What sends the requests.
 //!
-//! With the feature `reqwest` there is nothing to do: [`ClientBuilder::build`](crate::ClientBuilder::build) brings an HTTP client.
-//! Without it, an application gives its own [`Transport`] to [`build_with`](crate::ClientBuilder::build_with): one function that makes one
-//! attempt. Limits, timeouts, retries and tracing are around it.
+//! With the feature `reqwest` or `hyper` there is nothing to do: [`ClientBuilder::build`](crate::ClientBuilder::build) brings an HTTP
+//! client. `reqwest` has more settings, and `hyper` is lighter. Both speak HTTP/1.1, and with the feature `http2` also HTTP/2.
+//! Without them, an application gives its own [`Transport`] to [`build_with`](crate::ClientBuilder::build_with): one function that makes
+//! one attempt. Limits, timeouts, retries and tracing are around it.
 //!
 //! | type | what it is |
 //! | --- | --- |
 //! | [`Transport`] | makes one attempt; closures are transports, too |
 //! | [`TransportError`], [`TransportErrorKind`] | why there was no reply, and whether anything was sent |
 //! | [`RESPONSE_LIMIT`] | the largest reply that is read |
+#![cfg_attr(
+    feature = "hyper",
+    doc = "| [`HyperTransport`] | the one of the feature `hyper`, with settings of its own |"
+)]
 
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod buffer;
 mod decode;
+#[cfg(feature = "hyper")]
+mod hyper;
 #[cfg(feature = "reqwest")]
 pub(crate) mod reqwest;
 mod retry;
 mod shared;
-#[cfg(any(feature = "reqwest", feature = "redis-tls"))]
+#[cfg(any(feature = "hyper", feature = "redis-tls", feature = "reqwest"))]
 pub(crate) mod tls;
 
 use std::error::Error as StdError;
@@ -34,6 +43,8 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
+#[cfg(feature = "hyper")]
+pub use hyper::{HyperTransport, HyperTransportBuilder};
 pub(crate) use retry::{DEFAULT_RETRIES, RequestKind, is_refusal};
 pub(crate) use shared::Shared;
 
@@ -43,6 +54,9 @@ use crate::rejected::Rejected;
 use crate::runtime::Runtime;
 use crate::wiped::WipedBytes;
 use retry::{Progress, Verdict, backoff, retry_after};
+
+/// How long making a connection may take, unless the application sets another time.
+pub(crate) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest reply that is read: 1 MiB.
 pub const RESPONSE_LIMIT: usize = 1 << 20;
@@ -425,35 +439,6 @@ impl Core {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
         Ok(request)
-    }
-}
-
-/// A reply while it is read.
-#[cfg(feature = "reqwest")]
-struct ReplyBuffer(WipedBytes);
-
-#[cfg(feature = "reqwest")]
-impl ReplyBuffer {
-    /// For a reply that announces this length.
-    fn new(announced: Option<u64>) -> Result<Self, TransportError> {
-        let length = announced.map_or(Ok(0), usize::try_from).map_err(|_| TransportError::too_large())?;
-        if length > RESPONSE_LIMIT {
-            return Err(TransportError::too_large());
-        }
-        // A server that announces much and sends little doesn't get the memory.
-        Ok(Self(WipedBytes::with_capacity(length.min(16 * 1024))))
-    }
-
-    fn push(&mut self, chunk: &[u8]) -> Result<(), TransportError> {
-        if self.0.len() + chunk.len() > RESPONSE_LIMIT {
-            return Err(TransportError::too_large());
-        }
-        self.0.extend(chunk);
-        Ok(())
-    }
-
-    fn into_bytes(self) -> Bytes {
-        self.0.into_bytes()
     }
 }
 

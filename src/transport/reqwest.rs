@@ -6,14 +6,24 @@ use bytes::Bytes;
 use http::{Request, Response};
 use reqwest::redirect;
 
-use super::{ReplyBuffer, Transport, TransportError, tls};
+use super::buffer::ReplyBuffer;
+use super::{Transport, TransportError, tls};
+use crate::environment::Proxy;
 use crate::error::Error;
 
 pub(crate) struct ReqwestTransport(reqwest::Client);
 
 impl ReqwestTransport {
     /// Uses the caller's configuration, and overrides the settings that security depends on.
-    pub(crate) fn new(builder: reqwest::ClientBuilder, connect_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(
+        mut builder: reqwest::ClientBuilder,
+        connect_timeout: Duration,
+        proxy: Option<Proxy>,
+    ) -> Result<Self, Error> {
+        if let Some(proxy) = proxy {
+            let through = reqwest::Proxy::https(proxy.address.as_str()).map_err(|_| proxy.refused())?;
+            builder = builder.proxy(through.no_proxy(reqwest::NoProxy::from_string(&proxy.direct)));
+        }
         // A redirect would send a secret to another origin, and a hidden retry would send a code twice.
         let builder = builder
             .redirect(redirect::Policy::none())
@@ -32,7 +42,7 @@ impl Transport for ReqwestTransport {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(failed)?;
         let mut response = self.0.execute(request).await.map_err(failed)?;
-        let mut body = ReplyBuffer::new(response.content_length())?;
+        let mut body = ReplyBuffer::announced(response.content_length())?;
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.push(&chunk)?;
         }
@@ -45,12 +55,9 @@ impl Transport for ReqwestTransport {
 
 fn failed(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    if error.is_connect()
-        && let Some(cause) = tls::cause(&error)
-    {
-        let cause = cause.clone();
-        if tls::is_certificate(&cause) { TransportError::certificate(cause) } else { TransportError::tls(cause) }
-    } else if error.is_connect() || error.is_builder() {
+    if error.is_connect() {
+        tls::not_connected(error)
+    } else if error.is_builder() {
         TransportError::not_sent(error)
     } else if error.is_timeout() {
         TransportError::timeout()

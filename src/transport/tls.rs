@@ -6,6 +6,19 @@ use std::sync::Arc;
 
 use rustls::AlertDescription;
 
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+use super::TransportError;
+
+/// What it means that no connection was made.
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub(super) fn not_connected(error: impl StdError + Send + Sync + 'static) -> TransportError {
+    match cause(&error) {
+        Some(cause) if is_certificate(cause) => TransportError::certificate(cause.clone()),
+        Some(cause) => TransportError::tls(cause.clone()),
+        None => TransportError::not_sent(error),
+    }
+}
+
 /// The error of rustls inside this error, if another attempt would fail too. A server with a temporary problem, such as no memory,
 /// sends `internal_error` (RFC 8446 §6.2), and may accept another attempt.
 pub(crate) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
