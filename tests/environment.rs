@@ -1,14 +1,22 @@
 //! What the environment changes and what it must not: each case is a child process with variables of its own.
 
+#[path = "it/support/authority.rs"]
+mod authority;
+#[path = "it/support/proxy.rs"]
+mod proxy;
 #[path = "it/support/raw.rs"]
 mod raw;
 
 use std::error::Error as StdError;
 use std::process::{Command, ExitCode};
+use std::sync::{Arc, Mutex};
 
+use authority::{Authority, Period};
+use proxy::Proxying;
 use raw::{Answer, RawServer, SIGNED_IN, free_address};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
+use workos_auth::transport::HyperTransport;
 use workos_auth::{
     ApiKeyClient, Callback, Client, ConfidentialClient, CookiePassword, Error, ErrorKind, ExposeSecret, PublicClient,
     RedirectUri, RefreshToken,
@@ -53,8 +61,10 @@ const CASES: &[Case] = &[
         name: "the_proxy_may_be_for_everything_and_in_lower_case",
         variables: &[("WORKOS_CLIENT_ID", "client_env"), ("HTTPS_PROXY", ""), ("all_proxy", "http://{free}/")],
         run: || {
-            let seen = runtime()?.block_on(asked_of_proxy(PublicClient::from_env))?;
-            assert_eq!(seen.as_deref(), Some("CONNECT api.workos.com:443 HTTP/1.1"));
+            for client in FROM_ENV {
+                let seen = runtime()?.block_on(asked_of_proxy(client))?;
+                assert_eq!(seen.as_deref(), Some("CONNECT api.workos.com:443 HTTP/1.1"));
+            }
             Ok(())
         },
     },
@@ -67,7 +77,9 @@ const CASES: &[Case] = &[
             ("NO_PROXY", "example.com, .invalid"),
         ],
         run: || {
-            assert_eq!(runtime()?.block_on(asked_of_proxy(PublicClient::from_env))?, None);
+            for client in FROM_ENV {
+                assert_eq!(runtime()?.block_on(asked_of_proxy(client))?, None);
+            }
             Ok(())
         },
     },
@@ -75,12 +87,45 @@ const CASES: &[Case] = &[
         name: "a_wrong_proxy_is_named_and_not_echoed",
         variables: &[("WORKOS_CLIENT_ID", "client_env"), ("ALL_PROXY", "socks5://user:canary@127.0.0.1:1080")],
         run: || {
-            assert_invalid(PublicClient::from_env().map(drop), "ALL_PROXY");
+            for client in FROM_ENV {
+                assert_invalid(client().map(drop), "ALL_PROXY");
+            }
             // Where no proxy is used, a wrong one does no harm.
             let loopback = Client::builder().client_id_from_env().base_url("http://127.0.0.1:9").proxy_from_env();
             assert!(loopback.build().is_ok());
             Ok(())
         },
+    },
+    Case {
+        name: "a_proxy_without_an_address_is_named",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("HTTPS_PROXY", "http://user:canary@:8080")],
+        run: || {
+            for client in FROM_ENV {
+                assert_invalid(client().map(drop), "HTTPS_PROXY");
+            }
+            Ok(())
+        },
+    },
+    Case {
+        name: "a_proxy_that_refuses_gets_nothing_of_a_request",
+        variables: &[("WORKOS_CLIENT_ID", "client_env"), ("HTTPS_PROXY", "http://user:canary@{free}")],
+        run: proxy_that_refuses,
+    },
+    Case {
+        name: "a_request_goes_through_a_proxy_unread",
+        variables: &[("HTTPS_PROXY", "http://user:canary@{free}")],
+        run: || through_proxy(None),
+    },
+    Case {
+        name: "a_request_goes_unread_through_a_proxy_that_speaks_tls",
+        // The authority has certified this name.
+        variables: &[("HTTPS_PROXY", "https://user:canary@{free}")],
+        run: || through_proxy(Some("127.0.0.1")),
+    },
+    Case {
+        name: "https_on_loopback_goes_past_the_proxy",
+        variables: &[("HTTPS_PROXY", DEAD_PROXY)],
+        run: https_past_the_proxy,
     },
     #[cfg(target_os = "linux")]
     Case {
@@ -291,13 +336,118 @@ fn proxy_variables_count_only_where_they_are_asked_for() -> Outcome {
     })
 }
 
+/// A client of the environment, over each of the crate's transports.
+const FROM_ENV: [fn() -> Result<PublicClient, Error>; 2] = [PublicClient::from_env, || {
+    let transport = HyperTransport::builder().proxy_from_env().build()?;
+    Client::builder().client_id_from_env().base_url_from_env().build_with(transport)
+}];
+
+/// The address of the proxy that is in the environment.
+fn proxy_address() -> Result<String, Box<dyn StdError>> {
+    let address = std::env::var("HTTPS_PROXY")?;
+    Ok(address.rsplit_once('@').ok_or("no user")?.1.to_owned())
+}
+
+/// Of each transport a client that trusts this authority only, and uses the proxy.
+fn trusting(authority: &Authority, base_url: &str) -> Result<[PublicClient; 2], Box<dyn StdError>> {
+    let builder = || Client::builder().client_id("client_given").base_url(base_url);
+    let pem = authority.pem.as_bytes();
+    let trusted = reqwest::Certificate::from_pem(pem)?;
+    let hyper = HyperTransport::builder().root_certificates_pem(pem).without_system_authorities().proxy_from_env();
+    Ok([
+        builder().proxy_from_env().http_client(|http| http.tls_certs_only([trusted])).build()?,
+        builder().build_with(hyper.build()?)?,
+    ])
+}
+
+fn proxy_that_refuses() -> Outcome {
+    runtime()?.block_on(async {
+        for refusal in [
+            "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n",
+            "no HTTP\r\n\r\n",
+        ] {
+            for client in FROM_ENV {
+                let seen = Arc::new(Mutex::new(Vec::new()));
+                let listener = TcpListener::bind(proxy_address()?).await?;
+                let proxy = proxy::proxy(listener, None, Proxying::Refuses(refusal), Arc::clone(&seen));
+                let proxy = tokio::spawn(proxy);
+                let request = client()?.authenticate_with_refresh_token(RefreshToken::new("secret-token"));
+                let error = Error::from(request.send().await.err().ok_or("somebody was signed in")?);
+                assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
+                let sources = std::iter::successors(error.source(), |&error| error.source());
+                let text: String = sources.map(|error| format!("{error} {error:?}")).collect();
+                assert!(!format!("{error} {error:?} {text}").contains("canary"), "{text}");
+                proxy.abort();
+                let _ = proxy.await;
+                let seen = String::from_utf8(seen.lock().unwrap().clone())?.to_lowercase();
+                let (one, rest) = seen.split_once("\r\n\r\n").ok_or("nothing was asked")?;
+                assert!(one.starts_with("connect api.workos.com:443 http/1.1\r\n"), "{one}");
+                // `user:canary` in Base64.
+                assert!(one.contains("proxy-authorization: basic dxnlcjpjyw5hcnk="), "{one}");
+                // Each attempt asked the same.
+                assert_eq!(rest, format!("{one}\r\n\r\n").repeat(3));
+                for forbidden in ["\r\nauthorization", "secret-token", "user_management", "client_env"] {
+                    assert!(!seen.contains(forbidden), "{forbidden} in {seen}");
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The proxy speaks TLS if a name is given for it.
+fn through_proxy(name: Option<&str>) -> Outcome {
+    runtime()?.block_on(async {
+        let authority = Authority::new("the authority")?;
+        let api = TcpListener::bind("127.0.0.1:0").await?;
+        let to = Proxying::To(api.local_addr()?.to_string());
+        let tls = proxy::acceptor(&authority.certify("api.invalid", Period::Now)?)?;
+        tokio::spawn(proxy::api(api, tls));
+        let tls = match name {
+            Some(name) => Some(proxy::acceptor(&authority.certify(name, Period::Now)?)?),
+            None => None,
+        };
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let listener = TcpListener::bind(proxy_address()?).await?;
+        tokio::spawn(proxy::proxy(listener, tls, to, Arc::clone(&seen)));
+        for client in trusting(&authority, "https://api.invalid")? {
+            let response = client.authenticate_with_refresh_token(RefreshToken::new("secret-token")).send().await?;
+            assert_eq!(response.user.email, "ada@example.com");
+        }
+        let seen = String::from_utf8(seen.lock().unwrap().clone())?;
+        let asked: Vec<&str> = seen.split("\r\n\r\n").collect();
+        assert_eq!(asked.len(), 3, "{seen}");
+        assert!(asked[..2].iter().all(|asked| asked.starts_with("CONNECT api.invalid:443 HTTP/1.1\r\n")), "{seen}");
+        Ok(())
+    })
+}
+
+fn https_past_the_proxy() -> Outcome {
+    runtime()?.block_on(async {
+        let authority = Authority::new("the authority")?;
+        for host in ["localhost", "127.0.0.1"] {
+            let api = TcpListener::bind("127.0.0.1:0").await?;
+            let base_url = format!("https://{host}:{}", api.local_addr()?.port());
+            tokio::spawn(proxy::api(api, proxy::acceptor(&authority.certify(host, Period::Now)?)?));
+            for client in trusting(&authority, &base_url)? {
+                let response = client.authenticate_with_refresh_token(RefreshToken::new("token")).send().await?;
+                assert_eq!(response.user.email, "ada@example.com");
+            }
+        }
+        Ok(())
+    })
+}
+
 #[cfg(target_os = "linux")]
 fn no_authorities() -> Outcome {
-    let error = PublicClient::new("client_given").err().ok_or("built")?;
-    assert!(matches!(error.kind(), ErrorKind::NoAuthorities), "{error:?}");
-    assert!(!error.is_transient());
-    for advice in ["ca-certificates", "SSL_CERT_FILE"] {
-        assert!(error.to_string().contains(advice), "{error}");
+    let hyper = HyperTransport::new().err().ok_or("built")?;
+    for error in [PublicClient::new("client_given").err().ok_or("built")?, hyper] {
+        assert!(matches!(error.kind(), ErrorKind::NoAuthorities), "{error:?}");
+        assert!(!error.is_transient());
+        for advice in ["ca-certificates", "SSL_CERT_FILE"] {
+            assert!(error.to_string().contains(advice), "{error}");
+        }
     }
     Ok(())
 }

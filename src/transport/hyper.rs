@@ -20,6 +20,9 @@ use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -75,7 +78,12 @@ impl HyperTransport {
 
     /// A transport with settings of its own.
     pub fn builder() -> HyperTransportBuilder {
-        HyperTransportBuilder { connect_timeout: DEFAULT_CONNECT_TIMEOUT, roots: Ok(Vec::new()), proxy: Ok(None) }
+        HyperTransportBuilder {
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            roots: Ok(Vec::new()),
+            trusts_system: true,
+            proxy: Ok(None),
+        }
     }
 }
 
@@ -90,6 +98,7 @@ impl fmt::Debug for HyperTransport {
 pub struct HyperTransportBuilder {
     connect_timeout: Duration,
     roots: Result<Vec<CertificateDer<'static>>, Error>,
+    trusts_system: bool,
     proxy: Result<Option<Proxy>, Error>,
 }
 
@@ -112,6 +121,12 @@ impl HyperTransportBuilder {
     /// Trusts this certificate authority, too: one certificate in DER.
     pub fn root_certificate_der(self, der: &[u8]) -> Self {
         self.trusting(CertificateDer::from(der.to_vec()))
+    }
+
+    /// Trusts only the authorities that are given here, and not those of the operating system.
+    pub fn without_system_authorities(mut self) -> Self {
+        self.trusts_system = false;
+        self
     }
 
     /// Uses the proxy of the environment, as [`ClientBuilder::proxy_from_env`](crate::ClientBuilder::proxy_from_env) does.
@@ -146,7 +161,7 @@ impl HyperTransportBuilder {
         }
         let connector = Connector(Arc::new(Dialer {
             tcp: tcp(self.connect_timeout),
-            tls: TlsSettings::trusting(self.roots?)?,
+            tls: TlsSettings::trusting(self.roots?, self.trusts_system)?,
             proxy: self.proxy?.map(matcher).transpose()?,
             timeout: self.connect_timeout,
         }));
@@ -319,30 +334,15 @@ struct TlsSettings {
 }
 
 impl TlsSettings {
-    /// Trusts the authorities of the platform, and these.
-    fn trusting(roots: Vec<CertificateDer<'static>>) -> Result<Self, Error> {
+    fn trusting(roots: Vec<CertificateDer<'static>>, trusts_system: bool) -> Result<Self, Error> {
         // Never the default of the process, which may be missing or another one.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = if roots.is_empty() {
-            Verifier::new(Arc::clone(&provider))
-        } else {
-            #[cfg(any(all(unix, not(target_os = "android")), windows))]
-            {
-                Verifier::new_with_extra_roots(roots, Arc::clone(&provider))
-            }
-            #[cfg(not(any(all(unix, not(target_os = "android")), windows)))]
-            return Err(Error::invalid_value("root_certificate", "can't be added on this platform"));
-        };
-        let verifier = verifier.map_err(|error| match error {
-            // It fails in this way when it has found no authorities.
-            rustls::Error::General(_) => Error::no_authorities(error),
-            _ => Error::http_client(error),
-        })?;
+        let verifier = verifier(roots, trusts_system, Arc::clone(&provider))?;
         let mut server = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(Error::http_client)?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         let proxy = server.clone();
@@ -359,6 +359,34 @@ impl TlsSettings {
     async fn of_proxy(&self, uri: &Uri, stream: Stream) -> Result<Stream, BoxError> {
         Ok(Stream::Tls(Box::new(self.proxy.connect(server_name(uri)?, stream).await?)))
     }
+}
+
+fn verifier(
+    roots: Vec<CertificateDer<'static>>,
+    trusts_system: bool,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    if !trusts_system {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(roots);
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider).build();
+        return verifier.map(|verifier| verifier as _).map_err(Error::no_authorities);
+    }
+    let verifier = if roots.is_empty() {
+        Verifier::new(provider)
+    } else {
+        #[cfg(any(all(unix, not(target_os = "android")), windows))]
+        {
+            Verifier::new_with_extra_roots(roots, provider)
+        }
+        #[cfg(not(any(all(unix, not(target_os = "android")), windows)))]
+        return Err(Error::invalid_value("root_certificate", "can't be trusted beside the system's on this platform"));
+    };
+    verifier.map(|verifier| Arc::new(verifier) as _).map_err(|error| match error {
+        // It fails in this way when it has found no authorities.
+        rustls::Error::General(_) => Error::no_authorities(error),
+        _ => Error::http_client(error),
+    })
 }
 
 fn server_name(uri: &Uri) -> Result<ServerName<'static>, BoxError> {

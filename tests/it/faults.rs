@@ -13,6 +13,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
+use crate::support::adapter::{Adapter, with_each_adapter};
 use crate::support::clients::{clock, confidential, public};
 use crate::support::login::{authorization_code, callback, next_step, redirect, rejection};
 use crate::support::raw::{Answer, RawServer, SIGNED_IN, free_address};
@@ -273,11 +274,12 @@ async fn answers(client: &ConfidentialClient) -> Vec<(&'static str, Sent)> {
 const ANSWERS: usize = 7;
 
 /// A server for one cell of the table, and a client for it.
-async fn cell(server: &Server) -> Outcome<(Option<RawServer>, ConfidentialClient)> {
-    cell_with(server, &clock(), TIMEOUT).await
+async fn cell(adapter: Adapter, server: &Server) -> Outcome<(Option<RawServer>, ConfidentialClient)> {
+    cell_with(adapter, server, &clock(), TIMEOUT).await
 }
 
 async fn cell_with(
+    adapter: Adapter,
     server: &Server,
     clock: &ManualClock,
     timeout: Duration,
@@ -291,18 +293,18 @@ async fn cell_with(
         None => format!("http://{}", free_address().await?),
     };
     let client = confidential(base_url);
-    Ok((running, client.timeout(timeout).clock(clock.clone()).build()?))
+    Ok((running, adapter.build(client.timeout(timeout).clock(clock.clone()))?))
 }
 
 /// A device login whose server is well at first, so that there is something to poll for.
-async fn device_login(server: &Server) -> Outcome<(Option<RawServer>, DeviceLogin<Confidential>)> {
+async fn device_login(adapter: Adapter, server: &Server) -> Outcome<(Option<RawServer>, DeviceLogin<Confidential>)> {
     const BEGUN: &str = r#"{"device_code":"device-code","user_code":"ABCD","expires_in":300,
         "verification_uri":"https://example.com/device"}"#;
     let mut answers = vec![Answer::json(200, BEGUN)];
     if let Server::Answers(faults) = server {
         answers.extend_from_slice(faults);
     }
-    let (running, client) = cell(&Server::Answers(answers)).await?;
+    let (running, client) = cell(adapter, &Server::Answers(answers)).await?;
     let login = client.device_authorization().send().await?;
     Ok(match server {
         Server::Answers(_) => (running, login),
@@ -315,34 +317,33 @@ async fn device_login(server: &Server) -> Outcome<(Option<RawServer>, DeviceLogi
     })
 }
 
-#[tokio::test]
-async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> Outcome {
+async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table(adapter: Adapter) -> Outcome {
     for Row { fault, server, kind, code, answer, poll, refresh } in table() {
         let arrived = |server: &Option<RawServer>| server.as_ref().map_or(0, |server| server.requests().len());
 
-        let (running, client) = cell(&server).await?;
+        let (running, client) = cell(adapter, &server).await?;
         let sent = Sent::of(rejection(client.authenticate_with_code(authorization_code("the-code")).send().await));
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running), sent.returned), code, "a code, {fault}");
         assert_eq!(sent.error.replay_before(), None, "a code is never replayed: {fault}");
 
-        let (running, client) = cell(&server).await?;
+        let (running, client) = cell(adapter, &server).await?;
         let sent = Sent::of(client.exchange_sso_code(authorization_code("the-code")).send().await.unwrap_err());
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
         assert_eq!((arrived(&running), sent.returned), code, "an SSO code, {fault}");
 
         // A change over the API is repeated as a code is, and a read as a refresh is.
-        let (running, client) = cell(&server).await?;
+        let (running, client) = cell(adapter, &server).await?;
         let error = client.users().create(&CreateUser::new("ada@example.com".parse()?)).send().await.unwrap_err();
         assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
         assert_eq!(arrived(&running), code.0, "a change, {fault}");
 
-        let (running, client) = cell(&server).await?;
+        let (running, client) = cell(adapter, &server).await?;
         let error = client.users().get(&"user_1".parse()?).send().await.unwrap_err();
         assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
         assert_eq!((arrived(&running), error.replay_before()), (refresh.0, None), "a read, {fault}");
 
-        let (running, client) = cell(&server).await?;
+        let (running, client) = cell(adapter, &server).await?;
         let sent = answers(&client).await;
         assert_eq!(sent.len(), ANSWERS);
         assert_eq!(arrived(&running), answer.0 * ANSWERS, "the answers together, {fault}");
@@ -351,7 +352,7 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
             assert_eq!(sent.returned, answer.1, "{grant}, {fault}");
         }
 
-        let (running, login) = device_login(&server).await?;
+        let (running, login) = device_login(adapter, &server).await?;
         let Err(NotFinished::NotSignedIn(failed)) = login.poll().await else { panic!("a fault was expected") };
         let sent = Sent::of(rejection(Err(failed)));
         assert_eq!(kind_name(&sent.error), kind, "{fault}: {:?}", sent.error);
@@ -359,7 +360,7 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
 
         let waiting = clock();
         let start = waiting.now();
-        let (running, client) = cell_with(&server, &waiting, BRIEF).await?;
+        let (running, client) = cell_with(adapter, &server, &waiting, BRIEF).await?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
         let (error, flow) = rejection(grant.send().await).into_parts();
         assert_eq!(kind_name(&error), kind, "{fault}: {error:?}");
@@ -382,13 +383,12 @@ async fn every_fault_has_its_own_error_and_its_own_row_in_the_retry_table() -> O
     Ok(())
 }
 
-#[tokio::test]
-async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
+async fn waits_double_with_jitter_and_retry_after_wins(adapter: Adapter) -> Outcome {
     let throttled = Answer::json(429, "{}");
     let advised = Answer::with_headers(429, "retry-after: 3\r\n", "{}");
     let server = RawServer::start([throttled.clone(), advised, throttled, Answer::json(200, SIGNED_IN)]).await?;
     let clock = clock();
-    let client = builder(server.base_url()).clock(clock.clone()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(clock.clone()))?;
     let response = exchange(&client).send().await?;
     assert_eq!(response.access_token.expose_secret(), "access-token-of-the-reply");
     let waits = clock.waits();
@@ -399,15 +399,14 @@ async fn waits_double_with_jitter_and_retry_after_wins() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
+async fn a_server_names_no_time_that_a_clock_overflows_of(adapter: Adapter) -> Outcome {
     for endless in ["18446744073709551615", "18446744073709551616", "99999999999999999999999999", "1.8e19"] {
         let integer = endless.bytes().all(|byte| byte.is_ascii_digit());
         for status in [429, 503] {
             let later = Answer::with_headers(status, &format!("retry-after: {endless}\r\n"), "{}");
             let (server, clock) = (RawServer::start([later]).await?, clock());
             clock.advance(Duration::from_secs(3_600));
-            let client = confidential(server.base_url()).clock(clock).build()?;
+            let client = adapter.build(confidential(server.base_url()).clock(clock))?;
             for error in [
                 rejection(client.authenticate_with_code(authorization_code("the-code")).send().await).into(),
                 rejection(client.authenticate_with_refresh_token(RefreshToken::new("the-token")).send().await).into(),
@@ -426,21 +425,20 @@ async fn a_server_names_no_time_that_a_clock_overflows_of() -> Outcome {
                 "first_name":null,"last_name":null,"raw_attributes":{{}}}}}}"#
         );
         let server = RawServer::start([Answer::json(200, &login)]).await?;
-        let client = confidential(server.base_url()).build()?;
+        let client = adapter.build(confidential(server.base_url()))?;
         let login = client.exchange_sso_code(authorization_code("the-code")).send().await?;
         let _ = Instant::now() + login.expires_in.ok_or("no lifetime")?;
     }
     Ok(())
 }
 
-#[tokio::test]
-async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
+async fn the_application_says_how_often_a_request_is_sent_again(adapter: Adapter) -> Outcome {
     let broken = Answer::json(503, "{}");
     for (retries, sent) in [(0, 1), (1, 2), (5, 6)] {
         let client = async || -> Outcome<_> {
             let server = RawServer::start(vec![broken.clone()]).await?;
             let client = confidential(server.base_url());
-            Ok((client.clock(clock()).retries(retries).build()?, server))
+            Ok((adapter.build(client.clock(clock()).retries(retries))?, server))
         };
         let (reading, server) = client().await?;
         reading.users().get(&"user_1".parse()?).send().await.unwrap_err();
@@ -459,13 +457,12 @@ async fn the_application_says_how_often_a_request_is_sent_again() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budget() -> Outcome {
+async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budget(adapter: Adapter) -> Outcome {
     let hour = Answer::with_headers(429, "retry-after: 3600\r\n", "{}");
 
     let server = RawServer::start([hour.clone()]).await?;
     let waiting = clock();
-    let client = builder(server.base_url()).clock(waiting.clone()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(waiting.clone()))?;
     let error = Error::from(rejection(exchange(&client).send().await));
     assert_eq!(waiting.waits(), [Duration::from_secs(60); 3]);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
@@ -473,7 +470,7 @@ async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budge
     // No wait goes past 25 s after the first send: the replay window would be over.
     let server = RawServer::start([hour]).await?;
     let waiting = clock();
-    let client = builder(server.base_url()).clock(waiting.clone()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(waiting.clone()))?;
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
     let error = Error::from(rejection(grant.send().await));
     assert_eq!(waiting.waits(), Vec::<Duration>::new());
@@ -482,12 +479,11 @@ async fn a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budge
     Ok(())
 }
 
-#[tokio::test]
-async fn an_ambiguous_refresh_says_until_when_it_may_be_replayed() -> Outcome {
+async fn an_ambiguous_refresh_says_until_when_it_may_be_replayed(adapter: Adapter) -> Outcome {
     // Ambiguous at first, turned away later: what counts is that the token may have been rotated.
     let server = RawServer::start([Answer::Close, Answer::json(429, "{}")]).await?;
     let clock = clock();
-    let client = builder(server.base_url()).clock(clock.clone()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(clock.clone()))?;
     let start = clock.now();
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
     let (error, grant) = rejection(grant.send().await).into_parts();
@@ -497,10 +493,9 @@ async fn an_ambiguous_refresh_says_until_when_it_may_be_replayed() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_lost_refresh_reply_is_repaired_by_the_same_token() -> Outcome {
+async fn a_lost_refresh_reply_is_repaired_by_the_same_token(adapter: Adapter) -> Outcome {
     let server = RawServer::start([Answer::Close, Answer::json(200, SIGNED_IN)]).await?;
-    let client = builder(server.base_url()).clock(clock()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(clock()))?;
     let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
     let response = grant.send().await?;
     assert_eq!(response.refresh_token.expose_secret(), "refresh-token-of-the-reply");
@@ -511,10 +506,9 @@ async fn a_lost_refresh_reply_is_repaired_by_the_same_token() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds() -> Outcome {
+async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds(adapter: Adapter) -> Outcome {
     let address = free_address().await?;
-    let client = builder(format!("http://{address}")).clock(clock()).build()?;
+    let client = adapter.build(builder(format!("http://{address}")).clock(clock()))?;
     let rejected = rejection(exchange(&client).send().await);
     assert!(matches!(rejected.error().kind(), ErrorKind::NotSent));
     let server = RawServer::start_on(address, [Answer::json(200, SIGNED_IN)]).await?;
@@ -525,37 +519,35 @@ async fn a_refused_connection_returns_the_exchange_and_the_second_try_succeeds()
     Ok(())
 }
 
-#[tokio::test]
-async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowhere() -> Outcome {
-    let configured: [fn() -> Option<reqwest::ClientBuilder>; 2] = [
-        || None,
-        // A caller who asked for redirects and a referer doesn't get them.
-        || Some(reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(10)).referer(true)),
-    ];
-    for http_client in configured {
-        let thief = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
-        let headers = format!("location: {}/user_management/authenticate\r\n", thief.base_url());
-        let server = RawServer::start([Answer::with_headers(307, &headers, "")]).await?;
-        let mut builder = confidential(server.base_url()).timeout(TIMEOUT);
-        if let Some(http_client) = http_client() {
-            builder = builder.http_client(|_| http_client);
-        }
-        let client = builder.build()?;
-        let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
-        let (error, grant) = rejection(grant.send().await).into_parts();
-        assert!(matches!(error.kind(), ErrorKind::UnexpectedStatus), "{error:?}");
-        assert_eq!(error.status().map(|status| status.as_u16()), Some(307));
-        assert!(grant.is_some());
-        assert_eq!(server.requests().len(), 1);
-        assert_eq!(thief.requests(), Vec::<String>::new());
-    }
+/// A redirect to another origin is an error for this client.
+async fn redirected(build: impl FnOnce(ClientBuilder<Confidential>) -> Result<ConfidentialClient, Error>) -> Outcome {
+    let thief = RawServer::start([Answer::json(200, SIGNED_IN)]).await?;
+    let headers = format!("location: {}/user_management/authenticate\r\n", thief.base_url());
+    let server = RawServer::start([Answer::with_headers(307, &headers, "")]).await?;
+    let client = build(confidential(server.base_url()).timeout(TIMEOUT))?;
+    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let (error, grant) = rejection(grant.send().await).into_parts();
+    assert!(matches!(error.kind(), ErrorKind::UnexpectedStatus), "{error:?}");
+    assert_eq!(error.status().map(|status| status.as_u16()), Some(307));
+    assert!(grant.is_some());
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(thief.requests(), Vec::<String>::new());
     Ok(())
 }
 
+async fn a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowhere(adapter: Adapter) -> Outcome {
+    redirected(|builder| adapter.build(builder)).await
+}
+
 #[tokio::test]
-async fn a_stalled_server_is_given_up_within_the_timeout() -> Outcome {
+async fn a_caller_who_asks_for_redirects_and_a_referer_does_not_get_them() -> Outcome {
+    let asking = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(10)).referer(true);
+    redirected(|builder| builder.http_client(|_| asking).build()).await
+}
+
+async fn a_stalled_server_is_given_up_within_the_timeout(adapter: Adapter) -> Outcome {
     let server = RawServer::start([Answer::Stall]).await?;
-    let client = builder(server.base_url()).timeout(Duration::from_millis(300)).build()?;
+    let client = adapter.build(builder(server.base_url()).timeout(Duration::from_millis(300)))?;
     let started = Instant::now();
     let error = Error::from(rejection(exchange(&client).send().await));
     assert!(matches!(error.kind(), ErrorKind::Timeout));
@@ -565,15 +557,14 @@ async fn a_stalled_server_is_given_up_within_the_timeout() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn an_invalid_grant_is_final() -> Outcome {
+async fn an_invalid_grant_is_final(adapter: Adapter) -> Outcome {
     let refusal = Answer::with_headers(
         400,
         "x-request-id: req_42\r\n",
         r#"{"error":"invalid_grant","error_description":"The code 'the-code' has expired."}"#,
     );
     let server = RawServer::start([refusal]).await?;
-    let client = builder(server.base_url()).clock(clock()).build()?;
+    let client = adapter.build(builder(server.base_url()).clock(clock()))?;
     let rejected = rejection(exchange(&client).send().await);
     let error = rejected.recover().unwrap_err();
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
@@ -594,18 +585,32 @@ async fn a_foreign_transport_that_reads_too_much_is_refused() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn an_outcome_is_either_complete_or_says_its_step() -> Outcome {
+async fn an_outcome_is_either_complete_or_says_its_step(adapter: Adapter) -> Outcome {
     let step = Answer::json(
         403,
         r#"{"code":"organization_selection_required","message":"Choose.","pending_authentication_token":"pending",
             "organizations":[{"id":"org_1","name":"One"},{"id":"org_2","name":"Two"}]}"#,
     );
     let server = RawServer::start([step]).await?;
-    let client = builder(server.base_url()).build()?;
+    let client = adapter.build(builder(server.base_url()))?;
     match next_step(exchange(&client).send().await) {
         Step::OrganizationSelection(step) => assert_eq!(step.organizations()[1].name, "Two"),
         other => panic!("not a step: {other:?}"),
     }
     Ok(())
 }
+
+with_each_adapter![
+    every_fault_has_its_own_error_and_its_own_row_in_the_retry_table,
+    waits_double_with_jitter_and_retry_after_wins,
+    a_server_names_no_time_that_a_clock_overflows_of,
+    the_application_says_how_often_a_request_is_sent_again,
+    a_long_retry_after_is_capped_for_a_code_and_ends_a_refresh_at_its_budget,
+    an_ambiguous_refresh_says_until_when_it_may_be_replayed,
+    a_lost_refresh_reply_is_repaired_by_the_same_token,
+    a_refused_connection_returns_the_exchange_and_the_second_try_succeeds,
+    a_redirect_to_another_origin_is_not_followed_and_the_secret_goes_nowhere,
+    a_stalled_server_is_given_up_within_the_timeout,
+    an_invalid_grant_is_final,
+    an_outcome_is_either_complete_or_says_its_step,
+];

@@ -5,6 +5,7 @@ mod authkit;
 mod axum_app;
 mod axum_layer;
 mod canary;
+mod connections;
 mod cookie_sessions;
 mod decode;
 mod device;

@@ -17,13 +17,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use workos_auth::session::{RedisSessionStore, RefreshError, SessionStore};
-use workos_auth::transport::TransportError;
+use workos_auth::transport::{HyperTransport, TransportError};
 use workos_auth::{
     Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RefreshToken,
     Rejected,
 };
 
 use crate::support::Outcome;
+use crate::support::adapter::{Adapter, with_each_adapter};
 use crate::support::authority::{Authority, Certificate, Period, self_signed};
 use crate::support::clients::{clock, public};
 use crate::support::login::{redirect, rejection, state};
@@ -38,6 +39,8 @@ enum Server {
     Raw(&'static [u8]),
     /// Reads what comes first and closes.
     Closes,
+    /// Reads, and says nothing.
+    Silent,
 }
 
 impl Server {
@@ -60,6 +63,7 @@ impl Server {
                 return record_all(&mut stream, seen).await;
             }
             Self::Raw(answer) => answer,
+            Self::Silent => return record_all(&mut stream, seen).await,
             Self::Closes => &[],
         };
         record(&mut stream, seen).await?;
@@ -117,9 +121,8 @@ impl Running {
     }
 
     /// A client that trusts this authority, and this one only.
-    fn client(&self, authority: &Authority) -> Outcome<ConfidentialClient> {
-        let trusted = reqwest::Certificate::from_pem(authority.pem.as_bytes())?;
-        Ok(self.builder().http_client(|http| http.tls_certs_only([trusted])).build()?)
+    fn client(&self, adapter: Adapter, authority: &Authority) -> Outcome<ConfidentialClient> {
+        Ok(adapter.trusting(self.builder(), authority)?)
     }
 
     fn builder(&self) -> workos_auth::ClientBuilder<workos_auth::Confidential> {
@@ -168,21 +171,56 @@ fn whole_text(error: &Error) -> String {
     [error.to_string(), format!("{error:?}")].into_iter().chain(sources.map(ToString::to_string)).collect()
 }
 
-#[tokio::test]
-async fn a_server_whose_authority_is_trusted_is_spoken_to() -> Outcome {
+async fn a_server_whose_authority_is_trusted_is_spoken_to(adapter: Adapter) -> Outcome {
     let authority = Authority::new("the authority")?;
+    let server = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
+    let grant = server.client(adapter, &authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    assert_eq!(grant.send().await?.refresh_token.expose_secret(), "refresh-token-of-the-reply");
+    let text = String::from_utf8(server.seen().bytes)?;
+    assert_eq!(text.matches(r#""refresh_token":"the-token""#).count(), 1, "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_authority_may_be_trusted_beside_those_of_the_system() -> Outcome {
+    let authority = Authority::new("the authority")?;
+    let der = CertificateDer::from_pem_slice(authority.pem.as_bytes())?;
     let server = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
     let trusted = reqwest::Certificate::from_pem(authority.pem.as_bytes())?;
     for client in [
-        server.client(&authority)?,
-        // Beside those of the system.
         server.builder().http_client(|http| http.tls_certs_merge([trusted])).build()?,
+        server.builder().build_with(HyperTransport::builder().root_certificate_der(&der).build()?)?,
     ] {
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
         assert_eq!(grant.send().await?.refresh_token.expose_secret(), "refresh-token-of-the-reply");
     }
-    let text = String::from_utf8(server.seen().bytes)?;
-    assert_eq!(text.matches(r#""refresh_token":"the-token""#).count(), 2, "{text}");
+    Ok(())
+}
+
+#[test]
+fn what_is_not_a_certificate_is_refused_before_anything_is_sent() -> Outcome {
+    let authority = Authority::new("the authority")?;
+    let broken = authority.pem.replacen("MII", "AAA", 1);
+    for (fault, builder) in [
+        ("nothing", HyperTransport::builder().root_certificates_pem(b"")),
+        ("no PEM", HyperTransport::builder().root_certificates_pem(b"canary")),
+        ("a broken certificate", HyperTransport::builder().root_certificates_pem(broken.as_bytes())),
+        ("PEM for DER", HyperTransport::builder().root_certificate_der(authority.pem.as_bytes())),
+        (
+            "a good one afterwards",
+            HyperTransport::builder().root_certificate_der(b"canary").root_certificates_pem(authority.pem.as_bytes()),
+        ),
+    ] {
+        let error = builder.build().err().ok_or(fault)?;
+        assert!(
+            matches!(error.kind(), ErrorKind::InvalidValue { field: "root_certificate", .. }),
+            "{fault}: {error:?}"
+        );
+    }
+    let error = HyperTransport::builder().without_system_authorities().build().err().ok_or("nobody is trusted")?;
+    assert!(matches!(error.kind(), ErrorKind::NoAuthorities), "{error:?}");
+    let error = HyperTransport::builder().connect_timeout(Duration::ZERO).build().err().ok_or("no time")?;
+    assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "connect_timeout", .. }), "{error:?}");
     Ok(())
 }
 
@@ -200,12 +238,13 @@ fn untrusted(
     ])
 }
 
-#[tokio::test]
-async fn a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_second_attempt() -> Outcome {
+async fn a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_second_attempt(
+    adapter: Adapter,
+) -> Outcome {
     let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
     for (fault, certificate, told) in untrusted(&authority, &stranger)? {
         let server = Running::start(Server::tls(&certificate)?).await?;
-        let requests = requests(&server.client(&authority)?).await?;
+        let requests = requests(&server.client(adapter, &authority)?).await?;
         assert_eq!(server.seen().connections, requests.len(), "{fault}: one attempt for each request");
         assert_eq!(server.seen().bytes, b"", "{fault}");
         for (request, error, returned) in requests {
@@ -222,11 +261,10 @@ async fn a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_seco
     Ok(())
 }
 
-#[tokio::test]
-async fn the_authorities_of_the_system_do_not_trust_ours() -> Outcome {
+async fn the_authorities_of_the_system_do_not_trust_ours(adapter: Adapter) -> Outcome {
     let authority = Authority::new("the authority")?;
     let server = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
-    for (request, error, returned) in requests(&server.builder().build()?).await? {
+    for (request, error, returned) in requests(&adapter.build(server.builder())?).await? {
         assert!(matches!(error.kind(), ErrorKind::Certificate), "{request}: {error:?}");
         assert!(returned, "{request}");
     }
@@ -243,14 +281,13 @@ const TLS_1_1: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
 const NO_COMMON_VERSION: &[u8] = b"\x15\x03\x02\x00\x02\x02\x46";
 const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
 
-#[tokio::test]
-async fn a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attempt() -> Outcome {
+async fn a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attempt(adapter: Adapter) -> Outcome {
     const HANDSHAKE: u8 = 22;
     const ALERT: u8 = 21;
     let authority = Authority::new("the authority")?;
     for (fault, answer) in [("TLS 1.1", TLS_1_1), ("only TLS 1.1", NO_COMMON_VERSION), ("plain HTTP", NO_TLS)] {
         let server = Running::start(Server::Raw(answer)).await?;
-        let requests = requests(&server.client(&authority)?).await?;
+        let requests = requests(&server.client(adapter, &authority)?).await?;
         let seen = server.seen();
         assert_eq!(seen.connections, requests.len(), "{fault}: one attempt for each request");
         let mut rest = seen.bytes.as_slice();
@@ -272,18 +309,30 @@ async fn a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attemp
 /// A server that has no memory left, for example: the alert `internal_error`.
 const TROUBLE_OF_ITS_OWN: &[u8] = b"\x15\x03\x03\x00\x02\x02\x50";
 
-#[tokio::test]
-async fn a_handshake_that_is_cut_off_or_that_the_server_has_trouble_with_is_tried_again() -> Outcome {
+async fn a_handshake_that_is_cut_off_or_that_the_server_has_trouble_with_is_tried_again(adapter: Adapter) -> Outcome {
     let authority = Authority::new("the authority")?;
     for behaviour in [Server::Closes, Server::Raw(TROUBLE_OF_ITS_OWN)] {
         let server = Running::start(behaviour).await?;
-        let client = server.client(&authority)?;
+        let client = server.client(adapter, &authority)?;
         let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
         let (error, grant) = rejection(grant.send().await).into_parts();
         assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
         assert!(error.is_transient() && grant.is_some());
         assert_eq!(server.seen().connections, 4);
     }
+    Ok(())
+}
+
+async fn a_handshake_that_is_never_answered_ends_with_the_connect_timeout_and_nothing_was_sent(
+    adapter: Adapter,
+) -> Outcome {
+    let server = Running::start(Server::Silent).await?;
+    let client = adapter.connecting_within(server.builder(), Duration::from_millis(200))?;
+    let grant = client.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let (error, grant) = rejection(grant.send().await).into_parts();
+    assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
+    assert!(error.is_transient() && grant.is_some() && error.replay_before().is_none());
+    assert_eq!(server.seen().connections, 4);
     Ok(())
 }
 
@@ -348,15 +397,14 @@ async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
     assert!(!format!("{error:?}").contains("canary"));
 }
 
-#[tokio::test]
-async fn a_session_is_kept_while_the_certificate_is_not_trusted() -> Outcome {
+async fn a_session_is_kept_while_the_certificate_is_not_trusted(adapter: Adapter) -> Outcome {
     let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
     let good = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
-    let grant = good.client(&authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
+    let grant = good.client(adapter, &authority)?.authenticate_with_refresh_token(RefreshToken::new("the-token"));
     let response = grant.send().await?;
 
     let bad = Running::start(Server::tls(&stranger.certify("localhost", Period::Now)?)?).await?;
-    match bad.client(&authority)?.session(response).refresh().await {
+    match bad.client(adapter, &authority)?.session(response).refresh().await {
         Err(RefreshError::Kept(kept)) => {
             assert!(matches!(kept.error().kind(), ErrorKind::Certificate), "{:?}", kept.error());
             assert_eq!(kept.error().replay_before(), None);
@@ -366,3 +414,13 @@ async fn a_session_is_kept_while_the_certificate_is_not_trusted() -> Outcome {
     assert_eq!((bad.seen().connections, bad.seen().bytes.as_slice()), (1, b"".as_slice()));
     Ok(())
 }
+
+with_each_adapter![
+    a_server_whose_authority_is_trusted_is_spoken_to,
+    a_certificate_that_is_not_trusted_gets_no_byte_of_a_request_and_no_second_attempt,
+    the_authorities_of_the_system_do_not_trust_ours,
+    a_server_without_tls_1_2_gets_no_byte_of_a_request_and_no_second_attempt,
+    a_handshake_that_is_cut_off_or_that_the_server_has_trouble_with_is_tried_again,
+    a_handshake_that_is_never_answered_ends_with_the_connect_timeout_and_nothing_was_sent,
+    a_session_is_kept_while_the_certificate_is_not_trusted,
+];

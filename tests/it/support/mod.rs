@@ -1,5 +1,6 @@
 //! What several tests need. A program of its own that needs a file of these includes it by its path.
 
+pub(crate) mod adapter;
 pub(crate) mod application;
 pub(crate) mod authority;
 pub(crate) mod capture;
