@@ -29,12 +29,13 @@ use workos_auth::secret::{EmailChangeCode, EmailVerificationCode, PasswordResetT
 use workos_auth::session::MemorySessionStore;
 use workos_auth::step::AuthenticationFactorType;
 use workos_auth::testing::{AuthKit, Browser, TestUser};
-use workos_auth::typestate::HasClientId;
+use workos_auth::transport::HyperTransport;
+use workos_auth::typestate::{Credentials, HasClientId};
 use workos_auth::webhook::{Delivery, EventData, WebhookErrorKind, WebhookEvent, WebhookSecret, Webhooks};
 use workos_auth::{
-    AuthenticationResponse, Callback, Client, Confidential, ConfidentialClient, EmailAddress, Error, ErrorCode,
-    ErrorKind, ExposeSecret, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken, Step,
-    TotpCode, User,
+    AuthenticationResponse, Callback, Client, ClientBuilder, Confidential, ConfidentialClient, EmailAddress, Error,
+    ErrorCode, ErrorKind, ExposeSecret, NotSignedIn, OrganizationId, Password, PublicClient, RedirectUri, RefreshToken,
+    Step, TotpCode, User,
 };
 
 /// As it is registered at WorkOS.
@@ -55,6 +56,8 @@ enum Verdict {
 }
 
 struct Peer {
+    /// The clients use `hyper` and not `reqwest`.
+    over_hyper: bool,
     base_url: String,
     client_id: String,
     api_key: String,
@@ -140,11 +143,15 @@ const EMULATOR: &[(&str, &str)] = &[
 
 impl Peer {
     fn public(&self) -> Result<PublicClient, Error> {
-        Client::builder().client_id(&self.client_id).base_url(&self.base_url).build()
+        self.build(Client::builder().client_id(&self.client_id).base_url(&self.base_url))
     }
 
     fn confidential(&self) -> Result<ConfidentialClient, Error> {
-        Client::builder().client_id(&self.client_id).api_key(&self.api_key).base_url(&self.base_url).build()
+        self.build(Client::builder().client_id(&self.client_id).api_key(&self.api_key).base_url(&self.base_url))
+    }
+
+    fn build<K: Credentials>(&self, builder: ClientBuilder<K>) -> Result<Client<K>, Error> {
+        if self.over_hyper { builder.build_with(HyperTransport::new()?) } else { builder.build() }
     }
 
     fn password(&self, email: &str, password: &str) -> Result<PasswordGrant<Confidential>, Error> {
@@ -785,7 +792,7 @@ async fn received(listener: &TcpListener) -> Outcome<http::Request<Bytes>> {
     .await?
 }
 
-async fn in_process() -> Outcome<Peer> {
+async fn in_process(over_hyper: bool) -> Outcome<Peer> {
     let user = |email: &str| TestUser::new(email).password(PASSWORD);
     let authkit = AuthKit::builder()
         .user(user(ADA).name("Ada", "Lovelace"))
@@ -796,6 +803,7 @@ async fn in_process() -> Outcome<Peer> {
         .start()
         .await?;
     Ok(Peer {
+        over_hyper,
         base_url: authkit.base_url().to_owned(),
         client_id: authkit.client_id().to_owned(),
         api_key: authkit.api_key().to_owned(),
@@ -839,10 +847,12 @@ fn variable(name: &str) -> Option<String> {
 }
 
 async fn run() -> Outcome<usize> {
-    let mut unexpected = judge("in-process", &in_process().await?, &[]).await;
-    let mut flows = FLOWS.len();
+    let mut unexpected = judge("in-process", &in_process(false).await?, &[]).await;
+    unexpected += judge("over hyper", &in_process(true).await?, &[]).await;
+    let mut flows = 2 * FLOWS.len();
     if let Some(base_url) = variable("WORKOS_BASE_URL") {
         let peer = Peer {
+            over_hyper: false,
             base_url: base_url.trim_end_matches('/').to_owned(),
             client_id: variable("WORKOS_CLIENT_ID").unwrap_or_else(|| "client_conformance".to_owned()),
             api_key: variable("WORKOS_API_KEY").unwrap_or_else(|| "sk_test_conformance".to_owned()),

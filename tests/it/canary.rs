@@ -38,6 +38,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
+use crate::support::adapter::{Adapter, with_each_adapter};
 use crate::support::clients::{clock, public};
 use crate::support::login;
 use crate::support::process::passed_alone;
@@ -103,8 +104,8 @@ impl<'a> MakeWriter<'a> for Cage {
     }
 }
 
-fn confidential(base_url: String) -> Result<ConfidentialClient, Error> {
-    public(base_url).api_key("sk_canary").timeout(Duration::from_millis(500)).clock(clock()).build()
+fn confidential(adapter: Adapter, base_url: String) -> Result<ConfidentialClient, Error> {
+    adapter.build(public(base_url).api_key("sk_canary").timeout(Duration::from_millis(500)).clock(clock()))
 }
 
 fn redirect() -> RedirectUri {
@@ -247,9 +248,8 @@ fn refused_values_are_not_echoed() {
 }
 
 /// A whole login, with every intermediate value formatted and everything traced that any crate has to say.
-#[tokio::test]
-async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
-    if passed_alone("canary::flows_errors_and_traces_hold_no_secret")? {
+async fn flows_errors_and_traces_hold_no_secret(adapter: Adapter) -> Outcome {
+    if passed_alone(&adapter.test("canary::flows_errors_and_traces_hold_no_secret"))? {
         return Ok(());
     }
     let cage = Cage::default();
@@ -266,7 +266,7 @@ async fn flows_errors_and_traces_hold_no_secret() -> Outcome {
         "oauth_tokens":{"provider":"GoogleOAuth","access_token":"canary","refresh_token":"canary",
         "expires_at":1735141800,"scopes":[]}}"#;
     let server = RawServer::start([Answer::with_headers(200, "x-request-id: req_42\r\n", signed_in)]).await?;
-    let client = confidential(server.base_url())?;
+    let client = confidential(adapter, server.base_url())?;
     cage.debug("client", &client);
     cage.debug("builder", &Client::builder().client_id("client_123").api_key("sk_canary"));
 
@@ -331,11 +331,10 @@ async fn refused_refreshes_hold_no_secret(cage: &Cage, opened: OpenedSession<Con
     Ok(())
 }
 
-#[tokio::test]
-async fn sessions_and_tokens_hold_no_secret() -> Outcome {
+async fn sessions_and_tokens_hold_no_secret(adapter: Adapter) -> Outcome {
     const NOW: u64 = 1_767_225_600;
 
-    if passed_alone("canary::sessions_and_tokens_hold_no_secret")? {
+    if passed_alone(&adapter.test("canary::sessions_and_tokens_hold_no_secret"))? {
         return Ok(());
     }
     let cage = Cage::default();
@@ -355,7 +354,7 @@ async fn sessions_and_tokens_hold_no_secret() -> Outcome {
         Answer::json(400, r#"{"code":"forbidden","message":"canary"}"#),
     ];
     let server = RawServer::start(answers).await?;
-    let client = confidential(server.base_url())?;
+    let client = confidential(adapter, server.base_url())?;
     let token = |exp: u64, changes: serde_json::Value| {
         let mut claims = json!({
             "iss": server.base_url(), "sub": "user_01", "sid": "session_1", "jti": "token_1", "client_id": "client_123",
@@ -527,9 +526,8 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
 }
 
 /// Every call of the API that carries a secret, on servers that refuse it, break off and answer with secrets.
-#[tokio::test]
-async fn the_api_and_sso_hold_no_secret() -> Outcome {
-    if passed_alone("canary::the_api_and_sso_hold_no_secret")? {
+async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
+    if passed_alone(&adapter.test("canary::the_api_and_sso_hold_no_secret"))? {
         return Ok(());
     }
     let cage = Cage::default();
@@ -560,7 +558,7 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
     let mut read = 0;
     for answer in answers {
         let server = RawServer::start([answer]).await?;
-        let client = confidential(server.base_url())?;
+        let client = confidential(adapter, server.base_url())?;
         macro_rules! cage {
             ($($request:expr;)*) => {$({
                 let request = $request;
@@ -619,9 +617,8 @@ async fn the_api_and_sso_hold_no_secret() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() -> Outcome {
-    if passed_alone("canary::replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces")? {
+async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces(adapter: Adapter) -> Outcome {
+    if passed_alone(&adapter.test("canary::replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces"))? {
         return Ok(());
     }
     let cage = Cage::default();
@@ -667,7 +664,7 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
     };
     for reply in replies {
         let server = RawServer::start([reply]).await?;
-        let client = confidential(server.base_url())?;
+        let client = confidential(adapter, server.base_url())?;
         grants(&client).await;
         match client.authenticate_with_code(code()).send().await {
             Err(NotSignedIn::Step(step @ (Step::Unfinished(_) | Step::MfaChallenge(_)))) => {
@@ -684,7 +681,7 @@ async fn replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces() ->
         }
     }
     assert_eq!(failures, 14);
-    let client = confidential(format!("http://{}", free_address().await?))?;
+    let client = confidential(adapter, format!("http://{}", free_address().await?))?;
     cage.error(&client.authenticate_with_code(code()).send().await.unwrap_err());
     cage.assert_clean(&[CANARY]);
     Ok(())
@@ -768,3 +765,10 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     assert_eq!(copies(&secret)?, 0, "after a look-up");
     Ok(())
 }
+
+with_each_adapter![
+    flows_errors_and_traces_hold_no_secret,
+    sessions_and_tokens_hold_no_secret,
+    the_api_and_sso_hold_no_secret,
+    replies_that_echo_what_was_submitted_stay_out_of_errors_and_traces,
+];

@@ -11,6 +11,7 @@ mod decode;
 mod device;
 mod documented;
 mod faults;
+mod http2;
 mod journey;
 mod login;
 mod loopback;

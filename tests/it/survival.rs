@@ -8,6 +8,7 @@ use workos_auth::testing::{Fault, TestUser};
 use workos_auth::{Confidential, Error, ErrorCode, OpenedSession};
 
 use crate::support::Outcome;
+use crate::support::adapter::{ADAPTERS, Adapter};
 use crate::support::application::{AUTHENTICATE, Application};
 use crate::support::dice::Dice;
 use crate::support::login::PASSWORD;
@@ -51,9 +52,11 @@ impl Outage {
     }
 }
 
-async fn start() -> Outcome<Application> {
+async fn start(adapter: Adapter) -> Outcome<Application> {
     let ada = TestUser::new("ada@example.com").password(PASSWORD);
-    Application::configured([ada], |builder| builder.timeout(TIMEOUT)).await
+    let mut app = Application::of([ada]).await?;
+    app.client = adapter.build(app.authkit.confidential_client_builder().timeout(TIMEOUT))?;
+    Ok(app)
 }
 
 /// What an application does: it keeps the session, waits as it is told, and tries again.
@@ -83,8 +86,9 @@ async fn survive(app: &Application, outage: Outage) -> Outcome<Result<OpenedSess
 async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
+        let adapter = ADAPTERS[usize::from(worker % 2 == 0)];
         workers.spawn(async move {
-            let app = start().await?;
+            let app = start(adapter).await?;
             let verifier = app.client.verifier();
             for seed in (worker..SCHEDULES).step_by(usize::try_from(WORKERS)?) {
                 let outage = Outage::draw(seed);
@@ -116,9 +120,11 @@ async fn no_session_is_lost_in_a_thousand_outages() -> Outcome {
 /// The control: after 40 seconds the API replays nothing any more, and says so.
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_repaired_is_reported() -> Outcome {
-    let app = start().await?;
-    let outage = Outage { fault: Fault::LostAfter, length: Duration::from_secs(40) };
-    let error = survive(&app, outage).await?.map(drop).unwrap_err();
-    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    for adapter in ADAPTERS {
+        let app = start(adapter).await?;
+        let outage = Outage { fault: Fault::LostAfter, length: Duration::from_secs(40) };
+        let error = survive(&app, outage).await?.map(drop).unwrap_err();
+        assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    }
     Ok(())
 }

@@ -27,6 +27,7 @@ use workos_auth::{
 };
 
 use crate::support::Outcome;
+use crate::support::adapter::{Adapter, with_each_adapter};
 use crate::support::capture::{Recorder, SIGNED_IN, assert_bytes};
 use crate::support::clients::{self, NOWHERE};
 use crate::support::login::{authorization_code, callback, parameter};
@@ -37,12 +38,12 @@ fn builder(base_url: impl Into<String>) -> ClientBuilder<NoCredentials> {
     Client::builder().base_url(base_url).random_seed(1)
 }
 
-fn public(base_url: impl Into<String>) -> Result<PublicClient, Error> {
-    builder(base_url).client_id("client_123").build()
+fn public(adapter: Adapter, base_url: impl Into<String>) -> Result<PublicClient, Error> {
+    adapter.build(builder(base_url).client_id("client_123"))
 }
 
-fn confidential(base_url: impl Into<String>) -> Result<ConfidentialClient, Error> {
-    builder(base_url).client_id("client_123").api_key("sk_example").build()
+fn confidential(adapter: Adapter, base_url: impl Into<String>) -> Result<ConfidentialClient, Error> {
+    adapter.build(builder(base_url).client_id("client_123").api_key("sk_example"))
 }
 
 fn redirect() -> RedirectUri {
@@ -63,18 +64,17 @@ fn full<K>(exchange: CodeExchange<K>) -> CodeExchange<K> {
     exchange.invitation_token(InvitationToken::new("invitation")).context(context()).signals_id("signals-1")
 }
 
-#[tokio::test]
-async fn code_exchange() -> Outcome {
+async fn code_exchange(adapter: Adapter) -> Outcome {
     let recorder = Recorder::start().await;
 
-    let client = public(recorder.base_url())?;
+    let client = public(adapter, recorder.base_url())?;
     drop(pkce_exchange(&client)?.send().await?);
     assert_bytes("code_exchange_public.http", recorder.take());
-    drop(full(pkce_exchange(&public(recorder.base_url())?)?).send().await?);
+    drop(full(pkce_exchange(&public(adapter, recorder.base_url())?)?).send().await?);
     assert_bytes("code_exchange_public_full.http", recorder.take());
 
     let confidential_exchange = || -> Result<CodeExchange<Confidential>, Error> {
-        let session = confidential(recorder.base_url())?.authorize(redirect()).authkit().begin()?;
+        let session = confidential(adapter, recorder.base_url())?.authorize(redirect()).authkit().begin()?;
         let callback = callback(session.url());
         Ok(session.exchange(callback)?)
     };
@@ -83,12 +83,12 @@ async fn code_exchange() -> Outcome {
     drop(full(confidential_exchange()?).send().await?);
     assert_bytes("code_exchange_confidential_full.http", recorder.take());
 
-    let session = confidential(recorder.base_url())?.authorize(redirect()).authkit().begin_without_pkce()?;
+    let session = confidential(adapter, recorder.base_url())?.authorize(redirect()).authkit().begin_without_pkce()?;
     let callback = callback(session.url());
     drop(session.exchange(callback)?.send().await?);
     assert_bytes("code_exchange_without_pkce.http", recorder.take());
 
-    let client = confidential(recorder.base_url())?;
+    let client = confidential(adapter, recorder.base_url())?;
     drop(client.authenticate_with_code(authorization_code("the-code")).send().await?);
     assert_bytes("code_exchange_bare.http", recorder.take());
     drop(client.accept_impersonation(Callback::from_query("code=the-code")?)?.send().await?);
@@ -96,11 +96,10 @@ async fn code_exchange() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn refresh() -> Outcome {
+async fn refresh(adapter: Adapter) -> Outcome {
     let recorder = Recorder::start().await;
-    let public = public(recorder.base_url())?;
-    let confidential = confidential(recorder.base_url())?;
+    let public = public(adapter, recorder.base_url())?;
+    let confidential = confidential(adapter, recorder.base_url())?;
     let token = || RefreshToken::new("the-refresh-token");
 
     drop(public.authenticate_with_refresh_token(token()).send().await?);
@@ -117,10 +116,9 @@ async fn refresh() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn grants_of_confidential_clients() -> Outcome {
+async fn grants_of_confidential_clients(adapter: Adapter) -> Outcome {
     let recorder = Recorder::start().await;
-    let client = confidential(recorder.base_url())?;
+    let client = confidential(adapter, recorder.base_url())?;
     let email = || EmailAddress::new("ada@example.com").unwrap();
     let radar = || RadarContext::new().auth_attempt_id("attempt-1").signals_id("signals-1");
 
@@ -144,10 +142,9 @@ async fn grants_of_confidential_clients() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn grants_that_answer_a_step() -> Outcome {
+async fn grants_that_answer_a_step(adapter: Adapter) -> Outcome {
     let recorder = Recorder::start().await;
-    let client = &confidential(recorder.base_url())?;
+    let client = &confidential(adapter, recorder.base_url())?;
     let pending = || PendingAuthenticationToken::new("pending");
 
     macro_rules! pin {
@@ -174,11 +171,10 @@ async fn grants_that_answer_a_step() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn calls_between_the_steps() -> Outcome {
+async fn calls_between_the_steps(adapter: Adapter) -> Outcome {
     let challenge = r#"{"id":"auth_challenge_1"}"#;
     let recorder = Recorder::replying(challenge).await;
-    let client = confidential(recorder.base_url())?;
+    let client = confidential(adapter, recorder.base_url())?;
     let pending = || PendingAuthenticationToken::new("pending");
     let factor = "auth_factor_1".parse()?;
     let _ = MfaChallenge::from_parts(&client, pending(), []).challenge(&factor).send().await?;
@@ -189,13 +185,13 @@ async fn calls_between_the_steps() -> Outcome {
         "authentication_challenge":{challenge}}}"#
     );
     let recorder = Recorder::replying(&enrolled).await;
-    let client = confidential(recorder.base_url())?;
+    let client = confidential(adapter, recorder.base_url())?;
     let step = MfaEnrollment::from_parts(&client, pending(), "user_1".parse()?);
     let _ = step.enroll_totp("Example", "ada@example.com").send().await?;
     assert_bytes("enroll_factor.http", recorder.take());
 
     let recorder = Recorder::replying(r#"{"verification_id":"verification_1","phone_number":"+15005550006"}"#).await;
-    let client = confidential(recorder.base_url())?;
+    let client = confidential(adapter, recorder.base_url())?;
     let request = || -> Result<_, Error> {
         let step = RadarSmsSignUp::from_parts(&client, pending(), "user_1".parse()?);
         Ok(step.send_sms(PhoneNumber::new("+15005550006")?))
@@ -207,14 +203,13 @@ async fn calls_between_the_steps() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn device_login() -> Outcome {
+async fn device_login(adapter: Adapter) -> Outcome {
     const AUTHORIZATION: &str = r#"{"device_code":"device-code","user_code":"ABCD-EFGH",
         "verification_uri":"https://example.com/device","expires_in":300,"interval":5}"#;
     let recorder = Recorder::replying(AUTHORIZATION).await;
-    let _ = public(recorder.base_url())?.device_authorization().send().await?;
+    let _ = public(adapter, recorder.base_url())?.device_authorization().send().await?;
     assert_bytes("device_authorization.http", recorder.take());
-    let _ = confidential(recorder.base_url())?.device_authorization().send().await?;
+    let _ = confidential(adapter, recorder.base_url())?.device_authorization().send().await?;
     assert_bytes("device_authorization_confidential.http", recorder.take());
 
     // The code is had from one server and polled at another: a transport in between chooses by the path.
@@ -245,20 +240,19 @@ async fn device_login() -> Outcome {
     Ok(())
 }
 
-#[tokio::test]
-async fn sessions() -> Outcome {
+async fn sessions(adapter: Adapter) -> Outcome {
     let signer = Signer::new("key_1");
     let keys = Recorder::replying(&json!({ "keys": [signer.jwk()] }).to_string()).await;
     let claims = json!({
         "iss": keys.base_url(), "sub": "user_01", "sid": "session_1", "jti": "token_1", "client_id": "client_123",
         "iat": 1, "exp": 4_102_444_800_u64,
     });
-    let verifier = confidential(keys.base_url())?.verifier();
+    let verifier = confidential(adapter, keys.base_url())?.verifier();
     let token = verifier.verify(&signer.sign(&claims)).await?;
     assert_bytes("jwks.http", keys.take());
 
     let recorder = Recorder::start().await;
-    let (public, confidential) = (public(recorder.base_url())?, confidential(recorder.base_url())?);
+    let (public, confidential) = (public(adapter, recorder.base_url())?, confidential(adapter, recorder.base_url())?);
     let parts = async || -> Result<SessionParts, Error> {
         let grant = public.authenticate_with_refresh_token(RefreshToken::new("the-refresh-token"));
         let mut parts = SessionParts::from(grant.send().await?);
@@ -274,7 +268,7 @@ async fn sessions() -> Outcome {
     drop(refreshed);
 
     // A client of its own, which has no result of an earlier request at hand.
-    let fresh = builder(recorder.base_url()).client_id("client_123").build()?;
+    let fresh = adapter.build(builder(recorder.base_url()).client_id("client_123"))?;
     let session = fresh.session(parts().await?).check(&verifier).await?;
     let mut switched = claims.clone();
     switched["org_id"] = json!("org_1");
@@ -312,7 +306,7 @@ async fn what_is_given_for_one_call_goes_out() -> Outcome {
 #[test]
 fn authorization_urls() -> Outcome {
     let pin = |name: &str, url: &AuthorizationUrl| assert_bytes(name, url.as_str().as_bytes().to_vec());
-    let start = || public(NOWHERE).map(|client| client.authorize(redirect()));
+    let start = || public(Adapter::Reqwest, NOWHERE).map(|client| client.authorize(redirect()));
 
     pin("authorize_authkit.url", start()?.authkit().begin()?.url());
     let full = start()?
@@ -337,7 +331,7 @@ fn authorization_urls() -> Outcome {
     pin("authorize_oauth_in_organization.url", session.url());
     pin("authorize_connection.url", start()?.connection("conn_1".parse()?).begin()?.url());
     pin("authorize_organization.url", start()?.organization("org_1".parse()?).begin()?.url());
-    let plain = confidential(NOWHERE)?.authorize(redirect()).authkit().begin_without_pkce()?;
+    let plain = confidential(Adapter::Reqwest, NOWHERE)?.authorize(redirect()).authkit().begin_without_pkce()?;
     pin("authorize_without_pkce.url", plain.url());
 
     // Sent exactly as given: a URL library would add a slash to the first.
@@ -345,7 +339,7 @@ fn authorization_urls() -> Outcome {
         ("authorize_redirect_without_path.url", "http://127.0.0.1:8080"),
         ("authorize_redirect_private_scheme.url", "com.example.app:/callback"),
     ] {
-        let session = public(NOWHERE)?.authorize(RedirectUri::new(uri)?).authkit().begin()?;
+        let session = public(Adapter::Reqwest, NOWHERE)?.authorize(RedirectUri::new(uri)?).authkit().begin()?;
         assert_eq!(parameter(session.url(), "redirect_uri"), uri);
         pin(name, session.url());
     }
@@ -382,7 +376,7 @@ fn unset_parameters_are_absent_and_empty_ones_refused() -> Outcome {
         let error = result.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidValue { field, .. } if *field == expected), "{error:?}");
     };
-    let start = || public(NOWHERE).unwrap().authorize(redirect());
+    let start = || public(Adapter::Reqwest, NOWHERE).unwrap().authorize(redirect());
     refused(start().authkit().login_hint("").begin(), "login_hint");
     refused(start().authkit().domain_hint("").begin(), "domain_hint");
     refused(start().authkit().prompt("").begin(), "prompt");
@@ -399,3 +393,13 @@ fn unset_parameters_are_absent_and_empty_ones_refused() -> Outcome {
     );
     Ok(())
 }
+
+with_each_adapter![
+    code_exchange,
+    refresh,
+    grants_of_confidential_clients,
+    grants_that_answer_a_step,
+    calls_between_the_steps,
+    device_login,
+    sessions
+];

@@ -14,7 +14,14 @@ pub(crate) enum Adapter {
     Hyper,
 }
 
+pub(crate) const ADAPTERS: [Adapter; 2] = [Adapter::Reqwest, Adapter::Hyper];
+
 impl Adapter {
+    /// The name of a test of `with_each_adapter`.
+    pub(crate) fn test(self, name: &str) -> String {
+        format!("{name}::{}", format!("{self:?}").to_lowercase())
+    }
+
     pub(crate) fn build<K: Credentials>(self, builder: ClientBuilder<K>) -> Result<Client<K>, Error> {
         match self {
             Self::Reqwest => builder.build(),
@@ -56,7 +63,7 @@ impl Adapter {
 
 /// Makes two tests of each of these functions: `name::reqwest` and `name::hyper`.
 macro_rules! with_each_adapter {
-    ($($name:ident),* $(,)?) => { $(
+    ($($name:ident),+ $(,)?) => { $(
         mod $name {
             use crate::support::Outcome;
             use crate::support::adapter::Adapter;
@@ -71,6 +78,6 @@ macro_rules! with_each_adapter {
                 super::$name(Adapter::Hyper).await
             }
         }
-    )* };
+    )+ };
 }
 pub(crate) use with_each_adapter;
