@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use url::Url;
 
 use crate::credentials::{ApiKeyOnly, Confidential, Credentials, HasClientId, Identity, NoCredentials, Public};
 use crate::environment::{self, variable};
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId};
+use crate::id::{BaseUrl, ClientId, JwksUrl};
 use crate::runtime::Runtime;
 use crate::sealed::INTERNAL;
 use crate::secret::ApiKey;
@@ -217,7 +216,7 @@ impl<K> Client<K> {
     /// # Ok::<_, workos_auth::Error>(())
     /// ```
     #[must_use]
-    pub fn jwks_url(&self) -> Url
+    pub fn jwks_url(&self) -> JwksUrl
     where
         K: HasClientId,
     {

@@ -6,6 +6,8 @@
 //! | [`EmailAddress`], [`PhoneNumber`] | addresses of a user |
 //! | [`RedirectUri`] | where the browser comes back to after a login |
 //! | [`ReturnPath`] | where the application goes on after a login |
+//! | [`LogoutUrl`], [`VerificationUri`] | where the user's browser goes to sign out, and to enter the code of a device |
+//! | [`JwksUrl`] | where the keys of access tokens are |
 //!
 //! ```
 //! use workos_auth::{OrganizationId, ReturnPath};
@@ -16,18 +18,45 @@
 //! ```
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
-use url::{Host, Url};
 
+use crate::address::Address;
 use crate::error::Error;
 use crate::wiped::WipedBytes;
+
+/// What all texts have in common.
+macro_rules! text {
+    ($name:ident, $what:literal) => {
+        impl $name {
+            #[doc = $what]
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        /// Without a query, which may hold something secret.
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let text = self.0.split_inclusive(['?', '#']).next().unwrap_or_default();
+                write!(formatter, "{}({text}{})", stringify!($name), if text == self.0 { "" } else { "…" })
+            }
+        }
+    };
+}
 
 /// Texts that are parsed once. The check gives the reason to refuse a text.
 macro_rules! parsed {
@@ -47,33 +76,15 @@ macro_rules! parsed {
                 check(&value).map_err(|reason| Error::invalid_value($field, reason))?;
                 Ok(Self(value))
             }
-
-            /// The text as it goes over the wire.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
+
+        text! { $name, "The text as it goes over the wire." }
 
         impl FromStr for $name {
             type Err = Error;
 
             fn from_str(value: &str) -> Result<Self, Error> {
                 Self::new(value)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(&self.0)
-            }
-        }
-
-        /// Without a query, which may hold something secret.
-        impl fmt::Debug for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let text = self.0.split_inclusive(['?', '#']).next().unwrap_or_default();
-                write!(formatter, "{}({text}{})", stringify!($name), if text == self.0 { "" } else { "…" })
             }
         }
 
@@ -264,20 +275,38 @@ parsed! {
             "must be a path that starts with one `/`, of visible ASCII, without backslashes, `.`, `..` and encoded controls",
         )
     };
+
+    /// Where the user enters the code of a device login (RFC 8628 §3.3). It is https, or http on this machine.
+    VerificationUri = "verification_uri", |text| {
+        let address = Address::parse(text.split('#').next().unwrap_or_default())?;
+        let trusted = address.origin.is_some_and(|origin| origin.is_https() || origin.is_loopback());
+        check(trusted, "must be https unless its host is loopback")
+    };
 }
 
-/// Whether plain http to this URL stays on this machine (RFC 8252 §7.3).
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
+/// URLs that this crate makes.
+macro_rules! made {
+    ($($(#[$attribute:meta])* $name:ident;)*) => {$(
+        $(#[$attribute])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            pub(crate) fn new(url: String) -> Self {
+                Self(url)
+            }
+        }
+
+        text! { $name, "The URL." }
+    )*};
 }
 
-fn has_userinfo(url: &Url) -> bool {
-    !url.username().is_empty() || url.password().is_some()
+made! {
+    /// Where a browser ends its session at WorkOS. The URL names the session; it holds no secret.
+    LogoutUrl;
+
+    /// Where the keys of access tokens are (RFC 7517 §5).
+    JwksUrl;
 }
 
 /// The URL of the API: https, or http on this machine.
@@ -285,7 +314,6 @@ fn has_userinfo(url: &Url) -> bool {
 pub(crate) struct BaseUrl {
     /// Without a trailing slash, so that a path can be appended.
     text: String,
-    url: Url,
     uri: Uri,
     loopback: bool,
 }
@@ -293,22 +321,18 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     pub(crate) fn parse(value: &str) -> Result<Self, Error> {
         let refuse = |reason| Error::invalid_value("base_url", reason);
-        let url = Url::parse(value.trim()).map_err(|_| refuse("must be an absolute URL"))?;
-        let loopback = is_loopback(&url);
-        match url.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            "http" => return Err(refuse("must be https unless its host is loopback")),
-            _ => return Err(refuse("must be https")),
+        let address = Address::parse(value.trim()).map_err(refuse)?;
+        let origin = address.origin.as_ref().ok_or_else(|| refuse("must be https"))?;
+        let loopback = origin.is_loopback();
+        if !origin.is_https() && !loopback {
+            return Err(refuse("must be https unless its host is loopback"));
         }
-        if has_userinfo(&url) {
-            return Err(refuse("must not carry a user name or password"));
+        if address.query.is_some() {
+            return Err(refuse("must not have a query"));
         }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(refuse("must not have a query or fragment"));
-        }
-        let uri = Uri::try_from(url.as_str()).map_err(|_| refuse("must be an absolute URL"))?;
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url, uri, loopback })
+        let text = format!("{origin}{}", address.path().trim_end_matches('/'));
+        let uri = Uri::try_from(&text).map_err(|_| refuse("must be an absolute URL"))?;
+        Ok(Self { text, uri, loopback })
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -330,13 +354,6 @@ impl BaseUrl {
         Ok(Uri::from_parts(parts)?)
     }
 
-    /// The URL of a path, for a browser. A [`Url`] isn't wiped, so nothing that is added to it may be a secret.
-    pub(crate) fn join(&self, path: &str) -> Url {
-        let mut url = self.url.clone();
-        url.set_path(&format!("{}{path}", self.url.path().trim_end_matches('/')));
-        url
-    }
-
     #[cfg(any(feature = "hyper", feature = "reqwest"))]
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
@@ -346,7 +363,8 @@ impl BaseUrl {
 /// The URI to which the browser is sent back (RFC 6749 §3.1.2). It is checked here, and sent exactly as given.
 ///
 /// Allowed are `https`, `http` on `127.0.0.1`, `[::1]` or `localhost` with any port, and the private schemes of
-/// applications (`com.example.app:/callback`, RFC 8252 §7.1).
+/// applications (`com.example.app:/callback`, RFC 8252 §7.1). It is ASCII, with a host in punycode, and has no user name, no fragment
+/// and no segment `.` or `..`.
 ///
 /// ```
 /// use workos_auth::RedirectUri;
@@ -356,8 +374,12 @@ impl BaseUrl {
 /// assert!(RedirectUri::new("http://example.com/callback").is_err());
 /// assert!(RedirectUri::new("javascript:alert(1)").is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RedirectUri(String);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RedirectUri {
+    text: Arc<str>,
+    /// The same as the value of a query. It is in the URL of each login.
+    encoded: Arc<str>,
+}
 
 /// Schemes that run or show their content, that start a program of the system, or that never lead to an application.
 #[rustfmt::skip]
@@ -381,56 +403,52 @@ impl RedirectUri {
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
         let value = value.into();
         let refuse = |reason| Error::invalid_value("redirect_uri", reason);
-        // A URL parser drops tabs, newlines and outer spaces, but the URI is sent as given.
-        if !value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
-            return Err(refuse("must be visible ASCII without spaces and backslashes"));
-        }
-        let url = Url::parse(&value).map_err(|_| refuse("must be an absolute URI"))?;
-        if url.fragment().is_some() {
-            return Err(refuse("must not have a fragment"));
-        }
-        // Read from the text itself: a parser drops an empty user name and additional slashes.
-        let authority = value[url.scheme().len()..].strip_prefix("://");
-        let authority = authority.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
-        if authority.is_some_and(|authority| authority.contains('@')) {
-            return Err(refuse("must not carry a user name or password"));
-        }
-        if matches!(url.scheme(), "http" | "https") && authority.is_none_or(str::is_empty) {
-            return Err(refuse("must have `://` and a host after its scheme"));
-        }
-        match url.scheme() {
-            "https" => {}
-            "http" => {
-                let loopback = match url.host() {
-                    Some(Host::Ipv4(address)) => address == Ipv4Addr::LOCALHOST,
-                    Some(Host::Ipv6(address)) => address == Ipv6Addr::LOCALHOST,
-                    Some(Host::Domain(name)) => name == "localhost",
-                    None => false,
-                };
-                if !loopback {
-                    return Err(refuse("must be https unless its host is 127.0.0.1, [::1] or localhost"));
-                }
+        let address = Address::parse(&value).map_err(refuse)?;
+        let scheme = &*address.scheme;
+        match &address.origin {
+            Some(origin) if !origin.is_https() && !origin.is_local_host() => {
+                return Err(refuse("must be https unless its host is 127.0.0.1, [::1] or localhost"));
             }
-            scheme
-                if REFUSED_SCHEMES.contains(&scheme)
-                    || REFUSED_SCHEME_PREFIXES.iter().any(|prefix| scheme.starts_with(prefix)) =>
+            None if REFUSED_SCHEMES.contains(&scheme)
+                || REFUSED_SCHEME_PREFIXES.iter().any(|prefix| scheme.starts_with(prefix)) =>
             {
                 return Err(refuse("has a scheme that can't lead back to an application"));
             }
             _ => {}
         }
-        Ok(Self(value))
+        let encoded: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        Ok(Self { text: value.into(), encoded: encoded.into() })
     }
 
     /// The URI exactly as given.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    pub(crate) fn encoded(&self) -> &str {
+        &self.encoded
     }
 
     /// Whether cookies of this origin can be `Secure`: those of every origin but plain http, which is loopback.
     pub(crate) fn is_secure(&self) -> bool {
-        !self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+        !self.text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+    }
+
+    /// The path, unless it is one of a private scheme that doesn't start with a slash.
+    pub(crate) fn path(&self) -> Option<&str> {
+        Address::parse(&self.text).ok().map(|address| address.path()).filter(|path| path.starts_with('/'))
+    }
+
+    /// The origin as browsers write it; private schemes have none.
+    pub(crate) fn origin(&self) -> Option<String> {
+        Some(Address::parse(&self.text).ok()?.origin?.to_string())
+    }
+}
+
+impl fmt::Debug for RedirectUri {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("RedirectUri").field(&self.text).finish()
     }
 }
 
@@ -444,6 +462,325 @@ impl FromStr for RedirectUri {
 
 impl fmt::Display for RedirectUri {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::{Host, Url};
+
+    use super::*;
+
+    const SCHEMES: &[&str] = &[
+        "https",
+        "HTTPS",
+        "http",
+        "Http",
+        "ftp",
+        "ws",
+        "file",
+        "javascript",
+        "data",
+        "myapp",
+        "com.example.app",
+        "web+app",
+        "1app",
+        "my_app",
+        "",
+        "ms-word",
+        "htt\tps",
+    ];
+    const SEPARATORS: &[&str] = &["://", "://", "://", ":", ":/", ":///", "::/", ":\\\\", ":/\\", " ://", "//"];
+    const USERS: &[&str] =
+        &["", "", "", "", "", "", "@", "user@", "user:password@", ":@", "%40@", "example.com@", "a@b@"];
+    const HOSTS: &[&str] = &[
+        "example.com",
+        "EXAMPLE.com",
+        "example.com.",
+        "example..com",
+        ".example.com",
+        "-a.b-",
+        "a_b.example",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "localhost.evil.example",
+        "127.0.0.1",
+        "127.0.0.2",
+        "127.0.0.1.",
+        "127.1",
+        "127.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "2130706433",
+        "0177.0.0.1",
+        "127.0.0.01",
+        "127.0.0.256",
+        "1.2.3.4.5",
+        "1.2.3",
+        "0x",
+        "example.0x",
+        "a.1",
+        "a.0xg",
+        "0.0.0.0",
+        "[::1]",
+        "[0:0:0:0:0:0:0:1]",
+        "[::]",
+        "[2001:DB8::0:1]",
+        "[1:0:0:2:0:0:0:3]",
+        "[::127.0.0.1]",
+        "[::2]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::1%25eth0]",
+        "[::1%eth0]",
+        "[::1",
+        "::1",
+        "[::1]x",
+        "[]",
+        "",
+        " ",
+        "a b",
+        "a%20b",
+        "a%2eb",
+        "exa%6dple.com",
+        "exämple.com",
+        "xn--exmple-cua.com",
+        "XN--EXMPLE-CUA.com",
+        "127。0。0。1",
+        "\u{ff11}.1",
+        "a|b",
+        "a^b",
+        "a<b",
+        "a\"b",
+        "a`b",
+        "a{b}",
+        "a,b",
+        "a;b",
+        "a!b",
+        "a*b",
+        "a~b",
+        "a+b",
+        "a&b=c",
+        "a$b",
+        "(a)",
+        "a'b",
+        "a\tb",
+        "exam\u{ad}ple.com",
+        "a\u{0}b",
+        "a\\b",
+        "a#b",
+    ];
+    const PORTS: &[&str] = &[
+        "",
+        "",
+        "",
+        "",
+        ":",
+        ":0",
+        ":80",
+        ":443",
+        ":8080",
+        ":00080",
+        ":65535",
+        ":65536",
+        ":99999999999",
+        ":-1",
+        ":+80",
+        ":0x50",
+        ":8a",
+        ":80:80",
+        ": 80",
+        ":８０",
+    ];
+    const PATHS: &[&str] = &[
+        "",
+        "",
+        "/",
+        "/callback",
+        "/a/b/",
+        "//",
+        "//a",
+        "/a//b",
+        "/.",
+        "/..",
+        "/./a",
+        "/a/../b",
+        "/%2e/a",
+        "/a/%2E%2e",
+        "/a/.%2e/b",
+        "/.a",
+        "/..a",
+        "/a.",
+        "/a/...",
+        "/@ada",
+        "/a:b",
+        "/a;b=c",
+        "/%",
+        "/%zz",
+        "/%00",
+        "/ä",
+        "/a b",
+        "/a|b",
+        "/a^b",
+        "/<a>",
+        "/\"a\"",
+        "/`a`",
+        "/{a}",
+        "/[a]",
+        "/a\\b",
+        "/\\a",
+        "callback",
+        "a/../b",
+        "/'a'",
+        "/a\nb",
+        "/~ada/!$&'()*+,;=",
+        "/C:/a",
+        "/C|/a",
+    ];
+    const ENDS: &[&str] =
+        &["", "", "", "?", "?a=b", "?a=b?c", "?/../a", "?a@b", "?'", "?\"", "#", "#a", "?a#b", "?#", " ", "\n"];
+
+    fn texts() -> impl Iterator<Item = String> {
+        // SplitMix64, so that each run has the same texts.
+        let mut state = 14_u64;
+        let mut below = move |end: usize| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = state;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(end).unwrap()).unwrap()
+        };
+        let each = HOSTS.iter().flat_map(|host| {
+            ["http", "https", "myapp"]
+                .iter()
+                .flat_map(move |scheme| PATHS.iter().chain(PORTS).map(move |rest| format!("{scheme}://{host}{rest}")))
+        });
+        each.chain((0..30_000).map(move |_| {
+            let mut text = String::new();
+            for part in [SCHEMES, SEPARATORS, USERS, HOSTS, PORTS, PATHS, ENDS] {
+                text.push_str(part[below(part.len())]);
+            }
+            // Half of them have one character more, but in no punycode, which the peer decodes.
+            if below(2) == 0 && !text.to_ascii_lowercase().contains("xn--") {
+                let characters: Vec<_> = text.char_indices().collect();
+                let at = characters.get(below(characters.len() + 1)).map_or(text.len(), |(at, _)| *at);
+                text.insert(at, char::from(u8::try_from(below(128)).unwrap()));
+            }
+            text
+        }))
+    }
+
+    /// Whether http to this URL stays on this machine, as the peer reads it.
+    fn is_loopback(url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
+    }
+
+    /// A URI that was accepted, as the peer reads it: it must be as harmless as the check says.
+    fn peer(text: &str) -> Url {
+        let url = Url::parse(text).unwrap_or_else(|error| panic!("{text:?} was accepted: {error}"));
+        assert_eq!((url.username(), url.password(), url.fragment()), ("", None, None), "{text:?}");
+        if matches!(url.scheme(), "http" | "https") {
+            assert!(url.host_str().is_some_and(|host| !host.is_empty()), "{text:?}");
+            assert!(url.scheme() == "https" || is_loopback(&url), "{text:?}");
+        }
+        url
+    }
+
+    #[test]
+    fn redirect_uris_are_what_other_programs_read() {
+        let mut accepted = 0;
+        for text in texts() {
+            let Ok(uri) = RedirectUri::new(text.clone()) else { continue };
+            accepted += 1;
+            let url = peer(&text);
+            let address = Address::parse(uri.as_str()).unwrap();
+            let origin = url.origin().is_tuple().then(|| url.origin().ascii_serialization());
+            assert_eq!((&*address.scheme, address.path()), (url.scheme(), url.path()), "{text:?}");
+            assert_eq!(
+                (uri.origin(), uri.path()),
+                (origin, Some(url.path()).filter(|path| path.starts_with('/'))),
+                "{text:?}"
+            );
+            assert_eq!(uri.is_secure(), url.scheme() != "http", "{text:?}");
+            if url.scheme() == "http" {
+                let hosts = [
+                    Host::Domain("localhost"),
+                    Host::Ipv4([127, 0, 0, 1].into()),
+                    Host::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into()),
+                ];
+                assert!(hosts.contains(&url.host().unwrap()), "{text:?}");
+            }
+            assert!(!REFUSED_SCHEMES.contains(&url.scheme()), "{text:?}");
+        }
+        assert!(accepted > 300, "only {accepted} texts were accepted");
+    }
+
+    #[test]
+    fn base_urls_are_what_other_programs_read() {
+        let mut accepted = 0;
+        for text in texts() {
+            let Ok(base_url) = BaseUrl::parse(&text) else { continue };
+            accepted += 1;
+            let url = peer(&text);
+            assert_eq!(base_url.as_str(), url.as_str().trim_end_matches('/'), "{text:?}");
+            assert_eq!(base_url.loopback, is_loopback(&url), "{text:?}");
+            assert_eq!(url.query(), None, "{text:?}");
+        }
+        assert!(accepted > 300, "only {accepted} texts were accepted");
+    }
+
+    #[test]
+    fn verification_uris_are_what_other_programs_read() {
+        for text in texts() {
+            let Ok(uri) = VerificationUri::new(text.clone()) else { continue };
+            peer(uri.as_str().split('#').next().unwrap_or_default());
+        }
+    }
+
+    #[test]
+    fn return_paths_stay_at_their_origin() {
+        let base = Url::parse("https://app.example.com/here").unwrap();
+        let mut accepted = 0;
+        for text in texts().flat_map(|text| [format!("/{text}"), text]) {
+            let Ok(path) = ReturnPath::new(text.clone()) else { continue };
+            accepted += 1;
+            let url = base.join(path.as_str()).unwrap_or_else(|error| panic!("{text:?}: {error}"));
+            assert_eq!(url.origin(), base.origin(), "{text:?}");
+            let before_query = text.split(['?', '#']).next().unwrap_or_default();
+            let same = percent_decode_str(url.path()).eq(percent_decode_str(before_query));
+            assert!(same, "{text:?}: {}", url.path());
+        }
+        assert!(accepted > 300, "only {accepted} texts were accepted");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_write_instead() {
+        let reason = |text: &str| BaseUrl::parse(text).unwrap_err().to_string();
+        for (text, part) in [
+            ("https://exämple.com", "punycode (`xn--…`)"),
+            ("http://127.1", "four decimal numbers"),
+            ("http://0x7f.1", "four decimal numbers"),
+            ("https://example.com:65536", "a port from 0 to 65535"),
+            ("https://user@example.com", "user name"),
+            ("https://example.com/#a", "fragment"),
+            ("https://example.com/?a", "query"),
+            ("https://a,b", "letters, digits"),
+            ("https:example.com", "`://` and a host"),
+            ("https:///example.com", "`://` and a host"),
+            ("https://example.com/a/../b", "`.` and `..`"),
+            ("http://example.com", "https unless its host is loopback"),
+            ("ftp://example.com", "must be https"),
+        ] {
+            let error = reason(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(BaseUrl::parse("https://xn--exmple-cua.com").is_ok());
     }
 }

@@ -10,7 +10,6 @@
 //! | [`secrecy`] | 0.10 | [`ExposeSecret`](crate::ExposeSecret) |
 //! | [`serde`] | 1 | an application's own claims, requests and replies |
 //! | [`serde_json`] | 1 | attributes of any shape |
-//! | [`url`] | 2 | addresses |
 //! | `reqwest` | 0.13 | the settings of the HTTP client (feature `reqwest`) |
 //! | `cookie` | 0.18 | `SetCookie::into_cookie` (feature `cookie`) |
 //! | `redis` | 1 | a connection for `RedisSessionStore` (feature `redis`) |
@@ -29,4 +28,4 @@ pub use redis;
 pub use reqwest;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 pub use sqlx;
-pub use {bytes, futures_core, http, jiff, secrecy, serde, serde_json, url};
+pub use {bytes, futures_core, http, jiff, secrecy, serde, serde_json};

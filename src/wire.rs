@@ -14,13 +14,12 @@ use http::HeaderValue;
 use secrecy::ExposeSecret;
 use serde::{Serialize, Serializer};
 use subtle::ConstantTimeEq;
-use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
 use crate::base64url::BASE64URL;
 use crate::credentials::Identity;
 use crate::error::Error;
-use crate::id::{BaseUrl, ClientId, RedirectUri, ReturnPath, SessionId};
+use crate::id::{BaseUrl, ClientId, JwksUrl, LogoutUrl, RedirectUri, ReturnPath, SessionId};
 use crate::runtime::Random;
 use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State};
 use crate::wiped::WipedBytes;
@@ -451,7 +450,7 @@ pub(crate) fn authorization_url(
     fields.extend(invitation.map(|token| Field::Encoded("invitation_token", token.expose_secret())));
     fields.extend(parameters.pairs.iter().map(|(name, value)| Field::Encoded(name, value)));
     fields.extend([
-        Field::Encoded("redirect_uri", redirect_uri.as_str()),
+        Field::Plain("redirect_uri", redirect_uri.encoded()),
         Field::Plain("response_type", "code"),
         Field::Plain("state", state.expose_secret()),
     ]);
@@ -461,18 +460,13 @@ pub(crate) fn authorization_url(
 }
 
 /// The URL of the keys of access tokens (`GET /sso/jwks/{client_id}`, RFC 7517 §5).
-pub(crate) fn jwks_url(base_url: &BaseUrl, client_id: &ClientId) -> Url {
-    base_url.join(&format!("{JWKS}/{}", client_id.as_str()))
+pub(crate) fn jwks_url(base_url: &BaseUrl, client_id: &ClientId) -> JwksUrl {
+    JwksUrl::new(format!("{}{JWKS}/{}", base_url.as_str(), client_id.as_str()))
 }
 
 /// The URL where a browser ends its session (`GET /user_management/sessions/logout`).
-pub(crate) fn logout_url(base_url: &BaseUrl, session_id: &SessionId, return_to: Option<&RedirectUri>) -> Url {
-    let mut url = base_url.join(LOGOUT);
-    let mut query = url.query_pairs_mut();
-    query.append_pair("session_id", session_id.as_str());
-    if let Some(return_to) = return_to {
-        query.append_pair("return_to", return_to.as_str());
-    }
-    drop(query);
-    url
+pub(crate) fn logout_url(base_url: &BaseUrl, session_id: &SessionId, return_to: Option<&RedirectUri>) -> LogoutUrl {
+    let mut fields = vec![Field::Plain("session_id", session_id.as_str())];
+    fields.extend(return_to.map(|return_to| Field::Plain("return_to", return_to.encoded())));
+    LogoutUrl::new(with_query([base_url.as_str(), LOGOUT], &fields))
 }

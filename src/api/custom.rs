@@ -7,7 +7,6 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use url::form_urlencoded;
 
 use super::{Api, ApiRequest, json};
 use crate::client::Client;

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use url::form_urlencoded;
 
 use crate::error::Error;
 use crate::transport::{self, Call, Core, Route};

@@ -4,7 +4,6 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::{Url, form_urlencoded};
 
 use crate::id::{RedirectUri, ReturnPath};
 
@@ -32,8 +31,7 @@ pub(crate) struct Paths {
 impl Paths {
     /// The callback is where the redirect URI says, and the others are beside it.
     pub(super) fn beside(redirect_uri: &RedirectUri) -> Self {
-        let url = Url::parse(redirect_uri.as_str()).ok();
-        let callback = url.as_ref().map(Url::path).filter(|path| path.starts_with('/')).unwrap_or("/callback");
+        let callback = redirect_uri.path().unwrap_or("/callback");
         let folder = callback.rsplit_once('/').map_or("", |(folder, _)| folder);
         Self {
             login: format!("{folder}/login"),

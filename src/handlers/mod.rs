@@ -28,9 +28,6 @@ use http::header::{ACCEPT, HeaderMap, HeaderValue, ORIGIN};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::time::timeout;
-use url::Url;
-#[cfg(feature = "axum")]
-use url::form_urlencoded;
 
 #[cfg(feature = "axum")]
 pub(crate) use answers::too_large;
@@ -50,7 +47,7 @@ use crate::cookies::{Asked, Cookies, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::Error;
 pub use crate::error::RefusedRequest;
-use crate::id::{OrganizationId, RedirectUri, ReturnPath, SessionId};
+use crate::id::{LogoutUrl, OrganizationId, RedirectUri, ReturnPath, SessionId};
 use crate::login::Callback;
 use crate::login::authorize::{AuthorizationBuilder, NoTarget, Target};
 use crate::login::parking::{LoginCookies, Parking};
@@ -146,7 +143,7 @@ impl<L> LoginHandlers<L> {
             client,
             sessions,
             parking,
-            own_origin: origin(&redirect_uri),
+            own_origin: redirect_uri.origin(),
             named_origins: Vec::new(),
             after_logout: None,
             accepts_impersonation: false,
@@ -162,7 +159,10 @@ impl<L> LoginHandlers<L> {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `origin`.
     pub fn origin(mut self, page: impl Into<String>) -> Result<Self, Error> {
         let page = RedirectUri::new(page).ok();
-        let origin = page.as_ref().and_then(origin).filter(|origin| page.is_some_and(|page| page.as_str() == origin));
+        let origin = page
+            .as_ref()
+            .and_then(RedirectUri::origin)
+            .filter(|origin| page.is_some_and(|page| page.as_str() == origin));
         let origin = origin
             .ok_or_else(|| Error::invalid_value("origin", "must be an origin, such as `https://app.example.com`"))?;
         self.named_origins.push(origin);
@@ -479,7 +479,7 @@ impl<L> LoginHandlers<L> {
         let mut ids = ids.into_iter();
         let url = ids.next().map(|id| logout_url(&self.client.core.base_url, &id, self.after_logout.as_ref()));
         self.revoke(ids).await;
-        let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, Url::as_str))?;
+        let response = redirect(StatusCode::SEE_OTHER, url.as_ref().map_or(after_logout, LogoutUrl::as_str))?;
         Ok(with_cookies(response, cleared))
     }
 
@@ -581,12 +581,6 @@ impl<L> fmt::Debug for LoginHandlers<L> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("LoginHandlers").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
     }
-}
-
-/// The origin of a URI as browsers write it; private schemes have none.
-fn origin(uri: &RedirectUri) -> Option<String> {
-    let origin = Url::parse(uri.as_str()).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// Whether the browser makes the request to show its answer as a page (Fetch Metadata, `Sec-Fetch-Mode`).

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use http::Method;
 use serde::Deserialize;
-use url::Url;
 
 use super::outcome::{Flow, LoginReply, NotSignedIn, settle, submit};
 use crate::client::{Caller, Client};
 use crate::credentials::{HasClientId, Identity};
 use crate::error::{Error, ErrorCode, ErrorKind};
-use crate::id::is_loopback;
+use crate::id::VerificationUri;
 use crate::model::{AuthenticationResponse, RequestContext};
 use crate::rejected::Rejected;
 use crate::runtime::seconds;
@@ -89,8 +88,9 @@ impl<K> DeviceAuthorizationRequest<K> {
         };
         let reply = core.send(call).await.map_err(|failure| failure.error)?;
         let reply: DeviceAuthorization = transport::read(reply).map_err(|failure| failure.error)?;
-        let verification_uri = trusted(&reply.verification_uri)?;
-        let verification_uri_complete = reply.verification_uri_complete.as_deref().map(trusted).transpose()?;
+        // The user enters a code and a password there, so it must be safe.
+        let verification_uri = VerificationUri::new(reply.verification_uri)?;
+        let verification_uri_complete = reply.verification_uri_complete.map(VerificationUri::new).transpose()?;
         let deadline = core.runtime.clock.elapsed() + seconds(reply.expires_in);
         Ok(DeviceLogin(Box::new(Waiting {
             device_code: reply.device_code,
@@ -106,17 +106,6 @@ impl<K> DeviceAuthorizationRequest<K> {
     }
 }
 
-/// The user enters a code and a password at this URL, so it must be safe.
-fn trusted(uri: &str) -> Result<Url, Error> {
-    let refuse = || Error::invalid_value("verification_uri", "must be https unless its host is loopback");
-    let url = Url::parse(uri).map_err(|_| refuse())?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err(refuse()),
-    }
-}
-
 /// A login that waits until the user has entered its code on another device (RFC 8628 §3.3).
 ///
 /// Show [`user_code`](Self::user_code) and [`verification_uri`](Self::verification_uri), then [`wait`](Self::wait).
@@ -128,8 +117,8 @@ struct Waiting<K> {
     caller: Caller<K>,
     device_code: DeviceCode,
     user_code: String,
-    verification_uri: Url,
-    verification_uri_complete: Option<Url>,
+    verification_uri: VerificationUri,
+    verification_uri_complete: Option<VerificationUri>,
     expires_in: Duration,
     /// In the time of `Clock::elapsed`.
     deadline: Duration,
@@ -196,13 +185,13 @@ impl<K> DeviceLogin<K> {
 
     /// The URL where the user enters the code.
     #[must_use]
-    pub fn verification_uri(&self) -> &Url {
+    pub fn verification_uri(&self) -> &VerificationUri {
         &self.0.verification_uri
     }
 
     /// The URL that includes the code, for a QR code or a browser (RFC 8628 §3.3.1).
     #[must_use]
-    pub fn verification_uri_complete(&self) -> Option<&Url> {
+    pub fn verification_uri_complete(&self) -> Option<&VerificationUri> {
         self.0.verification_uri_complete.as_ref()
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde_json::{Value, json};
-use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use super::code::CodeExchange;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use url::Url;
 
 use super::checks::{Checks, Deadline, Need, time_left};
 use super::manager::sign_out_everywhere;
@@ -17,7 +16,7 @@ use crate::client::ConfidentialClient;
 use crate::cookies::{Asked, SetCookie};
 use crate::credentials::Confidential;
 use crate::error::{Error, ErrorKind, SealError};
-use crate::id::{OrganizationId, RedirectUri, SessionId, UserId};
+use crate::id::{LogoutUrl, OrganizationId, RedirectUri, SessionId, UserId};
 use crate::model::User;
 use crate::rejected::Rejected;
 use crate::response::{ForResponse, Outdated, ResponseHeaders};
@@ -211,7 +210,7 @@ impl CookieSessions {
     /// Signs out, and gives the URL that ends the session at WorkOS, from where the browser goes back to `return_to`.
     ///
     /// The URL is absent when there is no session. Nothing is asked of WorkOS.
-    pub fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<Url>> {
+    pub fn sign_out(&self, sealed: &str, return_to: Option<&RedirectUri>) -> ForResponse<Option<LogoutUrl>> {
         let (id, cookie) = self.signed_out(sealed);
         let url = id.map(|id| wire::logout_url(&self.client.core.base_url, &id, return_to));
         ForResponse::new(url, self.headers(sealed, Asked::now(), Some(cookie)))

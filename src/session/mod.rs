@@ -42,7 +42,6 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use url::Url;
 
 pub use cookie::SessionCookie;
 pub use cookie_sessions::CookieSessions;
@@ -70,7 +69,7 @@ use crate::client::Client;
 pub use crate::cookies::{CookieFingerprint, SetCookie};
 use crate::credentials::{HasClientId, IsConfidential};
 use crate::error::Error;
-use crate::id::{OrganizationId, RedirectUri, SessionId};
+use crate::id::{LogoutUrl, OrganizationId, RedirectUri, SessionId};
 use crate::model::{AuthenticationMethod, User};
 use crate::rejected::Rejected;
 pub use crate::response::ForResponse;
@@ -104,7 +103,7 @@ impl<K> Client<K> {
     /// An application that holds the session calls [`ActiveSession::sign_out`] or [`ExpiredSession::sign_out`] instead: they also
     /// discard the result of a refresh in flight, which could bring the session back.
     #[must_use]
-    pub fn logout_url(&self, token: &(impl NamesSession + ?Sized), return_to: Option<&RedirectUri>) -> Url
+    pub fn logout_url(&self, token: &(impl NamesSession + ?Sized), return_to: Option<&RedirectUri>) -> LogoutUrl
     where
         K: HasClientId,
     {
@@ -500,7 +499,7 @@ impl<K> Refreshed<K> {
 #[non_exhaustive]
 pub struct SignOut {
     /// Where to send the browser, to end the session at WorkOS.
-    pub url: Url,
+    pub url: LogoutUrl,
     /// The evidence that [`SessionCookie::clear`] needs.
     pub signed_out: SignedOut,
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::redirect::Policy;
-use url::{Url, form_urlencoded};
+
+use crate::address::Address;
 
 /// A user's browser, for tests: it opens authorization URLs, fills in the pages of the AuthKit and goes back.
 ///
@@ -278,7 +280,10 @@ fn refused(status: u16, html: &str) -> BrowserError {
 }
 
 fn loopback(url: &str) -> Result<Url, BrowserError> {
-    Url::parse(url).ok().filter(crate::id::is_loopback).ok_or(BrowserError::NotLoopback)
+    let url = Url::parse(url).map_err(|_| BrowserError::NotLoopback)?;
+    let origin = url.origin().ascii_serialization();
+    let is_loopback = Address::parse(&origin).is_ok_and(|address| address.origin.is_some_and(|it| it.is_loopback()));
+    if is_loopback { Ok(url) } else { Err(BrowserError::NotLoopback) }
 }
 
 /// The value between these characters and the next quotation mark.

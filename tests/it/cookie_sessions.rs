@@ -78,11 +78,7 @@ async fn a_session_from_sign_in_to_sign_out() -> Outcome {
 
     let return_to = RedirectUri::new("https://example.com/")?;
     let (logged_out, cleared) = split(sessions.sign_out(&renewed.value, Some(&return_to)));
-    assert!(
-        logged_out.is_some_and(|url| url
-            .query()
-            .is_some_and(|query| query.ends_with("return_to=https%3A%2F%2Fexample.com%2F")))
-    );
+    assert!(logged_out.is_some_and(|url| url.as_str().ends_with("&return_to=https%3A%2F%2Fexample.com%2F")));
     assert!(is_cleared(cleared));
     let (nowhere, cleared) = split(sessions.sign_out("", None));
     assert!(nowhere.is_none() && is_cleared(cleared));

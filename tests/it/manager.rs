@@ -732,7 +732,7 @@ async fn a_sign_out_does_not_wait_for_keys() -> Outcome {
     let started = Instant::now();
     // Its ID needs no keys: the token came out of our own seal. Without the URL, the session would go on at WorkOS.
     let url = manager.sign_out(&handle, None).await?.ok_or("no URL")?;
-    assert!(url.query().is_some_and(|query| query.starts_with("session_id=session_")), "{url}");
+    assert!(url.as_str().contains("/logout?session_id=session_"), "{url}");
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
     assert_eq!(app.authkit.requests_to(Endpoint::Jwks), 0);
     over(manager.authenticate(&handle).await, SignedOutReason::Removed);

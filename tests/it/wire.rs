@@ -8,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
-use workos_auth::id::PhoneNumber;
+use workos_auth::id::{LogoutUrl, PhoneNumber};
 use workos_auth::login::{RadarContext, RequestContext, ScreenHint};
 use workos_auth::secret::{
     ApiKey, AuthorizationUrl, EmailVerificationCode, InvitationToken, MagicAuthCode, PendingAuthenticationToken,
@@ -282,7 +282,7 @@ async fn sessions(adapter: Adapter) -> Outcome {
     assert_bytes("session_switch_organization.http", recorder.take());
 
     let return_to = RedirectUri::new("https://example.com/bye?from=here")?;
-    let logout = |url: Url| url.as_str().replace(&recorder.base_url(), "http://127.0.0.1:PORT").into_bytes();
+    let logout = |url: LogoutUrl| url.as_str().replace(&recorder.base_url(), "http://127.0.0.1:PORT").into_bytes();
     assert_bytes("logout.url", logout(fresh.logout_url(&token, None)));
     let session = session.check(&verifier).await?;
     assert_bytes("logout_return_to.url", logout(session.sign_out(Some(&return_to)).url));

@@ -79,8 +79,8 @@ impl Sessions {
         let Some(sealed) = row.fetch_optional(&self.rows).await? else { return Ok(None) };
         let Ok(session) = self.seal.open(&self.client, &sealed) else { return Ok(None) };
         Ok(match session.check(&self.verifier).await {
-            Ok(active) => Some(active.sign_out(None).url.into()),
-            Err(NotActive::Expired(expired)) => Some(expired.sign_out(None).url.into()),
+            Ok(active) => Some(active.sign_out(None).url.to_string()),
+            Err(NotActive::Expired(expired)) => Some(expired.sign_out(None).url.to_string()),
             // It is over already, or its token can't be verified, now or ever.
             Err(NotActive::Ended(_) | NotActive::Invalid(_) | NotActive::KeysUnavailable(_)) => None,
         })

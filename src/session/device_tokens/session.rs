@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::timeout;
-use url::Url;
 
 use super::store::TokenStore;
 use super::stored::{Held, LoginId};
 use crate::client::PublicClient;
 use crate::credentials::Public;
 use crate::error::Error;
-use crate::id::{OrganizationId, RedirectUri};
+use crate::id::{LogoutUrl, OrganizationId, RedirectUri};
 use crate::rejected::Rejected;
 use crate::session::checks::Checks;
 use crate::session::parts::{Session, SessionParts};
@@ -160,7 +159,7 @@ impl<S: TokenStore> TokenSession<S> {
     /// # Errors
     /// [`ErrorKind::Store`](crate::ErrorKind::Store), also when another process has held the lock for 30 seconds: the token may still be
     /// there, so try again.
-    pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+    pub async fn sign_out(&self, return_to: Option<&RedirectUri>) -> Result<Option<LogoutUrl>, Error> {
         let (this, return_to) = (self.clone(), return_to.cloned());
         let task = self.client.spawn(async move { this.remove(return_to.as_ref()).await });
         task.await.unwrap_or_else(|_| Err(Error::abandoned()))
@@ -184,7 +183,7 @@ impl<S: TokenStore> TokenSession<S> {
         }
     }
 
-    async fn remove(&self, return_to: Option<&RedirectUri>) -> Result<Option<Url>, Error> {
+    async fn remove(&self, return_to: Option<&RedirectUri>) -> Result<Option<LogoutUrl>, Error> {
         let waiting = self.sign_outs.subscribe();
         let lock = self.locked().await?;
         drop(waiting);
@@ -197,7 +196,7 @@ impl<S: TokenStore> TokenSession<S> {
     }
 
     /// Only an access token says a session's ID.
-    async fn logout_url(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<Url> {
+    async fn logout_url(&self, held: &Held, return_to: Option<&RedirectUri>) -> Option<LogoutUrl> {
         let session = match self.remembered(held) {
             Some(session) => session,
             None => {

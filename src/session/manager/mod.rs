@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use url::Url;
 
 use self::renewal::{Goal, Renewals};
 use self::stored::{Loaded, key, within_limit};
@@ -20,7 +19,7 @@ use super::state::{SessionState, SignedIn, SignedOutReason, Stop, SwitchError};
 use super::store::SessionStore;
 use crate::client::ConfidentialClient;
 use crate::error::{Error, ErrorKind};
-use crate::id::{OrganizationId, RedirectUri, SessionId, UserId};
+use crate::id::{LogoutUrl, OrganizationId, RedirectUri, SessionId, UserId};
 use crate::rejected::Rejected;
 use crate::secret::SessionHandle;
 use crate::token::TokenVerifier;
@@ -174,7 +173,7 @@ impl<S: SessionStore> SessionManager<S> {
         &self,
         handle: &SessionHandle,
         return_to: Option<&RedirectUri>,
-    ) -> Result<Option<Url>, Error> {
+    ) -> Result<Option<LogoutUrl>, Error> {
         let id = self.signed_out(handle).await?;
         Ok(id.map(|id| wire::logout_url(&self.client.core.base_url, &id, return_to)))
     }

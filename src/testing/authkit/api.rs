@@ -3,7 +3,6 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use super::records::{ApiReply, Query, created, no_content, ok, text};
 use super::refusal::Refusal;

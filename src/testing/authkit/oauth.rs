@@ -5,7 +5,6 @@ use std::io;
 
 use base64::Engine;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use super::hosted::BrowserReply;
 use super::keys::SigningKey;

@@ -1,6 +1,6 @@
 //! Addresses that the browser is sent to. They are checked and completed as strings.
 
-use url::{Url, form_urlencoded};
+use crate::address::Address;
 
 /// Whether this is an `http` URI on 127.0.0.1, `[::1]` or localhost. The string itself is checked, because the URL
 /// parser accepts `http:\\127.1`, which a browser may read differently.
@@ -15,7 +15,7 @@ pub(super) fn is_loopback(uri: &str) -> bool {
 
 /// The redirect URI with a `code` or an `error`, and the state of the login. `None` when the URI isn't a URL.
 pub(super) fn callback_url(redirect_uri: &str, result: (&str, &str), state: Option<&str>) -> Option<String> {
-    Url::parse(redirect_uri).ok()?;
+    Address::parse(redirect_uri).ok()?;
     // The URI stays as it was given: writing a parsed URL would add a slash to `http://127.0.0.1:8080`.
     let separator = if redirect_uri.contains('?') { '&' } else { '?' };
     let state = state.map(|state| ("state", state));

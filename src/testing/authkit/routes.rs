@@ -9,7 +9,6 @@ use http_body_util::{BodyExt, Collected, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use super::hosted::{BrowserReply, SignInForm};
 use super::pages;
