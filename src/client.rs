@@ -517,6 +517,8 @@ impl<K> ClientBuilder<K> {
             #[cfg(feature = "reqwest")]
             {
                 let http = if base_url.is_loopback() { http.no_proxy() } else { http };
+                // Without TLS no authority is needed, and to read those of the platform takes a debug build longer than a login.
+                let http = if base_url.has_tls() { http } else { http.tls_certs_only([]) };
                 crate::transport::reqwest::ReqwestTransport::new(http, connect_timeout, proxy)
             }
             #[cfg(not(feature = "reqwest"))]

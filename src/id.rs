@@ -358,6 +358,11 @@ impl BaseUrl {
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn has_tls(&self) -> bool {
+        self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+    }
 }
 
 /// The URI to which the browser is sent back (RFC 6749 §3.1.2). It is checked here, and sent exactly as given.

@@ -527,7 +527,8 @@ async fn what_was_remembered_is_checked_for_time_policy_and_key() -> Outcome {
     // A key that is published again under the same name is the same key; one that isn't published any more verifies nothing.
     endpoint.clock.advance(Duration::from_secs(600));
     assert!(verifier.verify(&long).await.is_ok());
-    endpoint.publish(json!([Signer::new("key_1").jwk()]));
+    let another = Signer::new("key_1");
+    endpoint.publish(json!([another.jwk()]));
     endpoint.clock.advance(Duration::from_secs(600));
     assert_eq!(reason(verifier.verify(&long).await), TokenError::WrongSignature);
     endpoint.publish(json!([]));

@@ -1,6 +1,7 @@
 //! The signing keys of the in-process AuthKit: as published in its JWKS (RFC 7517), and for its tokens (RFC 7519).
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -11,14 +12,28 @@ use serde_json::{Value, json};
 
 use crate::base64url::BASE64URL;
 
-/// An RSA key of 2048 bits. Every server generates its own.
+/// The keys of servers that are gone. It takes longer to generate a key than a whole login does.
+static SPARE: Mutex<Vec<SigningKey>> = Mutex::new(Vec::new());
+
+/// An RSA key of 2048 bits. No two servers have the same one at a time.
 pub(super) struct SigningKey {
     pair: KeyPair,
     kid: String,
 }
 
 impl SigningKey {
-    pub(super) fn generate() -> io::Result<Self> {
+    /// One that no server has: of a server that is gone, or a new one.
+    pub(super) fn unused() -> io::Result<Self> {
+        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        spare.map_or_else(Self::generate, Ok)
+    }
+
+    /// Leaves the keys of a server that is gone to others.
+    pub(super) fn leave(keys: Vec<Self>) {
+        SPARE.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+    }
+
+    fn generate() -> io::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(io::Error::other)?;
         let kid = format!("sso_oidc_key_pair_{}", encode(&digest(&SHA256, pair.public_key().as_ref()).as_ref()[..15]));
         Ok(Self { pair, kid })

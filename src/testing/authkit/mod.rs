@@ -185,7 +185,7 @@ impl AuthKit {
     /// # Errors
     /// Fails when no key could be generated.
     pub fn rotate_keys(&self) -> io::Result<()> {
-        let key = SigningKey::generate()?;
+        let key = SigningKey::unused()?;
         self.state.lock().keys.insert(0, key);
         Ok(())
     }
@@ -370,7 +370,7 @@ impl AuthKitBuilder {
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
         let client =
             client_builder(&config, &base_url, &clock).api_key(&config.api_key).build().map_err(io::Error::other)?;
-        let mut state = State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::generate()?);
+        let mut state = State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::unused()?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
         state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
         let state = SharedState::new(state);

@@ -217,6 +217,12 @@ pub(super) enum DeviceDecision {
     Approved { user_id: String },
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        SigningKey::leave(std::mem::take(&mut self.keys));
+    }
+}
+
 impl State {
     pub(super) fn new(config: Arc<Config>, base_url: String, clock: ManualClock, key: SigningKey) -> Self {
         Self {

@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 
 use workos_auth::{AccessToken, ExposeSecret};
 
+use crate::support::dice::number;
 use crate::support::signer::Signer;
 use layers::{Cookies, Layer, Manager, Tokens};
 use schedule::Schedule;
@@ -23,16 +24,12 @@ use users::simulate;
 use world::World;
 
 /// Without `WORKOS_SEEDS`.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 50;
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::new("key_1"));
 
 fn exposed(token: &AccessToken) -> String {
     token.expose_secret().to_owned()
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok().map(|text| text.parse().unwrap())
 }
 
 fn seeds() -> Range<u64> {

@@ -42,3 +42,8 @@ impl Dice {
         Duration::from_millis(from + self.roll(to - from + 1))
     }
 }
+
+/// How often something is drawn, if a variable of the environment says so.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap())
+}

@@ -1,5 +1,7 @@
 //! Somebody who signs access tokens.
 
+use std::sync::{Arc, Mutex};
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaEncoding};
@@ -8,9 +10,19 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use workos_auth::AccessToken;
 
+/// The keys of signers that are gone: to generate one takes long.
+static SPARE: Mutex<Vec<Arc<KeyPair>>> = Mutex::new(Vec::new());
+
+/// No two of them have the same key at a time.
 pub(crate) struct Signer {
-    pub(crate) pair: KeyPair,
+    pub(crate) pair: Arc<KeyPair>,
     pub(crate) kid: &'static str,
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        SPARE.lock().unwrap().push(Arc::clone(&self.pair));
+    }
 }
 
 pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -19,7 +31,8 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 impl Signer {
     pub(crate) fn new(kid: &'static str) -> Self {
-        Self { pair: KeyPair::generate(KeySize::Rsa2048).unwrap(), kid }
+        let spare = SPARE.lock().unwrap().pop();
+        Self { pair: spare.unwrap_or_else(|| Arc::new(KeyPair::generate(KeySize::Rsa2048).unwrap())), kid }
     }
 
     pub(crate) fn jwk(&self) -> Value {
