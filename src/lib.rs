@@ -149,7 +149,9 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | `reqwest` (default) | the HTTP client behind `ClientBuilder::build`; without it, bring a [`Transport`](transport::Transport) |
+//! | `reqwest` (default) | the HTTP client behind `ClientBuilder::build` |
+//! | `hyper` | a lighter one, which `ClientBuilder::build` uses without `reqwest`; without both, bring a [`Transport`](transport::Transport) |
+//! | `http2` | HTTP/2 in `reqwest` and `hyper` |
 //! | `loopback` | the redirect listener |
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |
