@@ -224,7 +224,7 @@ fn each_span_and_event_is_in_the_guide() {
 
 /// Each default that `docs/operations.md` names, with the constant that it comes from.
 const DEFAULTS: [(&str, &str, &str, &str); 12] = [
-    ("making a connection", "10 s", "client.rs", "DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10)"),
+    ("making a connection", "10 s", "transport/mod.rs", "DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10)"),
     ("one attempt", "30 s", "client.rs", "DEFAULT_TIMEOUT: Duration = Duration::from_secs(30)"),
     ("retries", "3,", "transport/retry.rs", "DEFAULT_RETRIES: u32 = 3"),
     ("retries", "250 ms", "transport/retry.rs", "BACKOFF_BASE: Duration = Duration::from_millis(250)"),
