@@ -38,7 +38,7 @@ impl PrivateDirectory {
     }
 
     /// The directory of a file, and the file's name.
-    #[cfg(any(feature = "token-file", feature = "keyring"))]
+    #[cfg(any(feature = "files", feature = "keyring"))]
     pub(crate) fn of(path: &Path) -> io::Result<(Self, std::ffi::OsString)> {
         let name = path.file_name().ok_or_else(|| refused(path, "doesn't name a file"))?;
         let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
@@ -85,7 +85,7 @@ impl PrivateDirectory {
     }
 
     /// Does what a replacement needs room for, and takes it back.
-    #[cfg(feature = "token-file")]
+    #[cfg(feature = "files")]
     pub(crate) fn rehearse(&self, name: impl AsRef<OsStr>, content: &[u8]) -> io::Result<()> {
         let new = self.written(name.as_ref(), content)?;
         fs::remove_file(&new).map_err(|error| at(&new, error))

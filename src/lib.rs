@@ -152,36 +152,51 @@
 //! | `reqwest` (default) | the HTTP client behind `ClientBuilder::build` |
 //! | `hyper` | a lighter one, which `ClientBuilder::build` uses without `reqwest`; without both, bring a [`Transport`](transport::Transport) |
 //! | `http2` | HTTP/2 in `reqwest` and `hyper` |
+//! | `api` (default) | the endpoints that need an API key, and SSO without AuthKit |
+//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks; it includes `api` |
 //! | `loopback` | the redirect listener |
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |
 //! | `redis`, `redis-tls` | a store for sessions in Redis, and the same over TLS |
 //! | `redis-cluster`, `redis-sentinel` | the same in a Redis Cluster, and through Redis Sentinel |
 //! | `sqlx-postgres`, `sqlx-sqlite` | a store for sessions in PostgreSQL and in SQLite; they need Rust 1.94 |
-//! | `token-file` | a file for the refresh token of a command line |
+//! | `files` | a file for the refresh token of a command line, and a directory for logins |
 //! | `testing` | an AuthKit inside the process, for the tests of applications |
 //! | `tower` | the session of each request in its extensions, and its headers on the response |
 //! | `axum` | the same with extractors, and the routes of a login |
+//!
+//! `cookie`, `redis`, `sqlx-postgres`, `sqlx-sqlite`, `tower` and `axum` include `server`. A command line leaves the default features out
+//! and takes what it needs, such as `reqwest`, `loopback` and `keyring`.
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What a feature adds is linked to from everywhere.
+#![cfg_attr(not(feature = "server"), allow(rustdoc::broken_intra_doc_links))]
+// What only the modules of a feature call is no part of the program without them. All features together have no dead code.
+#![cfg_attr(not(feature = "server"), allow(dead_code))]
 
 mod address;
+#[cfg(feature = "api")]
+#[cfg_attr(docsrs, doc(cfg(feature = "api")))]
 pub mod api;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod base64url;
 mod client;
+#[cfg(feature = "server")]
 mod cookies;
 mod credentials;
 pub mod danger;
 mod envelope;
 mod environment;
 pub mod error;
+#[cfg(any(feature = "files", feature = "keyring"))]
 mod files;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub mod handlers;
 pub mod id;
 pub mod login;
@@ -192,12 +207,15 @@ mod open_enum;
 pub mod parking;
 pub mod reexports;
 mod rejected;
+#[cfg(feature = "server")]
 mod response;
 mod runtime;
 mod sealed;
 pub mod secret;
 pub mod session;
 mod single_flight;
+#[cfg(feature = "api")]
+#[cfg_attr(docsrs, doc(cfg(feature = "api")))]
 pub mod sso;
 pub mod step;
 mod tasks;
@@ -208,6 +226,8 @@ pub mod tower;
 pub mod transport;
 pub mod typestate;
 mod typestate_hints;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub mod webhook;
 mod wiped;
 mod wire;
@@ -218,6 +238,8 @@ pub mod testing;
 pub use client::{ApiKeyClient, Client, ClientBuilder, ConfidentialClient, PublicClient};
 pub use credentials::{Confidential, Public};
 pub use error::{Error, ErrorCode, ErrorKind};
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use handlers::LoginHandlers;
 pub use id::{ClientId, EmailAddress, OrganizationId, RedirectUri, ReturnPath, UserId};
 pub use login::steps::Step;
@@ -228,10 +250,10 @@ pub use model::{AuthenticationResponse, Provider, User};
 pub use rejected::Rejected;
 pub use secrecy::ExposeSecret;
 pub use secret::{AccessToken, CookiePassword, Password, RefreshToken, TotpCode};
-pub use session::{
-    ActiveSession, ExpiredSession, OpenedSession, Refreshed, SessionCookie, SessionManager, SessionState, SetCookie,
-    SignedIn, SignedOut,
-};
+pub use session::{ActiveSession, ExpiredSession, OpenedSession, Refreshed, SessionState, SignedIn, SignedOut};
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub use session::{SessionCookie, SessionManager, SetCookie};
 pub use token::{TokenVerifier, VerifiedToken};
 
 /// The README's examples, compiled and run with the others.

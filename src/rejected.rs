@@ -97,7 +97,7 @@ impl<F> StdError for Rejected<F> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use crate::credentials::{Confidential, Public};
     use crate::handlers::{NotLoggedOut, NotSwitched};

@@ -28,5 +28,7 @@ pub use crate::login::authorize::{
 pub use crate::login::outcome::Flow;
 pub use crate::login::parking::{Parkable, ParkableStep};
 pub use crate::login::steps::ContinuesLogin;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use crate::session::SessionLayer;
 pub use crate::token::NamesSession;

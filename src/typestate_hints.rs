@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "api")]
 use crate::api::{ApiRequest, CustomRequest, List, Page};
 use crate::error::Error;
 use crate::id::{OrganizationId, UserId};
@@ -24,12 +25,14 @@ use crate::login::{
     MagicAuthGrant, NotSignedIn, PasswordGrant, PkceSession, PlainSession, RefreshGrant, User,
 };
 use crate::rejected::Rejected;
+#[cfg(feature = "server")]
 use crate::response::ForResponse;
 use crate::secret::{AccessToken, AuthorizationCode, CodeVerifier, State, TotpCode};
 use crate::session::{
     ActiveSession, ExpiredSession, NotActive, OpenedSession, Refresh, Refreshed, SessionParts, SessionState, SignOut,
     SignedIn,
 };
+#[cfg(feature = "api")]
 use crate::sso::{SsoExchange, SsoLogin};
 use crate::token::{ExpiredToken, Membership, TokenVerifier, VerifiedToken};
 
@@ -52,8 +55,10 @@ macro_rules! for_no_value {
     )*};
 }
 
-for_no_value! { Checked NotExpired Kept WrittenInOneTask RefreshedByItself StateKnown HeadersAdded TokenVerified Fresh OrganizationKnown }
+for_no_value! { Checked NotExpired Kept WrittenInOneTask RefreshedByItself StateKnown TokenVerified Fresh OrganizationKnown }
 for_no_value! { StateChecked CallbackKnown SecretsShown NotRejected Challenged NotComplete Sent }
+#[cfg(feature = "server")]
+for_no_value! { HeadersAdded }
 
 #[diagnostic::on_unimplemented(
     message = "nothing of an opened session is verified: it has no user, and can't be signed out",
@@ -159,10 +164,12 @@ impl SessionState {
     note = "`.respond(|found| response)` hands over what was found, and adds the session's headers to the response",
     note = "`.respond_async(async |found| response).await` does the same for a response that takes time to make"
 )]
+#[cfg(feature = "server")]
 pub trait HeadersAdded<'never>: Never {}
 
 #[doc(hidden)]
 #[rustfmt::skip]
+#[cfg(feature = "server")]
 impl<T> ForResponse<T> {
     pub fn user(&self) -> &User where for<'never> Self: HeadersAdded<'never> { self.never() }
     pub fn token(&self) -> &VerifiedToken where for<'never> Self: HeadersAdded<'never> { self.never() }
@@ -384,9 +391,6 @@ macro_rules! sent_first {
 type Grant<F> = Result<AuthenticationResponse, NotSignedIn<F>>;
 
 sent_first! {
-    [T] ApiRequest<T>, Result<T, Error>;
-    [T] List<T>, Result<Page<T>, Error>;
-    ['a] CustomRequest<'a>, Result<serde_json::Value, Error>;
     [K] CodeExchange<K>, Grant<Self>;
     [K] ImpersonationExchange<K>, Result<AuthenticationResponse, Rejected<Self>>;
     [K] PasswordGrant<K>, Grant<Self>;
@@ -397,5 +401,12 @@ sent_first! {
     [K] ChallengeRequest<K>, Result<TotpChallenge<K>, Rejected<MfaChallenge<K>>>;
     [K] TotpEnrollmentRequest<K>, Result<TotpEnrollment<K>, Rejected<MfaEnrollment<K>>>;
     [K] RadarSmsRequest<K>, Result<RadarSmsCode<K>, Rejected<RadarSmsSignUp<K>>>;
+}
+
+#[cfg(feature = "api")]
+sent_first! {
+    [T] ApiRequest<T>, Result<T, Error>;
+    [T] List<T>, Result<Page<T>, Error>;
+    ['a] CustomRequest<'a>, Result<serde_json::Value, Error>;
     [K] SsoExchange<K>, Result<SsoLogin, Rejected<Self>>;
 }

@@ -5,6 +5,7 @@
 //! [`PhoneNumber`](crate::id::PhoneNumber).
 
 mod context;
+#[cfg(feature = "api")]
 mod profile;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use context::{RadarContext, RequestContext};
+#[cfg(feature = "api")]
 pub use profile::{ConnectionType, Profile, UnverifiedEmail};
 
 use crate::id::{OrganizationId, UserId, VerificationId};

@@ -8,12 +8,13 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use super::seal::{self, PreparedPassword};
-use super::{OpenedSession, Session, SignedOut, cookie_format};
+use super::{OpenedSession, Refreshed, Session, SignedOut, cookie_format};
 use crate::client::Client;
 use crate::cookies::{Cookies, HOST_PREFIX, MAX_COOKIE_BYTES, SetCookie};
 use crate::credentials::IsConfidential;
 use crate::error::{Error, SealError};
 use crate::id::RedirectUri;
+use crate::rejected::Rejected;
 use crate::secret::CookiePassword;
 
 const SESSION_COOKIE: &str = "wos-session";
@@ -226,6 +227,23 @@ impl SessionCookie {
     /// Browsers refuse a `__Host-` cookie that isn't `Secure`.
     fn is_secure(&self) -> bool {
         self.secure || self.name.starts_with(HOST_PREFIX)
+    }
+}
+
+impl<K> Refreshed<K> {
+    /// Seals the session into its cookie, which goes into the response.
+    ///
+    /// # Errors
+    /// As [`SessionCookie::set`]; the value comes back.
+    pub fn into_cookie(self, cookie: &SessionCookie) -> Result<(SetCookie, OpenedSession<K>), Rejected<Self>>
+    where
+        K: IsConfidential,
+    {
+        let session = OpenedSession(self.0);
+        match cookie.set(&session) {
+            Ok(set_cookie) => Ok((set_cookie, session)),
+            Err(error) => Err(Rejected::returning(error, Self(session.0))),
+        }
     }
 }
 

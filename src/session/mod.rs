@@ -23,18 +23,27 @@
 //! | [`SignedOut`] | the evidence that a session is over |
 
 mod checks;
+#[cfg(feature = "server")]
 mod cookie;
+#[cfg(feature = "server")]
 mod cookie_format;
+#[cfg(feature = "server")]
 mod cookie_sessions;
 mod device_tokens;
 mod keep;
+#[cfg(feature = "server")]
 mod layer;
+#[cfg(feature = "server")]
 mod manager;
 mod parts;
 mod refresh;
 mod refresh_table;
+#[cfg(feature = "api")]
+mod revoke;
+#[cfg(feature = "server")]
 mod seal;
 mod state;
+#[cfg(feature = "server")]
 mod store;
 
 use std::error::Error as StdError;
@@ -43,15 +52,23 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use cookie::SessionCookie;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use cookie_sessions::CookieSessions;
-#[cfg(feature = "token-file")]
+#[cfg(feature = "files")]
 pub use device_tokens::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use device_tokens::KeyringTokenStore;
 pub use device_tokens::{MemoryTokenLock, MemoryTokenStore, TokenSession, TokenStore};
 pub use keep::{NotKept, Refresh, SessionUpdate, SessionVersion};
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use layer::SessionLayer;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use manager::SessionManager;
 use parts::Session;
 pub use parts::SessionParts;
@@ -62,21 +79,25 @@ pub use state::{SessionState, SignedIn, SignedOut, SignedOutReason, SwitchError}
 pub use store::RedisSessionStore;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 pub use store::SqlSessionStore;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use store::{BoxSessionStore, MemorySessionStore, SessionIndex, SessionStore, StoredSession};
 
-use crate::api::ApiRequest;
 use crate::client::Client;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use crate::cookies::{CookieFingerprint, SetCookie};
-use crate::credentials::{HasClientId, IsConfidential};
+use crate::credentials::HasClientId;
 use crate::error::Error;
 use crate::id::{LogoutUrl, OrganizationId, RedirectUri, SessionId};
 use crate::model::{AuthenticationMethod, User};
 use crate::rejected::Rejected;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use crate::response::ForResponse;
 use crate::sealed::INTERNAL;
 use crate::secret::AccessToken;
 use crate::token::{ExpiredToken, NamesSession, NotVerified, TokenVerifier, VerifiedToken};
-use crate::transport::accept;
 use crate::wire;
 
 /// How long a new pair of tokens is written again and again to a store that fails. Then it is lost.
@@ -371,14 +392,6 @@ impl<K> ActiveSession<K> {
     pub fn sign_out(self, return_to: Option<&RedirectUri>) -> SignOut {
         SignOut::of(&self.session, self.token.session_id(), return_to)
     }
-
-    /// Ends the session in this process, and at WorkOS without the browser. Its access token stays valid until it expires.
-    pub fn revoke(self) -> ApiRequest<SignedOut>
-    where
-        K: IsConfidential,
-    {
-        revoke(&self.session, self.token.session_id())
-    }
 }
 
 /// A session whose access token has expired. It can be refreshed or signed out, and says nothing about its user.
@@ -441,14 +454,6 @@ impl<K> ExpiredSession<K> {
     pub fn sign_out(self, return_to: Option<&RedirectUri>) -> SignOut {
         SignOut::of(&self.session, self.token.session_id(), return_to)
     }
-
-    /// Ends the session in this process at once, and at WorkOS, without the browser, when the request is sent.
-    pub fn revoke(self) -> ApiRequest<SignedOut>
-    where
-        K: IsConfidential,
-    {
-        revoke(&self.session, self.token.session_id())
-    }
 }
 
 /// A session with new tokens, which must be kept in its cookie before it is used: the old refresh token is used up, and this is the only
@@ -476,23 +481,6 @@ impl<K> ExpiredSession<K> {
 #[must_use = "the new tokens exist only here: put them into the cookie with `into_cookie`"]
 pub struct Refreshed<K>(Session<K>);
 
-impl<K> Refreshed<K> {
-    /// Seals the session into its cookie, which goes into the response.
-    ///
-    /// # Errors
-    /// As [`SessionCookie::set`]; the value comes back.
-    pub fn into_cookie(self, cookie: &SessionCookie) -> Result<(SetCookie, OpenedSession<K>), Rejected<Self>>
-    where
-        K: IsConfidential,
-    {
-        let session = OpenedSession(self.0);
-        match cookie.set(&session) {
-            Ok(set_cookie) => Ok((set_cookie, session)),
-            Err(error) => Err(Rejected::returning(error, Self(session.0))),
-        }
-    }
-}
-
 /// A session that was signed out in this process.
 #[derive(Clone)]
 #[must_use = "the session at WorkOS ends when the browser goes to `url`, and the cookie is cleared with `signed_out`"]
@@ -516,11 +504,6 @@ impl SignOut {
         let signed_out = session.end();
         Self { url: wire::logout_url(&session.caller.client.core.base_url, id, return_to), signed_out }
     }
-}
-
-fn revoke<K: IsConfidential>(session: &Session<K>, id: &SessionId) -> ApiRequest<SignedOut> {
-    session.end();
-    session.caller.client.sessions().revoke(id).reading(|reply| accept(reply).map(|()| SignedOut::by_the_user()))
 }
 
 macro_rules! opaque {

@@ -237,10 +237,13 @@
 mod authkit;
 mod browser;
 mod clock;
+#[cfg(feature = "server")]
 mod session_store;
 
 pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;
 pub use clock::{ManualClock, Skew};
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use session_store::{SessionStoreFault, check_session_store};

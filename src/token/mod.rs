@@ -24,6 +24,7 @@ mod object;
 mod texts;
 mod verifier;
 
+#[cfg(feature = "server")]
 pub(crate) use claims::Member;
 pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
 pub(crate) use verifier::unverified_session_id;

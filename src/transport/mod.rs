@@ -42,7 +42,9 @@ use jiff::Timestamp;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-pub(crate) use decode::{accept, parse, read, read_or_null, success_or_refusal};
+#[cfg(feature = "api")]
+pub(crate) use decode::{accept, read_or_null};
+pub(crate) use decode::{parse, read, success_or_refusal};
 #[cfg(feature = "hyper")]
 pub use hyper::{HyperTransport, HyperTransportBuilder};
 pub(crate) use retry::{DEFAULT_RETRIES, RequestKind, is_refusal};

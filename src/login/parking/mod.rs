@@ -1,6 +1,9 @@
 //! Logins that last beyond a request or a restart: sealed strings, stores, and a login cookie.
 
+#[cfg(feature = "server")]
 mod cookie;
+#[cfg(feature = "files")]
+mod directory;
 #[cfg(feature = "keyring")]
 pub(crate) mod keyring;
 mod store;
@@ -12,10 +15,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "server")]
 pub use cookie::LoginCookies;
+#[cfg(feature = "files")]
+pub use directory::DirectoryPkceStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringPkceStore;
-pub use store::{DirectoryPkceStore, LoginHandle, MemoryPkceStore, PkceStore, StoredLogin};
+pub use store::{LoginHandle, MemoryPkceStore, PkceStore, StoredLogin};
 
 use super::pkce::PkceSession;
 use crate::client::{Caller, Client};

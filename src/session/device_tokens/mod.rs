@@ -1,17 +1,17 @@
 //! Sessions of command-line and desktop applications, which keep only their refresh token.
 
-#[cfg(feature = "token-file")]
+#[cfg(feature = "files")]
 mod file;
 #[cfg(feature = "keyring")]
 mod keyring;
-#[cfg(any(feature = "token-file", feature = "keyring"))]
+#[cfg(any(feature = "files", feature = "keyring"))]
 mod lock;
 mod renewal;
 mod session;
 mod store;
 mod stored;
 
-#[cfg(feature = "token-file")]
+#[cfg(feature = "files")]
 pub use file::FileTokenStore;
 #[cfg(feature = "keyring")]
 pub use keyring::KeyringTokenStore;

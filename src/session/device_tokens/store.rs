@@ -11,12 +11,12 @@ use crate::wire;
 
 /// Keeps the refresh token of one user's session on the user's device, for every process of the application.
 ///
-/// This crate has stores in a file (`FileTokenStore`, feature `token-file`), in the operating system's keyring (`KeyringTokenStore`,
+/// This crate has stores in a file (`FileTokenStore`, feature `files`), in the operating system's keyring (`KeyringTokenStore`,
 /// feature `keyring`) and in memory ([`MemoryTokenStore`]).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` isn't a store for the token of a command line",
     label = "needs a `TokenStore`",
-    note = "take a `FileTokenStore` (feature `token-file`), a `KeyringTokenStore` (feature `keyring`) or a `MemoryTokenStore`, or implement `TokenStore`"
+    note = "take a `FileTokenStore` (feature `files`), a `KeyringTokenStore` (feature `keyring`) or a `MemoryTokenStore`, or implement `TokenStore`"
 )]
 pub trait TokenStore: Send + Sync + 'static {
     /// Held while a token is exchanged and written. When it is dropped, or its process dies, the next caller gets the lock.

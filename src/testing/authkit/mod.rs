@@ -30,6 +30,7 @@ mod token_request;
 mod user;
 mod users;
 mod values;
+#[cfg(feature = "server")]
 mod webhooks;
 
 use std::fmt;
