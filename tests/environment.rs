@@ -376,8 +376,8 @@ fn proxy_that_refuses() -> Outcome {
                 let error = Error::from(request.send().await.err().ok_or("somebody was signed in")?);
                 assert!(matches!(error.kind(), ErrorKind::NotSent), "{error:?}");
                 let sources = std::iter::successors(error.source(), |&error| error.source());
-                let text: String = sources.map(|error| format!("{error} {error:?}")).collect();
-                assert!(!format!("{error} {error:?} {text}").contains("canary"), "{text}");
+                let text: Vec<String> = sources.map(|error| format!("{error} {error:?}")).collect();
+                assert!(!format!("{error} {error:?} {text:?}").contains("canary"), "{text:?}");
                 proxy.abort();
                 let _ = proxy.await;
                 let seen = String::from_utf8(seen.lock().unwrap().clone())?.to_lowercase();
