@@ -1,9 +1,7 @@
-//! What is measured, and the cryptography that all of it needs.
-#![allow(missing_docs, missing_debug_implementations, clippy::missing_panics_doc)]
+//! A user's session, as its cookie and its token, and the cryptography that all of it needs.
 
 use std::hint::black_box;
 use std::io::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use aes::cipher::block_padding::Pkcs7;
@@ -23,10 +21,10 @@ use workos_auth::{
     SessionCookie, TokenVerifier,
 };
 
+use crate::Outcome;
+
 /// 64 hex digits, since the official crate takes nothing else.
 pub const PASSWORD: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 pub struct Setup {
     pub authkit: AuthKit,
@@ -175,15 +173,6 @@ impl Bare {
     pub fn jsonwebtoken(&self, token: &str) -> Claims {
         jsonwebtoken::decode(token, &self.jwt_key, &self.validation).unwrap().claims
     }
-}
-
-/// The median that Criterion has measured, in nanoseconds.
-pub fn median_of(group: &str, name: &str) -> Outcome<f64> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
-    let path = target.join("criterion").join(group).join(name).join("new/estimates.json");
-    let estimates: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    estimates["median"]["point_estimate"].as_f64().ok_or_else(|| "no median".into())
 }
 
 /// The keys as they are published, over a plain socket.
