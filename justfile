@@ -33,7 +33,7 @@ accept-api:
 
 # The documentation as docs.rs shows it (needs a nightly toolchain)
 docs:
-    RUSTDOCFLAGS='--cfg docsrs -D warnings' cargo +nightly doc --no-deps --all-features
+    RUSTDOCFLAGS='--cfg docsrs -D warnings' cargo +nightly doc --package workos-auth --no-deps --all-features
 
 # Everything that must hold before a change lands (about half an hour on two cores)
 gate:

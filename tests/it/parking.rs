@@ -3,9 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use workos_auth::error::{CallbackError, ParkedError};
-use workos_auth::parking::{
-    DirectoryPkceStore, KeyringPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore,
-};
+use workos_auth::parking::{DirectoryPkceStore, LoginCookies, LoginHandle, MemoryPkceStore, Parking, PkceStore};
 use workos_auth::secret::PendingAuthenticationToken;
 use workos_auth::step::{EmailVerification, OrganizationSelection, RadarSmsCode, TotpChallenge};
 use workos_auth::testing::ManualClock;
@@ -16,7 +14,6 @@ use workos_auth::{
 
 use crate::support::Outcome;
 use crate::support::clients;
-use crate::support::keyring;
 use crate::support::login;
 
 const BASE_URL: &str = "http://127.0.0.1:9";
@@ -657,8 +654,9 @@ fn return_paths_stay_on_their_origin() {
     }
 }
 
+#[cfg(feature = "keyring")]
 #[tokio::test]
 async fn the_keyring_store_gives_each_login_once() -> Outcome {
-    keyring::mock();
-    check(&KeyringPkceStore::new("workos-auth-tests")).await
+    crate::support::keyring::mock();
+    check(&workos_auth::parking::KeyringPkceStore::new("workos-auth-tests")).await
 }

@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::TlsCertificates;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -16,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use workos_auth::session::{RedisSessionStore, RefreshError, SessionStore};
+use workos_auth::session::RefreshError;
 use workos_auth::transport::{HyperTransport, TransportError};
 use workos_auth::{
     Callback, Client, ConfidentialClient, EmailAddress, Error, ErrorKind, ExposeSecret, Password, RefreshToken,
@@ -368,35 +366,6 @@ async fn a_foreign_transport_says_the_same_and_a_device_login_does_not_wait_in_v
     Ok(())
 }
 
-#[tokio::test]
-async fn a_redis_whose_certificate_is_not_trusted_gets_no_byte() -> Outcome {
-    let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
-    for (fault, certificate, told) in untrusted(&authority, &stranger)? {
-        let server = Running::start(Server::tls(&certificate)?).await?;
-        let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority.pem.clone().into_bytes()) };
-        let url = format!("rediss://user:canary@localhost:{}/", server.port);
-        let client = redis::Client::build_with_tls(url.as_str(), trusted)?;
-        let config = ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
-        let given = RedisSessionStore::new(ConnectionManager::new_lazy_with_config(client, config)?);
-        let system = RedisSessionStore::from_url(&url)?;
-        let error = given.load("key").await.err().ok_or("it was trusted")?;
-        assert!(error.to_string().contains(told), "{fault}: {error}");
-        for error in [error, system.load("key").await.err().ok_or("the system trusts it")?] {
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{fault}: {error}");
-            assert!(error.to_string().contains("clock") && !format!("{error:?}").contains("canary"), "{error:?}");
-        }
-        assert_eq!(server.seen().bytes, b"", "{fault}");
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
-    let error = RedisSessionStore::from_url("rediss://user:canary@localhost/#insecure").unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redis_url", .. }), "{error:?}");
-    assert!(!format!("{error:?}").contains("canary"));
-}
-
 async fn a_session_is_kept_while_the_certificate_is_not_trusted(adapter: Adapter) -> Outcome {
     let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
     let good = Running::start(Server::tls(&authority.certify("localhost", Period::Now)?)?).await?;
@@ -424,3 +393,48 @@ with_each_adapter![
     a_handshake_that_is_never_answered_ends_with_the_connect_timeout_and_nothing_was_sent,
     a_session_is_kept_while_the_certificate_is_not_trusted,
 ];
+
+#[cfg(feature = "redis")]
+mod of_redis {
+    use std::io;
+    use std::time::Duration;
+
+    use redis::TlsCertificates;
+    use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+    use workos_auth::ErrorKind;
+    use workos_auth::session::{RedisSessionStore, SessionStore};
+
+    use super::{Running, Server, untrusted};
+    use crate::support::Outcome;
+    use crate::support::authority::Authority;
+
+    #[tokio::test]
+    async fn a_redis_whose_certificate_is_not_trusted_gets_no_byte() -> Outcome {
+        let (authority, stranger) = (Authority::new("the authority")?, Authority::new("a stranger")?);
+        for (fault, certificate, told) in untrusted(&authority, &stranger)? {
+            let server = Running::start(Server::tls(&certificate)?).await?;
+            let trusted = TlsCertificates { client_tls: None, root_cert: Some(authority.pem.clone().into_bytes()) };
+            let url = format!("rediss://user:canary@localhost:{}/", server.port);
+            let client = redis::Client::build_with_tls(url.as_str(), trusted)?;
+            let config =
+                ConnectionManagerConfig::new().set_number_of_retries(1).set_max_delay(Duration::from_millis(10));
+            let given = RedisSessionStore::new(ConnectionManager::new_lazy_with_config(client, config)?);
+            let system = RedisSessionStore::from_url(&url)?;
+            let error = given.load("key").await.err().ok_or("it was trusted")?;
+            assert!(error.to_string().contains(told), "{fault}: {error}");
+            for error in [error, system.load("key").await.err().ok_or("the system trusts it")?] {
+                assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{fault}: {error}");
+                assert!(error.to_string().contains("clock") && !format!("{error:?}").contains("canary"), "{error:?}");
+            }
+            assert_eq!(server.seen().bytes, b"", "{fault}");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn the_address_of_a_redis_does_not_switch_the_verification_off() {
+        let error = RedisSessionStore::from_url("rediss://user:canary@localhost/#insecure").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidValue { field: "redis_url", .. }), "{error:?}");
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+}

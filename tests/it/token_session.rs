@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use workos_auth::secret::StoredToken;
-use workos_auth::session::{
-    FileTokenStore, KeyringTokenStore, MemoryTokenStore, SignedOutReason, SwitchError, TokenSession, TokenStore,
-};
+use workos_auth::session::{FileTokenStore, MemoryTokenStore, SignedOutReason, SwitchError, TokenSession, TokenStore};
 use workos_auth::testing::{AuthKit, Endpoint, Fault, ManualClock, Skew, TestUser};
 use workos_auth::{
     AuthenticationResponse, Error, ErrorCode, ErrorKind, ExposeSecret, OrganizationId, RefreshToken, SessionState,
@@ -21,7 +19,6 @@ use workos_auth::{
 use crate::support::Outcome;
 use crate::support::application::{AUTHENTICATE, access_token};
 use crate::support::clients::clock;
-use crate::support::keyring;
 use crate::support::login::in_browser;
 use crate::support::session::over;
 
@@ -94,9 +91,20 @@ async fn every_store_keeps_a_token() -> Outcome {
     let app = Device::start().await?;
     rules(&MemoryTokenStore::new()).await?;
     rules(&FileTokenStore::open(app.file())?).await?;
-    keyring::mock();
-    rules(&KeyringTokenStore::new("workos-auth-tests", "default", app.directory.join("keyring.lock"))?).await?;
     Ok(())
+}
+
+#[cfg(feature = "keyring")]
+#[tokio::test]
+async fn the_keyring_keeps_a_token() -> Outcome {
+    let app = Device::start().await?;
+    crate::support::keyring::mock();
+    rules(&keyring_store(app.directory.join("keyring.lock"))?).await
+}
+
+#[cfg(feature = "keyring")]
+fn keyring_store(lock: impl AsRef<std::path::Path>) -> Result<workos_auth::session::KeyringTokenStore, Error> {
+    workos_auth::session::KeyringTokenStore::new("workos-auth-tests", "default", lock)
 }
 
 #[cfg(unix)]
@@ -286,7 +294,8 @@ mod shared_machines {
                 let path = directory.join("file");
                 vec![
                     FileTokenStore::open(&path).unwrap_err(),
-                    KeyringTokenStore::new("workos-auth-tests", "default", path).unwrap_err(),
+                    #[cfg(feature = "keyring")]
+                    super::keyring_store(&path).unwrap_err(),
                     DirectoryPkceStore::open(&directory).unwrap_err(),
                 ]
             };

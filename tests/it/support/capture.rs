@@ -82,7 +82,7 @@ impl Recorder {
 /// Compares exact bytes: the text form of insta forgives trailing newlines.
 pub(crate) fn assert_bytes(name: &str, bytes: Vec<u8>) {
     let mut settings = insta::Settings::new();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_binary_snapshot!(name, bytes));

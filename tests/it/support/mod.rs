@@ -7,6 +7,7 @@ pub(crate) mod capture;
 pub(crate) mod clients;
 pub(crate) mod dice;
 pub(crate) mod halfway;
+#[cfg(feature = "keyring")]
 pub(crate) mod keyring;
 pub(crate) mod login;
 #[cfg(target_os = "linux")]
