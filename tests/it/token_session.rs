@@ -103,7 +103,7 @@ async fn the_keyring_keeps_a_token() -> Outcome {
 }
 
 #[cfg(feature = "keyring")]
-fn keyring_store(lock: impl AsRef<std::path::Path>) -> Result<workos_auth::session::KeyringTokenStore, Error> {
+fn keyring_store(lock: impl Into<std::path::PathBuf>) -> Result<workos_auth::session::KeyringTokenStore, Error> {
     workos_auth::session::KeyringTokenStore::new("workos-auth-tests", "default", lock)
 }
 
@@ -295,7 +295,7 @@ mod shared_machines {
                 vec![
                     FileTokenStore::open(&path).unwrap_err(),
                     #[cfg(feature = "keyring")]
-                    super::keyring_store(&path).unwrap_err(),
+                    keyring_store(&path).unwrap_err(),
                     DirectoryPkceStore::open(&directory).unwrap_err(),
                 ]
             };
