@@ -103,7 +103,7 @@ async fn the_keyring_keeps_a_token() -> Outcome {
 }
 
 #[cfg(feature = "keyring")]
-fn keyring_store(lock: impl Into<std::path::PathBuf>) -> Result<workos_auth::session::KeyringTokenStore, Error> {
+fn keyring_store(lock: impl Into<PathBuf>) -> Result<workos_auth::session::KeyringTokenStore, Error> {
     workos_auth::session::KeyringTokenStore::new("workos-auth-tests", "default", lock)
 }
 
