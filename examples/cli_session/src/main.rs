@@ -156,7 +156,7 @@ async fn with_session(command: Command, file: Option<PathBuf>, choice: Option<Ch
             let ended = TokenSession::new(client.clone(), store).sign_out(None).await?;
             url = url.or(ended);
         }
-        return Ok(Answer::SignedOut(url.map(String::from)));
+        return Ok(Answer::SignedOut(url.map(|url| url.to_string())));
     }
     let store = stores.open(choice).await?;
     let place = store.place();
