@@ -27,6 +27,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
+use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
@@ -34,6 +35,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::base64url::BASE64URL;
 use crate::error::Error;
+use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
 /// old bytes in memory.
@@ -266,7 +268,7 @@ impl State {
 ///
 /// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
 #[derive(Clone)]
-pub struct ApiKey(SecretString);
+pub struct ApiKey(SecretString, HeaderValue);
 
 secrets!(@redacted ApiKey);
 
@@ -276,17 +278,25 @@ impl ApiKey {
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `api_key`. The error never shows the value.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-        let key = Self(seal(value.into()));
-        let text = key.0.expose_secret();
+        let refuse = |reason| Err(Error::invalid_value("api_key", reason));
+        let key = seal(value.into());
+        let text = key.expose_secret();
         if text.is_empty() {
-            Err(Error::invalid_value("api_key", "must not be empty"))
-        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(Error::invalid_value("api_key", "must be visible ASCII without spaces"))
-        } else if text.starts_with("client_") {
-            Err(Error::invalid_value("api_key", "is a client ID: the two are swapped"))
-        } else {
-            Ok(key)
+            return refuse("must not be empty");
         }
+        let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+        let Some(header) = bearer(text).filter(|_| is_visible) else {
+            return refuse("must be visible ASCII without spaces");
+        };
+        if text.starts_with("client_") {
+            return refuse("is a client ID: the two are swapped");
+        }
+        Ok(Self(key, header))
+    }
+
+    /// The header of a request, made once: a clone of it is no copy.
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.1.clone()
     }
 }
 
@@ -406,6 +416,16 @@ impl CookiePassword {
     pub fn generate() -> Result<Self, Error> {
         Ok(Self(random_text()?, Cow::Borrowed(PASSWORD_ID)))
     }
+}
+
+/// `Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables, and wiped with its last clone.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut text = WipedBytes::with_capacity("Bearer ".len() + token.len());
+    text.extend(b"Bearer ");
+    text.extend(token.as_bytes());
+    let mut value = HeaderValue::from_maybe_shared(text.into_bytes()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// 256 random bits.

@@ -21,7 +21,10 @@ use crate::credentials::Identity;
 use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, JwksUrl, LogoutUrl, RedirectUri, ReturnPath, SessionId};
 use crate::runtime::Random;
-use crate::secret::{ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State};
+use crate::secret::{
+    ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State,
+    bearer as bearer_header,
+};
 use crate::wiped::WipedBytes;
 
 /// Most bodies are smaller.
@@ -285,16 +288,10 @@ fn with_query(beginning: [&str; 2], fields: &[Field<'_>]) -> String {
     url
 }
 
-/// `Authorization: Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables. It never fails for an API key.
+/// `Authorization: Bearer …` (RFC 6750 §2.1).
 pub(crate) fn bearer(token: &impl ExposeSecret<str>) -> Result<HeaderValue, Error> {
-    let token = token.expose_secret();
-    let mut text = WipedBytes::with_capacity("Bearer ".len() + token.len());
-    text.extend(b"Bearer ");
-    text.extend(token.as_bytes());
-    let mut value = HeaderValue::from_maybe_shared(text.into_bytes())
-        .map_err(|_| Error::invalid_value("access_token", "must be visible ASCII without spaces"))?;
-    value.set_sensitive(true);
-    Ok(value)
+    bearer_header(token.expose_secret())
+        .ok_or_else(|| Error::invalid_value("access_token", "must be visible ASCII without spaces"))
 }
 
 /// A verifier (RFC 7636 §4.1) and a state (RFC 6749 §10.12): each of 32 random bytes, as 43 characters.

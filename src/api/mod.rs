@@ -191,7 +191,7 @@ impl<'a> Api<'a> {
 
     fn call(self, method: Method, path: impl Path, body: Result<Body, Error>) -> Result<Call, Error> {
         let kind = if method == Method::GET { RequestKind::Read } else { RequestKind::Write };
-        Ok(Call { method, route: path.route()?, authorization: Some(wire::bearer(self.key)?), body: body?, kind })
+        Ok(Call { method, route: path.route()?, authorization: Some(self.key.header()), body: body?, kind })
     }
 }
 

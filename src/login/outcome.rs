@@ -14,7 +14,7 @@ use crate::id::OrganizationId;
 use crate::model::{AuthenticationMethod, AuthenticationResponse, Impersonator, OAuthTokens, User};
 use crate::rejected::Rejected;
 use crate::sealed::{INTERNAL, Internal};
-use crate::secret::{AccessToken, AuthKitAuthorizationCode, RefreshToken};
+use crate::secret::{AccessToken, ApiKey, AuthKitAuthorizationCode, RefreshToken};
 use crate::transport::{self, Body, Call, Failure, Reply, RequestKind, Route, success_or_refusal};
 use crate::wire::{self, TokenRequest};
 
@@ -154,7 +154,7 @@ async fn post<K>(caller: &Caller<K>, route: Route, body: &impl Serialize, kind: 
     let call = Call {
         method: Method::POST,
         route,
-        authorization: caller.identity().api_key.map(wire::bearer).transpose().map_err(Failure::unsent)?,
+        authorization: caller.identity().api_key.map(ApiKey::header),
         body: wire::body(body).map(Body::Json).map_err(Failure::unsent)?,
         kind,
     };

@@ -264,7 +264,8 @@ impl Body {
 /// A complete reply of any status.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    pub(crate) request_id: Option<String>,
+    /// Only visible characters.
+    pub(crate) request_id: Option<HeaderValue>,
     pub(crate) body: Bytes,
     kind: RequestKind,
     retry_after: Option<Duration>,
@@ -275,7 +276,8 @@ impl Reply {
     /// The failure that this reply reports.
     pub(crate) fn failure(self, kind: ErrorKind) -> Failure {
         let unused = self.status == StatusCode::TOO_MANY_REQUESTS;
-        let error = Error::reply(kind, self.status, self.request_id).advise(self.retry_after, self.replay_before);
+        let request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let error = Error::reply(kind, self.status, request_id).advise(self.retry_after, self.replay_before);
         Failure { returns: self.kind.returns(unused, &error), error }
     }
 }
@@ -370,7 +372,7 @@ impl Core {
                 maybe_done = Some(started.0);
             }
             let advised = match &outcome {
-                Ok(reply) => retry_after(reply.headers(), clock.now()),
+                Ok(reply) => retry_after(reply.headers(), || clock.now()),
                 Err(_) => None,
             };
             let now = clock.elapsed();
@@ -389,7 +391,7 @@ impl Core {
             return match outcome {
                 Ok(response) => Ok(Reply {
                     status: response.status(),
-                    request_id: request_id(response.headers()).map(str::to_owned),
+                    request_id: request_id(response.headers()).cloned(),
                     retry_after: advised,
                     replay_before,
                     body: response.into_body(),
@@ -418,7 +420,7 @@ impl Core {
         let sending = tokio::time::timeout(limit, self.transport.send_boxed(request)).instrument(span.clone());
         let response = sending.await.unwrap_or_else(|_elapsed| Err(TransportError::timeout()))?;
         span.record("status", response.status().as_u16());
-        if let Some(id) = request_id(response.headers()) {
+        if let Some(id) = request_id(response.headers()).and_then(|id| id.to_str().ok()) {
             span.record("request_id", id);
         }
         // A transport of the application may have read too much.
@@ -445,8 +447,8 @@ impl Core {
 }
 
 /// The API's request ID, if its characters are fit for a log.
-fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    (id.len() <= 128 && id.bytes().all(plain)).then_some(id)
+fn request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let id = headers.get("x-request-id")?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
+    (id.len() <= 128 && id.as_bytes().iter().all(plain)).then_some(id)
 }

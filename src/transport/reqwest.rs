@@ -1,17 +1,42 @@
 //! The transport that uses `reqwest`.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use reqwest::redirect;
+use http::{Request, Response, Uri};
+use reqwest::{Url, redirect};
 
 use super::buffer::ReplyBuffer;
 use super::{Transport, TransportError, tls};
 use crate::environment::Proxy;
 use crate::error::Error;
 
-pub(crate) struct ReqwestTransport(reqwest::Client);
+pub(crate) struct ReqwestTransport {
+    client: reqwest::Client,
+    /// The origin of the first request.
+    origin: OnceLock<Origin>,
+}
+
+/// An origin as a URL, which isn't parsed again for each request.
+struct Origin {
+    scheme: String,
+    authority: String,
+    /// Without a path, which may be a secret.
+    url: Url,
+}
+
+impl Origin {
+    fn of(uri: &Uri) -> Option<Self> {
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?.as_str());
+        let url = Url::parse(&format!("{scheme}://{authority}/")).ok()?;
+        Some(Self { scheme: scheme.to_owned(), authority: authority.to_owned(), url })
+    }
+
+    fn is_of(&self, uri: &Uri) -> bool {
+        uri.scheme_str() == Some(&self.scheme) && uri.authority().is_some_and(|one| one.as_str() == self.authority)
+    }
+}
 
 impl ReqwestTransport {
     /// Uses the caller's configuration, and overrides the settings that security depends on.
@@ -30,18 +55,36 @@ impl ReqwestTransport {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(connect_timeout);
-        builder.build().map(Self).map_err(|error| match tls::cause(&error) {
+        let client = builder.build().map_err(|error| match tls::cause(&error) {
             // The platform's verifier fails in this way when it has found no authorities.
             Some(rustls::Error::General(_)) => Error::no_authorities(error.without_url()),
             _ => Error::http_client(error.without_url()),
-        })
+        })?;
+        Ok(Self { client, origin: OnceLock::new() })
+    }
+
+    fn url(&self, uri: &Uri) -> Option<Url> {
+        if self.origin.get().is_none() {
+            // Another request may have been faster.
+            let _ = self.origin.set(Origin::of(uri)?);
+        }
+        let origin = self.origin.get().filter(|origin| origin.is_of(uri));
+        let mut url =
+            origin.map_or_else(|| Origin::of(uri).map(|origin| origin.url), |origin| Some(origin.url.clone()))?;
+        url.set_path(uri.path());
+        url.set_query(uri.query());
+        Some(url)
     }
 }
 
 impl Transport for ReqwestTransport {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut response = self.0.execute(request).await.map_err(failed)?;
+        let (head, body) = request.into_parts();
+        let url = self.url(&head.uri).ok_or_else(|| TransportError::not_sent(InvalidUrl))?;
+        let mut request = reqwest::Request::new(head.method, url);
+        *request.headers_mut() = head.headers;
+        *request.body_mut() = Some(body.into());
+        let mut response = self.client.execute(request).await.map_err(failed)?;
         let mut body = ReplyBuffer::announced(response.content_length())?;
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.push(&chunk)?;
@@ -52,6 +95,11 @@ impl Transport for ReqwestTransport {
         Ok(reply)
     }
 }
+
+/// The URL has no host that `reqwest` can read.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL can't be read")]
+struct InvalidUrl;
 
 fn failed(error: reqwest::Error) -> TransportError {
     let error = error.without_url();

@@ -267,13 +267,13 @@ pub(crate) fn backoff(attempt: u32, advised: Option<Duration>, random: &dyn Rand
 }
 
 /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
-pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: impl FnOnce() -> Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         return value.parse().ok().map(seconds);
     }
     let date = DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(MAX_DURATION))
+    Some(Duration::try_from(date.duration_since(now())).unwrap_or(Duration::ZERO).min(MAX_DURATION))
 }
 
 #[cfg(test)]
@@ -363,7 +363,7 @@ mod tests {
         let read = |text: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, text.parse().ok()?);
-            retry_after(&headers, now)
+            retry_after(&headers, || now)
         };
         assert_eq!(read("12"), Some(Duration::from_secs(12)));
         assert_eq!(read("18446744073709551615"), Some(MAX_DURATION));
