@@ -251,7 +251,7 @@ mod tests {
             hex(password.derive(mac_salt).as_ref()),
             "5da16f86edf2479755b5b5640646bffbdb58765fb0916b8337a7316eea1b4d39"
         );
-        let iv = std::array::from_fn(|index| index as u8 + 1);
+        let iv = std::array::from_fn(|index| u8::try_from(index + 1).unwrap());
         let made = seal_with(&password, text.as_bytes(), encryption_salt, iv, "", mac_salt).unwrap();
         assert_eq!(made, sealed);
         assert_eq!(

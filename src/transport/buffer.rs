@@ -46,7 +46,7 @@ mod tests {
         let limit = RESPONSE_LIMIT as u64;
         for announced in [None, Some(0), Some(limit)] {
             let mut reply = ReplyBuffer::announced(announced)?;
-            let chunk = [7; 1 << 15];
+            let chunk = vec![7; 1 << 15];
             for _ in 0..RESPONSE_LIMIT / chunk.len() {
                 reply.push(&chunk)?;
             }
