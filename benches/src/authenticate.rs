@@ -44,7 +44,6 @@ pub fn run(effort: Effort, report: &mut Report) -> Outcome {
         .map(|(peer, series)| match peer {
             Peer::Socket => Row::floor(series),
             Peer::OursReqwest => Row::over(series, reqwest, "`reqwest`, typed"),
-            #[cfg(feature = "hyper")]
             Peer::OursHyper => Row::over(series, hyper, "`hyper-util`, typed"),
             Peer::Workos | Peer::OAuth2 => Row::over(series, ours, "`workos-auth` over `reqwest`"),
             _ => Row::over(series, floor, "the floor"),
@@ -52,13 +51,10 @@ pub fn run(effort: Effort, report: &mut Report) -> Outcome {
         .collect();
     report.table(&rows);
     // The comparison across the adapters.
-    #[cfg(feature = "hyper")]
     report.text(&format!(
         "\n`workos` 3.5.0 takes {} of `workos-auth` over `hyper`.",
         of(Peer::Workos)?.ratio_to(of(Peer::OursHyper)?)
     ));
-    #[cfg(not(feature = "hyper"))]
-    let _ = hyper;
     let bars: Vec<Bar> = Peer::ALL
         .iter()
         .zip(&series)

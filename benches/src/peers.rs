@@ -40,7 +40,6 @@ pub enum Peer {
     ReqwestBare,
     ReqwestTyped,
     OursReqwest,
-    #[cfg(feature = "hyper")]
     OursHyper,
     Workos,
     OAuth2,
@@ -51,7 +50,6 @@ impl Peer {
         Self::Socket,
         Self::HyperBare,
         Self::HyperTyped,
-        #[cfg(feature = "hyper")]
         Self::OursHyper,
         Self::ReqwestBare,
         Self::ReqwestTyped,
@@ -72,7 +70,6 @@ impl Peer {
             Self::ReqwestBare => "`reqwest` 0.13, untyped",
             Self::ReqwestTyped => "`reqwest` 0.13, typed",
             Self::OursReqwest => "`workos-auth` over `reqwest`",
-            #[cfg(feature = "hyper")]
             Self::OursHyper => "`workos-auth` over `hyper`",
             Self::Workos => "`workos` 3.5.0",
             Self::OAuth2 => "`oauth2` 5 over `reqwest` 0.12",
@@ -200,7 +197,6 @@ impl Pool {
                 Self::Reqwest(reqwest::Client::builder().user_agent(AGENT).no_proxy().build()?, url.parse()?)
             }
             Peer::OursReqwest => Self::Ours(ours(&base).build()?),
-            #[cfg(feature = "hyper")]
             Peer::OursHyper => Self::Ours(ours(&base).build_with(workos_auth::transport::HyperTransport::new()?)?),
             Peer::Workos => {
                 Self::Workos(workos::Client::builder().api_key(API_KEY).client_id(CLIENT_ID).base_url(base).build())
