@@ -63,9 +63,15 @@ impl Proxy {
     fn new(variable: &'static str, address: String, direct: String) -> Result<Self, Error> {
         let address = if address.contains("://") { address } else { format!("http://{address}") };
         let proxy = Self { address, direct, variable };
-        let uri = proxy.address.parse::<Uri>().ok();
-        let known = uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-        if known.and_then(|uri| Some(uri.host()?.is_empty())) == Some(false) { Ok(proxy) } else { Err(proxy.refused()) }
+        let is_proxy = |uri: Uri| {
+            let known = matches!(uri.scheme_str(), Some("http" | "https"));
+            // A port that isn't one is no port for `Uri`; a slash in a password ends the authority there.
+            known
+                && uri.authority().is_some_and(|at| {
+                    !at.host().is_empty() && (at.port().is_some() || at.as_str().ends_with(at.host()))
+                })
+        };
+        if proxy.address.parse().is_ok_and(is_proxy) { Ok(proxy) } else { Err(proxy.refused()) }
     }
 
     /// The error that names the variable, and not its value.

@@ -278,7 +278,10 @@ parsed! {
 
     /// Where the user enters the code of a device login (RFC 8628 §3.3). It is https, or http on this machine.
     VerificationUri = "verification_uri", |text| {
-        let address = Address::parse(text.split('#').next().unwrap_or_default())?;
+        let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
+        let address = Address::parse(before)?;
+        // Fragments have the syntax of queries (RFC 3986 §3.5).
+        Address::parse(&format!("https://fragment.invalid/?{fragment}"))?;
         let trusted = address.origin.is_some_and(|origin| origin.is_https() || origin.is_loopback());
         check(trusted, "must be https unless its host is loopback")
     };
@@ -746,6 +749,10 @@ mod tests {
         for text in texts() {
             let Ok(uri) = VerificationUri::new(text.clone()) else { continue };
             peer(uri.as_str().split('#').next().unwrap_or_default());
+        }
+        assert!(VerificationUri::new("https://example.com/device#code").is_ok());
+        for fragment in ["\u{1b}]0;owned\u{7}", "\n", " ", "\u{202e}", "a#b"] {
+            assert!(VerificationUri::new(format!("https://example.com/device#{fragment}")).is_err(), "{fragment:?}");
         }
     }
 

@@ -165,14 +165,16 @@ impl HyperTransportBuilder {
             proxy: self.proxy?.map(matcher).transpose()?,
             timeout: self.connect_timeout,
         }));
-        let client = Client::builder(TokioExecutor::new())
+        let mut client = Client::builder(TokioExecutor::new());
+        client
             // A request whose connection was closed before is sent again by the table of retries, or not at all.
             .retry_canceled_requests(false)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .build(connector);
-        Ok(HyperTransport(client))
+            .pool_max_idle_per_host(MOST_IDLE);
+        #[cfg(feature = "http2")]
+        client.timer(TokioTimer::new()).http2_keep_alive_interval(super::PING).http2_keep_alive_timeout(super::PING);
+        Ok(HyperTransport(client.build(connector)))
     }
 }
 

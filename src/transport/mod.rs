@@ -60,6 +60,11 @@ use retry::{Progress, Verdict, backoff, retry_after};
 /// How long making a connection may take, unless the application sets another time.
 pub(crate) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A connection of HTTP/2 on which nothing comes for this time is asked whether the other side is still there, and closed if it says
+/// nothing for as long again: requests share it, so that one that is given up doesn't close it.
+#[cfg(all(feature = "http2", any(feature = "hyper", feature = "reqwest")))]
+const PING: Duration = Duration::from_secs(5);
+
 /// The largest reply that is read: 1 MiB.
 pub const RESPONSE_LIMIT: usize = 1 << 20;
 

@@ -55,6 +55,8 @@ impl ReqwestTransport {
             .retry(reqwest::retry::never())
             .referer(false)
             .connect_timeout(connect_timeout);
+        #[cfg(feature = "http2")]
+        let builder = builder.http2_keep_alive_interval(super::PING).http2_keep_alive_timeout(super::PING);
         let client = builder.build().map_err(|error| match tls::cause(&error) {
             // The platform's verifier fails in this way when it has found no authorities.
             Some(rustls::Error::General(_)) => Error::no_authorities(error.without_url()),

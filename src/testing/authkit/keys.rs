@@ -19,13 +19,21 @@ static SPARE: Mutex<Vec<SigningKey>> = Mutex::new(Vec::new());
 pub(super) struct SigningKey {
     pair: KeyPair,
     kid: String,
+    /// The base URLs of the servers that had it.
+    used_at: Vec<String>,
 }
 
 impl SigningKey {
-    /// One that no server has: of a server that is gone, or a new one.
-    pub(super) fn unused() -> io::Result<Self> {
-        let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.map_or_else(Self::generate, Ok)
+    /// One that no server has: of a server that is gone, or a new one. No server with this base URL had it before, so the tokens of such a
+    /// server stay invalid.
+    pub(super) fn unused(base_url: &str) -> io::Result<Self> {
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        let fit = spare.iter().position(|key| key.used_at.iter().all(|used_at| used_at != base_url));
+        let found = fit.map(|index| spare.swap_remove(index));
+        drop(spare);
+        let mut key = found.map_or_else(Self::generate, Ok)?;
+        key.used_at.push(base_url.to_owned());
+        Ok(key)
     }
 
     /// Leaves the keys of a server that is gone to others.
@@ -36,7 +44,7 @@ impl SigningKey {
     fn generate() -> io::Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(io::Error::other)?;
         let kid = format!("sso_oidc_key_pair_{}", encode(&digest(&SHA256, pair.public_key().as_ref()).as_ref()[..15]));
-        Ok(Self { pair, kid })
+        Ok(Self { pair, kid, used_at: Vec::new() })
     }
 
     /// The public key.

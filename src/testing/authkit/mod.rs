@@ -186,7 +186,7 @@ impl AuthKit {
     /// # Errors
     /// Fails when no key could be generated.
     pub fn rotate_keys(&self) -> io::Result<()> {
-        let key = SigningKey::unused()?;
+        let key = SigningKey::unused(self.base_url())?;
         self.state.lock().keys.insert(0, key);
         Ok(())
     }
@@ -371,7 +371,8 @@ impl AuthKitBuilder {
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
         let client =
             client_builder(&config, &base_url, &clock).api_key(&config.api_key).build().map_err(io::Error::other)?;
-        let mut state = State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::unused()?);
+        let mut state =
+            State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::unused(&base_url)?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
         state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
         let state = SharedState::new(state);
