@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Parking`] | a login or step as a sealed, expiring string; needs an API key |
 //! | [`LoginCookies`] | the same in cookies of the user's browser, for several logins at once |
-//! | [`PkceStore`] | a place that gives a login out once: [memory](MemoryPkceStore), a [directory](DirectoryPkceStore) (feature `files`), the keyring (feature `keyring`), an application's own |
+//! | [`PkceStore`] | a place that gives a login out once: [memory](MemoryPkceStore), a directory (feature `files`), the keyring (feature `keyring`), an application's own |
 //! | [`LoginHandle`] | the random name of a login in such a store |
 
 #[cfg(feature = "files")]
