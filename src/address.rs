@@ -36,15 +36,7 @@ enum Host {
 impl<'a> Address<'a> {
     /// Parses an address, or says what is wrong with it.
     pub(crate) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        if !text.is_ascii() {
-            return Err("must be ASCII: write the host as punycode (`xn--…`), and percent-encode the rest");
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic() && !NOT_IN_URIS.contains(&byte)) {
-            return Err("must have no spaces, controls, backslashes and other characters that URIs percent-encode");
-        }
-        if text.contains('#') {
-            return Err("must not have a fragment");
-        }
+        check_characters(text)?;
         let (scheme, rest) = text.split_once(':').filter(|(scheme, _)| is_scheme(scheme)).ok_or("must be absolute")?;
         let scheme = scheme.to_ascii_lowercase();
         let (before_query, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
@@ -84,6 +76,20 @@ impl<'a> Address<'a> {
     pub(crate) fn path(&self) -> &'a str {
         if self.path.is_empty() && self.origin.is_some() { "/" } else { self.path }
     }
+}
+
+/// Whether a part of a URI has only characters of URIs, and no `#`, with which a fragment would begin.
+pub(crate) fn check_characters(text: &str) -> Result<(), &'static str> {
+    if !text.is_ascii() {
+        return Err("must be ASCII: write the host as punycode (`xn--…`), and percent-encode the rest");
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && !NOT_IN_URIS.contains(&byte)) {
+        return Err("must have no spaces, controls, backslashes and other characters that URIs percent-encode");
+    }
+    if text.contains('#') {
+        return Err("must not have a fragment");
+    }
+    Ok(())
 }
 
 /// A scheme (RFC 3986 §3.1).

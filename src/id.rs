@@ -27,7 +27,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::address::Address;
+use crate::address::{Address, check_characters};
 use crate::error::Error;
 use crate::wiped::WipedBytes;
 
@@ -280,8 +280,7 @@ parsed! {
     VerificationUri = "verification_uri", |text| {
         let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
         let address = Address::parse(before)?;
-        // Fragments have the syntax of queries (RFC 3986 §3.5).
-        Address::parse(&format!("https://fragment.invalid/?{fragment}"))?;
+        check_characters(fragment)?;
         let trusted = address.origin.is_some_and(|origin| origin.is_https() || origin.is_loopback());
         check(trusted, "must be https unless its host is loopback")
     };
@@ -349,10 +348,7 @@ impl BaseUrl {
         parts.path_and_query = Some(if base.is_empty() {
             path
         } else {
-            let mut joined = WipedBytes::with_capacity(base.len() + path.as_str().len());
-            joined.extend(base.as_bytes());
-            joined.extend(path.as_str().as_bytes());
-            PathAndQuery::from_maybe_shared(joined.into_bytes())?
+            PathAndQuery::from_maybe_shared(WipedBytes::joined([base, path.as_str()]).into_bytes())?
         });
         Ok(Uri::from_parts(parts)?)
     }

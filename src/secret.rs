@@ -420,9 +420,7 @@ impl CookiePassword {
 
 /// `Bearer …` (RFC 6750 §2.1), kept out of logs and header compression tables, and wiped with its last clone.
 pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
-    let mut text = WipedBytes::with_capacity("Bearer ".len() + token.len());
-    text.extend(b"Bearer ");
-    text.extend(token.as_bytes());
+    let text = WipedBytes::joined(["Bearer ", token]);
     let mut value = HeaderValue::from_maybe_shared(text.into_bytes()).ok()?;
     value.set_sensitive(true);
     Some(value)

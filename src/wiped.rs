@@ -16,6 +16,14 @@ impl WipedBytes {
         Self(Vec::with_capacity(bytes))
     }
 
+    /// Texts, one after the other, in an allocation of their size.
+    pub(crate) fn joined<'a>(texts: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
+        let texts = texts.into_iter();
+        let mut joined = Self::with_capacity(texts.clone().map(str::len).sum());
+        texts.for_each(|text| joined.extend(text.as_bytes()));
+        joined
+    }
+
     /// Appends bytes. A `Vec` that grows by itself leaves a copy in memory.
     pub(crate) fn extend(&mut self, bytes: &[u8]) {
         let length = self.0.len() + bytes.len();
@@ -97,6 +105,7 @@ mod tests {
             bytes.extend(part);
         }
         assert_eq!(&*bytes, b"abcdefgh");
+        assert_eq!(&*WipedBytes::joined(["ab", "", "cdefg", "h"]), &*bytes);
         bytes.truncate(2);
         assert_eq!(bytes.into_bytes(), b"ab"[..]);
     }

@@ -330,11 +330,7 @@ pub(crate) fn sha256(text: &str) -> [u8; 32] {
 
 /// SHA-256 of several texts, one after the other.
 pub(crate) fn sha256_of<const N: usize>(texts: [&str; N]) -> [u8; 32] {
-    let mut joined = WipedBytes::with_capacity(texts.iter().map(|text| text.len()).sum());
-    for text in texts {
-        joined.extend(text.as_bytes());
-    }
-    bytes_of(digest::digest(&SHA256, &joined))
+    bytes_of(digest::digest(&SHA256, &WipedBytes::joined(texts)))
 }
 
 fn bytes_of(digest: Digest) -> [u8; 32] {
@@ -357,11 +353,8 @@ fn random_text(random: &dyn Random) -> Result<String, Error> {
 }
 
 /// `S256` (RFC 7636 §4.2).
-fn code_challenge(verifier: &CodeVerifier) -> [u8; 43] {
-    let mut challenge = [0; 43];
-    // 32 bytes are 43 characters, so it fits.
-    let _ = BASE64URL.encode_slice(sha256(verifier.expose_secret()), &mut challenge);
-    challenge
+fn code_challenge(verifier: &CodeVerifier) -> String {
+    BASE64URL.encode(sha256(verifier.expose_secret()))
 }
 
 /// The parameters of an authorization URL that are set. The others are absent from the URL.
@@ -437,10 +430,9 @@ pub(crate) fn authorization_url(
     parameters: &Parameters,
 ) -> AuthorizationUrl {
     let challenge = verifier.map(code_challenge);
-    let challenge = challenge.as_ref().and_then(|challenge| str::from_utf8(challenge).ok());
     let mut fields = Vec::with_capacity(7 + parameters.pairs.len());
     fields.push(Field::Plain("client_id", client_id.as_str()));
-    if let Some(challenge) = challenge {
+    if let Some(challenge) = &challenge {
         fields.extend([Field::Plain("code_challenge", challenge), Field::Plain("code_challenge_method", "S256")]);
     }
     let invitation = parameters.invitation_token.as_ref();

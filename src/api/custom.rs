@@ -108,7 +108,7 @@ impl CustomRequest<'_> {
         if !query.is_empty() {
             path = format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
         }
-        let route = Route::joined("(custom)", [path.as_str()].into_iter());
+        let route = Route::joined("(custom)", [path.as_str()]);
         ApiRequest::new(api.core, api.call(method, route, body), transport::read_or_null).send().await
     }
 }

@@ -112,7 +112,7 @@ impl<T> List<T> {
         if !self.query.is_empty() {
             let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
             let Route { template, path } = call.route;
-            call.route = Route::joined(template, [path.as_str(), "?", &query].into_iter())?;
+            call.route = Route::joined(template, [path.as_str(), "?", &query])?;
         }
         let reply = self.core.send(call).await;
         let Received { data, list_metadata } =

@@ -159,12 +159,13 @@ impl HyperTransportBuilder {
         if self.connect_timeout.is_zero() {
             return Err(Error::invalid_value("connect_timeout", "must not be zero"));
         }
-        let connector = Connector(Arc::new(Dialer {
+        let dialer = Arc::new(Dialer {
             tcp: tcp(self.connect_timeout),
             tls: TlsSettings::trusting(self.roots?, self.trusts_system)?,
             proxy: self.proxy?.map(matcher).transpose()?,
             timeout: self.connect_timeout,
-        }));
+        });
+        let connector = Connector { dialer, to: Hop::Api };
         let mut client = Client::builder(TokioExecutor::new());
         client
             // A request whose connection was closed before is sent again by the table of retries, or not at all.
@@ -243,9 +244,19 @@ fn failed(error: legacy::Error) -> TransportError {
 type BoxError = Box<dyn StdError + Send + Sync>;
 type Connecting = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, BoxError>> + Send>>;
 
-/// Makes the connections of the pool, which clones it for each request.
+/// Makes connections: the pool clones it for each request, and a tunnel has one to its proxy.
 #[derive(Clone)]
-struct Connector(Arc<Dialer>);
+struct Connector {
+    dialer: Arc<Dialer>,
+    to: Hop,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+enum Hop {
+    Api,
+    Proxy,
+}
 
 impl Service<Uri> for Connector {
     type Response = TokioIo<Stream>;
@@ -257,28 +268,12 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Connecting {
-        let dialer = Arc::clone(&self.0);
-        Box::pin(async move { tokio::time::timeout(dialer.timeout, dialer.connect(&uri)).await? })
-    }
-}
-
-/// Makes the connection to a proxy.
-struct ToProxy(Arc<Dialer>);
-
-impl Service<Uri> for ToProxy {
-    type Response = TokioIo<Stream>;
-    type Error = BoxError;
-    type Future = Connecting;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Connecting {
-        let dialer = Arc::clone(&self.0);
+        let Self { dialer, to } = self.clone();
         Box::pin(async move {
-            let stream = dialer.dial(&uri).await?;
-            Ok(TokioIo::new(if is_https(&uri) { dialer.tls.of_proxy(&uri, stream).await? } else { stream }))
+            match to {
+                Hop::Api => tokio::time::timeout(dialer.timeout, dialer.connect(&uri)).await?,
+                Hop::Proxy => secured(&dialer.tls.proxy, &uri, dialer.dial(&uri).await?).await,
+            }
         })
     }
 }
@@ -295,14 +290,15 @@ impl Dialer {
         let stream = match self.proxy_for(uri) {
             None => self.dial(uri).await?,
             Some(proxy) => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(Arc::clone(self)));
+                let mut tunnel =
+                    Tunnel::new(proxy.uri().clone(), Connector { dialer: Arc::clone(self), to: Hop::Proxy });
                 if let Some(authorization) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(authorization.clone());
                 }
                 tunnel.call(uri.clone()).await?.into_inner()
             }
         };
-        Ok(TokioIo::new(if is_https(uri) { self.tls.of_server(uri, stream).await? } else { stream }))
+        secured(&self.tls.server, uri, stream).await
     }
 
     async fn dial(&self, uri: &Uri) -> Result<Stream, BoxError> {
@@ -353,14 +349,15 @@ impl TlsSettings {
         }
         Ok(Self { server: Arc::new(server).into(), proxy: Arc::new(proxy).into() })
     }
+}
 
-    async fn of_server(&self, uri: &Uri, stream: Stream) -> Result<Stream, BoxError> {
-        Ok(Stream::Tls(Box::new(self.server.connect(server_name(uri)?, stream).await?)))
+/// The connection, inside TLS where the URL says so.
+async fn secured(tls: &TlsConnector, uri: &Uri, stream: Stream) -> Result<TokioIo<Stream>, BoxError> {
+    if !is_https(uri) {
+        return Ok(TokioIo::new(stream));
     }
-
-    async fn of_proxy(&self, uri: &Uri, stream: Stream) -> Result<Stream, BoxError> {
-        Ok(Stream::Tls(Box::new(self.proxy.connect(server_name(uri)?, stream).await?)))
-    }
+    let name = ServerName::try_from(host(uri).to_owned())?;
+    Ok(TokioIo::new(Stream::Tls(Box::new(tls.connect(name, stream).await?))))
 }
 
 fn verifier(
@@ -389,10 +386,6 @@ fn verifier(
         rustls::Error::General(_) => Error::no_authorities(error),
         _ => Error::http_client(error),
     })
-}
-
-fn server_name(uri: &Uri) -> Result<ServerName<'static>, BoxError> {
-    Ok(ServerName::try_from(host(uri).to_owned())?)
 }
 
 const HTTP_2: &[u8] = b"h2";

@@ -232,10 +232,11 @@ impl Route {
     }
 
     /// The parts of a path, one after the other.
-    pub(crate) fn joined<'a>(template: &'static str, parts: impl Iterator<Item = &'a str>) -> Result<Self, Error> {
-        let mut path = WipedBytes::default();
-        parts.for_each(|part| path.extend(part.as_bytes()));
-        let path = PathAndQuery::from_maybe_shared(path.into_bytes());
+    pub(crate) fn joined<'a>(
+        template: &'static str,
+        parts: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
+    ) -> Result<Self, Error> {
+        let path = PathAndQuery::from_maybe_shared(WipedBytes::joined(parts).into_bytes());
         Ok(Self { template, path: path.map_err(|_| Error::invalid_value("path", "isn't a path of a URL"))? })
     }
 }

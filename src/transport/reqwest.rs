@@ -15,7 +15,7 @@ use crate::error::Error;
 pub(crate) struct ReqwestTransport {
     client: reqwest::Client,
     /// The origin of the first request.
-    origin: OnceLock<Origin>,
+    origin: OnceLock<Option<Origin>>,
 }
 
 /// An origin as a URL, which isn't parsed again for each request.
@@ -66,13 +66,10 @@ impl ReqwestTransport {
     }
 
     fn url(&self, uri: &Uri) -> Option<Url> {
-        if self.origin.get().is_none() {
-            // Another request may have been faster.
-            let _ = self.origin.set(Origin::of(uri)?);
-        }
-        let origin = self.origin.get().filter(|origin| origin.is_of(uri));
-        let mut url =
-            origin.map_or_else(|| Origin::of(uri).map(|origin| origin.url), |origin| Some(origin.url.clone()))?;
+        let mut url = match self.origin.get_or_init(|| Origin::of(uri)) {
+            Some(origin) if origin.is_of(uri) => origin.url.clone(),
+            _ => Origin::of(uri)?.url,
+        };
         url.set_path(uri.path());
         url.set_query(uri.query());
         Some(url)
