@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{poll_fn, ready};
 use std::pin::pin;
+use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
@@ -118,12 +120,13 @@ pub(super) struct Jwks {
     core: Weak<Core>,
     clock: Arc<dyn Clock>,
     client_id: ClientId,
+    /// Every check reads them, on all threads at once and without a lock. They are only written while the state is locked.
+    keys: ArcSwapOption<KeySet>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    keys: Option<Arc<KeySet>>,
     /// The fetch in flight.
     fetch: Option<Fetch>,
     /// How the last fetch ended, and when.
@@ -155,7 +158,7 @@ struct Awaited {
 impl Jwks {
     fn new(core: &Arc<Core>, client_id: ClientId) -> Self {
         let clock = Arc::clone(&core.runtime.clock);
-        Self { core: Arc::downgrade(core), clock, client_id, state: Mutex::default() }
+        Self { core: Arc::downgrade(core), clock, client_id, keys: ArcSwapOption::empty(), state: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> jiff::Timestamp {
@@ -167,14 +170,22 @@ impl Jwks {
         self.find(|keys| keys.get(kid).cloned())
     }
 
+    /// Whether this key is known without waiting, and still published.
+    pub(super) fn has_at_hand(self: &Arc<Self>, key: &VerifyingKey) -> bool {
+        let published = self.find(|keys| match keys.get(&key.kid) {
+            Some(Ok(published)) => Some(ptr::eq(Arc::as_ptr(published), key)),
+            Some(Err(_)) | None => None,
+        });
+        published == Some(true)
+    }
+
     /// The key that has verified a token with the same header, if it is known without waiting.
     pub(super) fn by_header(self: &Arc<Self>, header: &str) -> Option<Arc<VerifyingKey>> {
         self.find(|keys| keys.values().flatten().find(|key| key.has_header(header)).cloned())
     }
 
     fn find<T>(self: &Arc<Self>, look: impl FnOnce(&HashMap<String, Key>) -> Option<T>) -> Option<T> {
-        let (keys, age) = self.known(KEYS_USED_FOR)?;
-        let key = look(&keys.keys)?;
+        let (key, age) = self.known(KEYS_USED_FOR, look)?;
         if age >= KEYS_FETCHED_AGAIN_AFTER {
             self.fetch();
         }
@@ -221,15 +232,23 @@ impl Jwks {
 
     /// The key with this ID, if its set is younger than this.
     fn kept(&self, kid: &str, age: Duration) -> Option<Result<Arc<VerifyingKey>, Error>> {
-        let key = self.known(age)?.0.keys.get(kid)?.clone();
+        let (key, _) = self.known(age, |keys| keys.get(kid).cloned())?;
         Some(key.map_err(Error::token))
     }
 
-    /// The keys and their age, if they are younger than this.
-    fn known(&self, limit: Duration) -> Option<(Arc<KeySet>, Duration)> {
-        let keys = self.state().keys.clone()?;
-        let age = self.age(keys.fetched);
-        (age < limit).then_some((keys, age))
+    /// What is found among the keys, and their age, if they are younger than this.
+    fn known<T>(
+        &self,
+        limit: Duration,
+        look: impl FnOnce(&HashMap<String, Key>) -> Option<T>,
+    ) -> Option<(T, Duration)> {
+        let known = self.keys.load();
+        let known = known.as_ref()?;
+        let age = self.age(known.fetched);
+        if age >= limit {
+            return None;
+        }
+        Some((look(&known.keys)?, age))
     }
 
     /// Why the endpoint counts as unavailable, if it does.
@@ -256,7 +275,7 @@ impl Jwks {
             let elsewhere = fetch.runtime != here.id();
             return Some(Awaited { result: fetch.result.clone(), began_now: false, elsewhere });
         }
-        let usable = state.keys.as_ref().is_some_and(|keys| self.age(keys.fetched) < STALE_KEYS_USED_FOR);
+        let usable = self.keys.load().as_ref().is_some_and(|keys| self.age(keys.fetched) < STALE_KEYS_USED_FOR);
         let pause = if usable { FETCH_PAUSE } else { FETCH_PAUSE_WITHOUT_KEYS };
         if state.last.as_ref().is_some_and(|(ended, _)| self.age(*ended) < pause) {
             return None;
@@ -278,8 +297,8 @@ impl Jwks {
         let core = self.core.upgrade().ok_or_else(Error::abandoned)?;
         let reply = core.send(call).await.map_err(|failure| failure.error)?;
         let Object(document) = transport::read(reply).map_err(|failure| failure.error)?;
-        let known = self.state().keys.clone();
-        Ok(prepare(document, known.as_deref().map(|known| &known.keys)))
+        let known = self.keys.load();
+        Ok(prepare(document, known.as_ref().map(|known| &known.keys)))
     }
 }
 
@@ -302,7 +321,7 @@ impl FetchTask {
         if state.fetch.take_if(|fetch| fetch.number == self.number).is_none() {
             return;
         }
-        let result = keys.map(|keys| state.keys = Some(Arc::new(KeySet { keys, fetched: now })));
+        let result = keys.map(|keys| self.jwks.keys.store(Some(Arc::new(KeySet { keys, fetched: now }))));
         state.last = Some((now, result.clone()));
         drop(state);
         self.sender.send_replace(Some(result));

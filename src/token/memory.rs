@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::claims::VerifiedToken;
 use super::jwks::VerifyingKey;
@@ -17,19 +17,25 @@ pub(super) struct Remembered<C> {
     pub(super) key: Arc<VerifyingKey>,
 }
 
-impl<C> Clone for Remembered<C> {
-    fn clone(&self) -> Self {
-        Self { token: self.token.clone(), key: Arc::clone(&self.key) }
-    }
+/// Tokens are spread over parts with a lock of their own, so that the threads of a server seldom wait for each other.
+const MAX_PARTS: usize = 32;
+/// A part for fewer tokens would forget some of them too early.
+const MIN_TOKENS_PER_PART: usize = 64;
+
+pub(super) struct Memory<C> {
+    pub(super) capacity: usize,
+    parts: Box<[Part<C>]>,
+}
+
+/// Each is on a cache line of its own.
+#[repr(align(128))]
+struct Part<C> {
+    capacity: usize,
+    generations: Mutex<Generations<C>>,
 }
 
 /// Two generations. When the young one reaches half of the capacity, it becomes the old one, and unused tokens of the old one are
 /// forgotten.
-pub(super) struct Memory<C> {
-    pub(super) capacity: usize,
-    generations: Mutex<Generations<C>>,
-}
-
 struct Generations<C> {
     young: HashMap<Fingerprint, Remembered<C>>,
     old: HashMap<Fingerprint, Remembered<C>>,
@@ -37,33 +43,51 @@ struct Generations<C> {
 
 impl<C> Memory<C> {
     pub(super) fn new(capacity: usize) -> Arc<Self> {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new() };
-        Arc::new(Self { capacity, generations: Mutex::new(generations) })
+        let parts = (capacity / MIN_TOKENS_PER_PART).clamp(1, MAX_PARTS);
+        let part = |_| Part {
+            capacity: capacity.div_ceil(parts),
+            generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }),
+        };
+        Arc::new(Self { capacity, parts: (0..parts).map(part).collect() })
     }
 
     pub(super) fn fingerprint(token: &str) -> Fingerprint {
         wire::sha256(token)
     }
 
-    pub(super) fn get(&self, fingerprint: &Fingerprint) -> Option<Remembered<C>> {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reads what is remembered of a token.
+    pub(super) fn read<T>(&self, fingerprint: &Fingerprint, read: impl FnOnce(&Remembered<C>) -> T) -> Option<T> {
+        let part = self.part(fingerprint);
+        let mut generations = part.lock();
         if let Some(found) = generations.young.get(fingerprint) {
-            return Some(found.clone());
+            return Some(read(found));
         }
         let found = generations.old.remove(fingerprint)?;
-        generations.keep(self.capacity, *fingerprint, found.clone());
-        Some(found)
+        let read = read(&found);
+        generations.keep(part.capacity, *fingerprint, found);
+        Some(read)
     }
 
     pub(super) fn insert(&self, fingerprint: Fingerprint, remembered: Remembered<C>) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        generations.keep(self.capacity, fingerprint, remembered);
+        let part = self.part(&fingerprint);
+        part.lock().keep(part.capacity, fingerprint, remembered);
     }
 
     pub(super) fn remove(&self, fingerprint: &Fingerprint) {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = self.part(fingerprint).lock();
         generations.young.remove(fingerprint);
         generations.old.remove(fingerprint);
+    }
+
+    fn part(&self, fingerprint: &Fingerprint) -> &Part<C> {
+        let [first, second, ..] = *fingerprint;
+        &self.parts[usize::from(u16::from_be_bytes([first, second])) % self.parts.len()]
+    }
+}
+
+impl<C> Part<C> {
+    fn lock(&self) -> MutexGuard<'_, Generations<C>> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -267,18 +267,22 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(Error::token(TokenError::TooLarge));
         }
         let fingerprint = Memory::<C>::fingerprint(token);
-        if let Some(known) = memory.get(&fingerprint) {
-            match self.key(&known.key.kid).await {
-                Ok(key) if Arc::ptr_eq(&key, &known.key) => {
-                    let has_expired = self.has_expired(known.token.expires_at(), self.jwks.now());
-                    return Ok(if has_expired {
-                        Judged::Expired(known.token.expire())
-                    } else {
-                        Judged::Good(known.token)
-                    });
+        let known = memory.read(&fingerprint, |known| {
+            let key = (!self.jwks.has_at_hand(&known.key)).then(|| Arc::clone(&known.key));
+            (known.token.clone(), key)
+        });
+        if let Some((token, unsure)) = known {
+            let is_published = match unsure {
+                None => Ok(true),
+                Some(key) => self.key(&key.kid).await.map(|published| Arc::ptr_eq(&published, &key)),
+            };
+            match is_published {
+                Ok(true) if self.has_expired(token.expires_at(), self.jwks.now()) => {
+                    return Ok(Judged::Expired(token.expire()));
                 }
+                Ok(true) => return Ok(Judged::Good(token)),
                 Err(error) if matches!(error.kind(), ErrorKind::KeysUnavailable) => return Err(error),
-                Ok(_) | Err(_) => memory.remove(&fingerprint),
+                Ok(false) | Err(_) => memory.remove(&fingerprint),
             }
         }
         let (judged, key) = self.verify_signature(token).await?;
