@@ -51,7 +51,7 @@
 //! organization, [`Permitted::in_organization`] compares the two.
 //!
 //! Layers for time-outs and panics go [inside](crate::tower): onto the routes, before they become the application. WorkOS's webhooks have
-//! a route, too: [`Webhooks::route`].
+//! a route, too: [`Webhooks::route`]. So have its Actions: [`Actions::route`].
 //!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
 //!
@@ -128,6 +128,7 @@ use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
+use crate::action::{Action, ActionAnswer, ActionError, ActionErrorKind, Actions};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
@@ -326,6 +327,43 @@ impl<S: SessionStore> Webhooks<S> {
     }
 }
 
+/// # With axum
+impl Actions {
+    /// The route of the endpoint. It reads the body as it came, up to [`max_body_bytes`](Self::max_body_bytes), [hands](Self::handle) its
+    /// Action to the handler, and answers with the signed answer, or with the [`status`](ActionError::status) of what went wrong.
+    ///
+    /// Requests of WorkOS have no session, so the route goes beside the application:
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use axum::Router;
+    /// use workos_auth::ConfidentialClient;
+    /// use workos_auth::action::{Action, ActionSecret, Actions};
+    ///
+    /// fn with_actions(app: Router, client: &ConfidentialClient, secret: ActionSecret) -> Router {
+    ///     let route = Actions::new(client, secret).route(async |action| match action {
+    ///         Action::Authentication(sign_in) if sign_in.user.email_verified => Ok::<_, io::Error>(sign_in.allow()),
+    ///         other => Ok(other.deny("Please verify your e-mail address first.")),
+    ///     });
+    ///     app.route("/actions/workos", route)
+    /// }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn route<R, E, F>(self, handler: impl FnOnce(Action) -> F + Clone + Send + Sync + 'static) -> MethodRouter<R>
+    where
+        R: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<ActionAnswer, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
+        post(async move |request: Request| {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, self.max_body_bytes).await.map_err(|_| ActionErrorKind::TooLarge)?;
+            self.handle(&parts.headers, &body, async |action| handler(action).await).await
+        })
+    }
+}
+
 /// A path in which a router sees no parameters.
 fn literal(path: &str) -> String {
     path.replace('{', "{{").replace('}', "}}")
@@ -468,6 +506,23 @@ impl IntoResponse for RefusedRequest {
 /// With the [`status`](WebhookError::status) alone.
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for WebhookError {
+    fn into_response(self) -> Response {
+        trace_refusal(&self, self.status());
+        self.status().into_response()
+    }
+}
+
+/// As [`ActionAnswer::into_response`](ActionAnswer::into_response).
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for ActionAnswer {
+    fn into_response(self) -> Response {
+        ActionAnswer::into_response(self).into_response()
+    }
+}
+
+/// With the [`status`](ActionError::status) alone.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for ActionError {
     fn into_response(self) -> Response {
         trace_refusal(&self, self.status());
         self.status().into_response()

@@ -185,6 +185,9 @@ identifiers! {
     /// The ID of a webhook's event (`event_…`).
     EventId = "event_id";
 
+    /// The ID of an Action: of one question of WorkOS.
+    ActionId = "action_id";
+
     /// The ID of a session (`session_…`, the `sid` of its access tokens).
     SessionId = "session_id";
 

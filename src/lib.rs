@@ -67,6 +67,7 @@
 //! | [`session`] | sessions: checked, refreshed, kept in cookies and stores |
 //! | [`handlers`] | the requests of a login in any web framework |
 //! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
+//! | [`action`] | WorkOS's Actions: verified questions whether somebody may sign in or register, and signed answers |
 //! | [`token`] | access tokens and their claims |
 //! | [`api`] | the endpoints that need an API key |
 //! | [`sso`] | SSO without AuthKit |
@@ -153,7 +154,7 @@
 //! | `hyper` | a lighter one, which `ClientBuilder::build` uses without `reqwest`; without both, bring a [`Transport`](transport::Transport) |
 //! | `http2` | HTTP/2 in `reqwest` and `hyper` |
 //! | `api` (default) | the endpoints that need an API key, and SSO without AuthKit |
-//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks; it includes `api` |
+//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks, Actions; it includes `api` |
 //! | `loopback` | the redirect listener |
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |
@@ -175,6 +176,9 @@
 // What only the modules of a feature call is no part of the program without them. All features together have no dead code.
 #![cfg_attr(not(feature = "server"), allow(dead_code))]
 
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod action;
 mod address;
 #[cfg(feature = "api")]
 #[cfg_attr(docsrs, doc(cfg(feature = "api")))]
@@ -213,6 +217,8 @@ mod runtime;
 mod sealed;
 pub mod secret;
 pub mod session;
+#[cfg(feature = "server")]
+mod signature;
 mod single_flight;
 #[cfg(feature = "api")]
 #[cfg_attr(docsrs, doc(cfg(feature = "api")))]

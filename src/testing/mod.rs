@@ -240,6 +240,9 @@ mod clock;
 #[cfg(feature = "server")]
 mod session_store;
 
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub use authkit::ActionVerdict;
 pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;

@@ -92,6 +92,26 @@ const commands = {
     const { id, event } = await sdk('http://127.0.0.1:9').webhooks.constructEvent({ payload: body, sigHeader: header, secret });
     return { id, event };
   },
+  // An Action, signed by the SDK.
+  async signAction({ body, secret }) {
+    const time = Date.now();
+    const signature = await sdk('http://127.0.0.1:9').webhooks.computeSignature(time, body, secret);
+    return { header: `t=${time}, v1=${signature}` };
+  },
+  // An Action, checked and read by the SDK.
+  async checkAction({ body, header, secret }) {
+    return sdk('http://127.0.0.1:9').actions.constructAction({ payload: body, sigHeader: header, secret });
+  },
+  // The SDK's answer to an Action, as it would be sent at this time.
+  async answerAction({ answer, time, secret }) {
+    const { now } = Date;
+    Date.now = () => time;
+    try {
+      return { body: JSON.stringify(await sdk('http://127.0.0.1:9').actions.signResponse(answer, secret)) };
+    } finally {
+      Date.now = now;
+    }
+  },
   async open({ sealed, password }) {
     const workos = sdk('http://127.0.0.1:9');
     return {

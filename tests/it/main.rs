@@ -1,5 +1,6 @@
 //! One program for all tests that need no process of their own: what is common to them is compiled and linked once.
 
+mod actions;
 mod api;
 mod authkit;
 mod axum_app;

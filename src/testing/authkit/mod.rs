@@ -3,6 +3,8 @@
 //! `state.rs` holds what it remembers. Files named for what they serve add their methods to it. `routes.rs` and
 //! `server.rs` speak HTTP.
 
+#[cfg(feature = "server")]
+mod actions;
 mod api;
 mod device;
 mod email;
@@ -41,6 +43,8 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "server")]
+pub use actions::ActionVerdict;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
