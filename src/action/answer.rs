@@ -17,6 +17,12 @@ pub(super) struct Signer {
     pub(super) clock: Arc<dyn Clock>,
 }
 
+impl Signer {
+    pub(super) fn answer(self, object: &'static str, verdict: Verdict) -> ActionAnswer {
+        ActionAnswer { signer: self, object, verdict }
+    }
+}
+
 /// The answer to an Action. It can't be given to another Action, and another kind of Action has another answer.
 #[derive(Debug)]
 #[must_use = "WorkOS waits for it: return it from the handler, or send `into_response()`"]
@@ -27,20 +33,12 @@ pub struct ActionAnswer {
 }
 
 #[derive(Debug)]
-enum Verdict {
+pub(super) enum Verdict {
     Allow,
     Deny { message: String },
 }
 
 impl ActionAnswer {
-    pub(super) fn allow(signer: Signer, object: &'static str) -> Self {
-        Self { signer, object, verdict: Verdict::Allow }
-    }
-
-    pub(super) fn deny(signer: Signer, object: &'static str, message: String) -> Self {
-        Self { signer, object, verdict: Verdict::Deny { message } }
-    }
-
     /// Whether it allows what was asked.
     #[must_use]
     pub fn is_allowed(&self) -> bool {

@@ -74,7 +74,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use answer::ActionAnswer;
-use answer::Signer;
+use answer::{Signer, Verdict};
 pub use context::{
     ActionInvitation, ActionOrganization, AuthenticationContext, DomainState, OrganizationDomain, RegisteringUser,
     UserRegistrationContext,
@@ -90,6 +90,11 @@ use crate::signature;
 const TOLERANCE: Duration = Duration::from_secs(30);
 /// How many bytes a body may have, unless the application says otherwise. An Action of WorkOS has a few thousand.
 const MAX_BODY_BYTES: usize = 256 * 1024;
+
+const AUTHENTICATION: &str = "authentication_action_context";
+const AUTHENTICATION_ANSWER: &str = "authentication_action_response";
+const USER_REGISTRATION: &str = "user_registration_action_context";
+const USER_REGISTRATION_ANSWER: &str = "user_registration_action_response";
 
 /// Verifies the requests to an Actions endpoint, and signs the answers. See the [module](self).
 ///
@@ -160,12 +165,8 @@ impl Actions {
         let secret = signature.verify(&self.secrets, body, TOLERANCE, self.clock.now())?;
         let signer = Signer { secret: secret.clone(), clock: Arc::clone(&self.clock) };
         Ok(match read::<Kind>(body)?.object.as_str() {
-            "authentication_action_context" => {
-                Action::Authentication(AuthenticationAction { context: read(body)?, signer })
-            }
-            "user_registration_action_context" => {
-                Action::UserRegistration(UserRegistrationAction { context: read(body)?, signer })
-            }
+            AUTHENTICATION => Action::Authentication(AuthenticationAction { context: read(body)?, signer }),
+            USER_REGISTRATION => Action::UserRegistration(UserRegistrationAction { context: read(body)?, signer }),
             _ => return Err(ActionErrorKind::UnknownAction.into()),
         })
     }
@@ -218,29 +219,51 @@ impl Action {
     }
 }
 
-macro_rules! actions {
-    ($($(#[$attribute:meta])* $name:ident($context:ident) = $answer:literal;)*) => {$(
-        $(#[$attribute])*
-        ///
-        /// Only [`Actions`] make it, of a request whose signature was right.
-        #[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
-        pub struct $name {
-            context: $context,
-            signer: Signer,
-        }
+/// The question whether somebody may sign in. What is known about it is an [`AuthenticationContext`], whose fields it has.
+///
+/// Only [`Actions`] make it, of a request whose signature was right.
+#[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
+pub struct AuthenticationAction {
+    context: AuthenticationContext,
+    signer: Signer,
+}
 
-        impl $name {
-            /// The answer that allows it.
-            pub fn allow(self) -> ActionAnswer {
-                ActionAnswer::allow(self.signer, $answer)
-            }
+impl AuthenticationAction {
+    /// The answer that lets the user sign in.
+    pub fn allow(self) -> ActionAnswer {
+        self.signer.answer(AUTHENTICATION_ANSWER, Verdict::Allow)
+    }
 
-            /// The answer that denies it, with a message for the user. An empty message is left out.
-            pub fn deny(self, message: impl Into<String>) -> ActionAnswer {
-                ActionAnswer::deny(self.signer, $answer, message.into())
-            }
-        }
+    /// The answer that doesn't, with a message for the user. An empty message is left out.
+    pub fn deny(self, message: impl Into<String>) -> ActionAnswer {
+        self.signer.answer(AUTHENTICATION_ANSWER, Verdict::Deny { message: message.into() })
+    }
+}
 
+/// The question whether somebody may register. What is known about it is a [`UserRegistrationContext`], whose fields it has.
+///
+/// Only [`Actions`] make it, of a request whose signature was right.
+#[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
+pub struct UserRegistrationAction {
+    context: UserRegistrationContext,
+    signer: Signer,
+}
+
+impl UserRegistrationAction {
+    /// The answer that lets the user register.
+    pub fn allow(self) -> ActionAnswer {
+        self.signer.answer(USER_REGISTRATION_ANSWER, Verdict::Allow)
+    }
+
+    /// The answer that doesn't, with a message for the user. An empty message is left out.
+    pub fn deny(self, message: impl Into<String>) -> ActionAnswer {
+        self.signer.answer(USER_REGISTRATION_ANSWER, Verdict::Deny { message: message.into() })
+    }
+}
+
+/// What is asked has the fields of its context, and shows nothing else.
+macro_rules! with_context {
+    ($($name:ident: $context:ident,)*) => {$(
         impl Deref for $name {
             type Target = $context;
 
@@ -257,10 +280,7 @@ macro_rules! actions {
     )*};
 }
 
-actions! {
-    /// The question whether somebody may sign in. What is known about it is an [`AuthenticationContext`], whose fields it has.
-    AuthenticationAction(AuthenticationContext) = "authentication_action_response";
-
-    /// The question whether somebody may register. What is known about it is a [`UserRegistrationContext`], whose fields it has.
-    UserRegistrationAction(UserRegistrationContext) = "user_registration_action_response";
+with_context! {
+    AuthenticationAction: AuthenticationContext,
+    UserRegistrationAction: UserRegistrationContext,
 }
