@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { WorkOS } from '@workos-inc/node';
 import { AuthService, CookieSessionStorage, sessionEncryption } from '@workos/authkit-session';
 import { sealData, unsealData } from 'iron-session';
+import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import { cookieJar } from './next.mjs';
 
 /** An SDK whose API answers with this. */
@@ -111,6 +112,18 @@ const commands = {
     } finally {
       Date.now = now;
     }
+  },
+  // An access token as an authorization server makes it, by `jose`, and the keys that verify it.
+  async connectToken({ claims, header, modulusLength = 2048 }) {
+    const { publicKey, privateKey } = await generateKeyPair('RS256', { modulusLength, extractable: true });
+    const kid = await calculateJwkThumbprint(await exportJWK(publicKey));
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, ...header }).sign(privateKey);
+    return { token, keys: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }] } };
+  },
+  // A token of ours, verified by `jose` with keys of ours.
+  async verifyToken({ token, keys, issuer, audience }) {
+    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys), { issuer, audience, algorithms: ['RS256'] });
+    return { payload, protectedHeader };
   },
   async open({ sealed, password }) {
     const workos = sdk('http://127.0.0.1:9');
