@@ -68,6 +68,7 @@
 //! | [`handlers`] | the requests of a login in any web framework |
 //! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
 //! | [`token`] | access tokens and their claims |
+//! | [`connect`] | the tokens of OAuth and M2M applications and of MCP clients, for APIs that they call |
 //! | [`api`] | the endpoints that need an API key |
 //! | [`sso`] | SSO without AuthKit |
 //! | [`secret`] | keys, codes and tokens |
@@ -184,6 +185,9 @@ pub mod api;
 pub mod axum;
 mod base64url;
 mod client;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod connect;
 #[cfg(feature = "server")]
 mod cookies;
 mod credentials;
