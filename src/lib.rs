@@ -69,6 +69,7 @@
 //! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
 //! | [`action`] | WorkOS's Actions: verified questions whether somebody may sign in or register, and signed answers |
 //! | [`token`] | access tokens and their claims |
+//! | [`connect`] | the tokens of OAuth and M2M applications and of MCP clients, for APIs that they call |
 //! | [`api`] | the endpoints that need an API key |
 //! | [`sso`] | SSO without AuthKit |
 //! | [`secret`] | keys, codes and tokens |
@@ -188,6 +189,9 @@ pub mod api;
 pub mod axum;
 mod base64url;
 mod client;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod connect;
 #[cfg(feature = "server")]
 mod cookies;
 mod credentials;

@@ -8,6 +8,7 @@
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
 //! | [`AccessToken`], [`RefreshToken`], [`SessionHandle`], [`StoredToken`] | a session |
 //! | [`SsoAccessToken`], [`ProviderAccessToken`], [`ProviderRefreshToken`] | tokens of SSO and of OAuth providers |
+//! | [`BearerToken`] | what a request presents to an application that is a resource server |
 //! | [`ServerMessage`] | a text of the API that may repeat what was sent |
 //!
 //! [`ExposeSecret`] shows the value. `Debug` doesn't, and there is no `Display`, `Serialize` or `==`.
@@ -27,14 +28,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
-use http::HeaderValue;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::base64url::BASE64URL;
-use crate::error::Error;
+use crate::error::{Error, NoBearerToken};
 use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
@@ -244,6 +245,79 @@ impl AuthorizationCode {
     pub(crate) fn new(value: impl Into<String>) -> Self {
         Self(seal(value.into()))
     }
+}
+
+/// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// What a request presents in its `Authorization: Bearer` header (RFC 6750 §2.1), such as the access token of an OAuth or M2M
+/// application. Nothing of it is verified.
+///
+/// It is no [`AccessToken`], which belongs to a user's session: [`ResourceServer::verify`](crate::connect::ResourceServer::verify) takes
+/// this one, and [`TokenVerifier::verify`](crate::TokenVerifier::verify) the other.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::HeaderMap;
+/// use workos_auth::error::NoBearerToken;
+/// use workos_auth::secret::BearerToken;
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(BearerToken::from_headers(&headers).err(), Some(NoBearerToken::Missing));
+///
+/// headers.insert("authorization", "bearer mF_9.B5f-4.1JqM".parse()?);
+/// assert!(BearerToken::from_headers(&headers).is_ok());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct BearerToken(SecretString);
+
+secrets!(@redacted BearerToken);
+
+impl BearerToken {
+    /// Parses a token without the word `Bearer`: letters, digits and `-._~+/`, then `=`; at most 16 KiB.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `bearer_token`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let token = Self(seal(value.into()));
+        if is_bearer_token(token.expose_secret().as_bytes()) {
+            Ok(token)
+        } else {
+            Err(Error::invalid_value("bearer_token", "must be letters, digits and `-._~+/`, and at most 16 KiB"))
+        }
+    }
+
+    /// Takes the token out of the headers of a request. The scheme is in upper or lower case.
+    ///
+    /// # Errors
+    /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let value = values.next().ok_or(NoBearerToken::Missing)?;
+        if values.next().is_some() {
+            return Err(NoBearerToken::Repeated);
+        }
+        let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
+        if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
+            return Err(NoBearerToken::Missing);
+        }
+        let token = parts.next().unwrap_or_default();
+        let token = &token[token.iter().take_while(|byte| **byte == b' ').count()..];
+        if !is_bearer_token(token) {
+            return Err(NoBearerToken::Malformed);
+        }
+        // It is ASCII.
+        str::from_utf8(token).map(|token| Self(SecretBox::new(token.into()))).map_err(|_| NoBearerToken::Malformed)
+    }
+}
+
+/// `b64token` (RFC 6750 §2.1) of a size that a token can have.
+fn is_bearer_token(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
+    (1..=MAX_TOKEN_BYTES).contains(&text.len()) && end > 0 && text[..end].iter().all(is_plain)
 }
 
 impl SessionHandle {

@@ -89,6 +89,7 @@ fn status(error: &Error) -> StatusCode {
             _ => StatusCode::BAD_REQUEST,
         },
         ErrorKind::AnotherOrganization
+        | ErrorKind::IssuerMetadata
         | ErrorKind::Certificate
         | ErrorKind::Tls
         | ErrorKind::TooLarge
@@ -126,7 +127,7 @@ pub(super) fn unavailable(error: &Error) -> Response<String> {
     response
 }
 
-fn retry_later(response: &mut Response<String>, error: &Error) {
+pub(crate) fn retry_later(response: &mut Response<String>, error: &Error) {
     let wait = error.retry_after().map_or(RETRY_AFTER_SECONDS, |wait| wait.as_secs());
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
 }

@@ -6,6 +6,8 @@
 #[cfg(feature = "server")]
 mod actions;
 mod api;
+#[cfg(feature = "server")]
+mod connect;
 mod device;
 mod email;
 mod endpoint;
@@ -45,6 +47,8 @@ use tokio::task::JoinHandle;
 
 #[cfg(feature = "server")]
 pub use actions::ActionVerdict;
+#[cfg(feature = "server")]
+pub use connect::ConnectToken;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
@@ -55,6 +59,7 @@ use values::after;
 use super::clock::{ManualClock, Skew};
 use crate::client::{Client, ClientBuilder, ConfidentialClient, PublicClient};
 use crate::credentials::{Confidential, Public};
+use crate::id::Issuer;
 
 /// An AuthKit inside the process that serves real HTTP on loopback.
 ///
@@ -77,6 +82,7 @@ pub struct AuthKit {
     state: SharedState,
     config: Arc<Config>,
     base_url: String,
+    issuer: Issuer,
     clock: ManualClock,
     /// What all its clients are made of. No request is sent with it.
     client: ConfidentialClient,
@@ -371,6 +377,7 @@ impl AuthKitBuilder {
         }
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
+        let issuer = Issuer::new(base_url.clone()).map_err(io::Error::other)?;
         let config = Arc::new(self.config);
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
         let client =
@@ -381,7 +388,7 @@ impl AuthKitBuilder {
         state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
-        Ok(AuthKit { state, config, base_url, clock, client, server })
+        Ok(AuthKit { state, config, base_url, issuer, clock, client, server })
     }
 }
 
