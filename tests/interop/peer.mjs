@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { WorkOS } from '@workos-inc/node';
 import { AuthService, CookieSessionStorage, sessionEncryption } from '@workos/authkit-session';
 import { sealData, unsealData } from 'iron-session';
-import { calculateJwkThumbprint, createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
+import { calculateJwkThumbprint, createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import { cookieJar } from './next.mjs';
 
 /** An SDK whose API answers with this. */
@@ -71,6 +71,9 @@ function members(package_, kind, name) {
   throw new Error(`${package_} has no ${kind} ${name}`);
 }
 
+/** Where it is, and what it signs with. */
+let issuer;
+
 const commands = {
   // A login with the SDK, sealed by it and by iron-session, which authkit-nextjs uses.
   async seal({ response, password }) {
@@ -113,17 +116,34 @@ const commands = {
       Date.now = now;
     }
   },
-  // An access token as an authorization server makes it, by `jose`, and the keys that verify it.
-  async connectToken({ claims, header, modulusLength = 2048 }) {
-    const { publicKey, privateKey } = await generateKeyPair('RS256', { modulusLength, extractable: true });
-    const kid = await calculateJwkThumbprint(await exportJWK(publicKey));
-    const token = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid, ...header }).sign(privateKey);
-    return { token, keys: { keys: [{ ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }] } };
+  // An issuer of access tokens, made with `jose`: its metadata and its key are served until the end.
+  async issuer() {
+    const { publicKey, privateKey } = await generateKeyPair('RS256');
+    const jwk = await exportJWK(publicKey);
+    const key = { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'RS256', use: 'sig' };
+    const server = createServer(({ url }, response) => {
+      const served = {
+        '/.well-known/oauth-authorization-server': { issuer: issuer.url, jwks_uri: `${issuer.url}/oauth2/jwks` },
+        '/oauth2/jwks': { keys: [key] },
+      };
+      response.writeHead(url in served ? 200 : 404, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(served[url] ?? {}));
+    });
+    await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+    server.unref();
+    issuer = { url: `http://127.0.0.1:${server.address().port}`, privateKey, kid: key.kid };
+    return { url: issuer.url };
   },
-  // A token of ours, verified by `jose` with keys of ours.
-  async verifyToken({ token, keys, issuer, audience }) {
-    const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet(keys), { issuer, audience, algorithms: ['RS256'] });
-    return { payload, protectedHeader };
+  // An access token of this issuer, or one that only says so.
+  async signToken({ claims, alg = 'RS256', isForged = false }) {
+    const privateKey = isForged ? (await generateKeyPair(alg)).privateKey : issuer.privateKey;
+    return { token: await new SignJWT(claims).setProtectedHeader({ alg, kid: issuer.kid }).sign(privateKey) };
+  },
+  // An access token of ours, verified by `jose` with the keys that the issuer's metadata names.
+  async verifyToken({ token, issuer, audience }) {
+    const metadata = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+    const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
+    return (await jwtVerify(token, keys, { issuer, audience, algorithms: ['RS256'] })).payload;
   },
   async open({ sealed, password }) {
     const workos = sdk('http://127.0.0.1:9');
