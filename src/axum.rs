@@ -128,6 +128,7 @@ use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
+use crate::api::{KeyNotValidated, MissingKeyPermission};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
@@ -452,6 +453,22 @@ impl IntoResponse for NotSwitched {
 /// As [`NotLoggedOut::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for NotLoggedOut {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`KeyNotValidated::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for KeyNotValidated {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`MissingKeyPermission::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for MissingKeyPermission {
     fn into_response(self) -> Response {
         traced(&self, self.response())
     }

@@ -3,6 +3,7 @@
 //! | types | for |
 //! | --- | --- |
 //! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`] | the application |
+//! | [`CustomerApiKey`] | a customer of the application |
 //! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
 //! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
@@ -28,13 +29,15 @@ use std::fmt;
 
 use base64::Engine;
 use http::HeaderValue;
+use http::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::authorization::{self, NoBearer};
 use crate::base64url::BASE64URL;
-use crate::error::Error;
+use crate::error::{CustomerKeyError, Error};
 use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
@@ -297,6 +300,69 @@ impl ApiKey {
     /// The header of a request, made once: a clone of it is no copy.
     pub(crate) fn header(&self) -> HeaderValue {
         self.1.clone()
+    }
+}
+
+/// An API key that the application has issued to a customer, as a request presents it. It is none of WorkOS's own keys: an [`ApiKey`] can't
+/// be given in its place, nor the other way round.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+/// use workos_auth::secret::CustomerApiKey;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer sk_customer"));
+/// let presented = CustomerApiKey::from_headers(&headers)?;
+/// assert_eq!(format!("{presented:?}"), "CustomerApiKey([REDACTED])");
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub struct CustomerApiKey(SecretString);
+
+secrets!(@redacted CustomerApiKey);
+
+/// Longer texts are no keys: nobody should be able to send WorkOS large ones through the application.
+const MAX_CUSTOMER_KEY_BYTES: usize = 512;
+
+impl CustomerApiKey {
+    /// Parses a key: 1 to 512 characters of visible ASCII, without spaces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `customer_api_key`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let key = Self(seal(value.into()));
+        let text = key.0.expose_secret();
+        if text.is_empty() || text.len() > MAX_CUSTOMER_KEY_BYTES {
+            Err(Error::invalid_value("customer_api_key", "must have 1 to 512 characters"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("customer_api_key", "must be visible ASCII without spaces"))
+        } else {
+            Ok(key)
+        }
+    }
+
+    /// The key of a request: `Authorization: Bearer …` (RFC 6750 §2.1).
+    ///
+    /// # Errors
+    /// [`ErrorKind::CustomerKey`](crate::ErrorKind::CustomerKey): there is no such header, there are several, or it isn't `Bearer` and
+    /// a key. With the feature `server`, `response()` answers the request.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
+        let refused = |reason| match reason {
+            NoBearer::Missing => CustomerKeyError::Missing,
+            NoBearer::Malformed => CustomerKeyError::Malformed,
+            NoBearer::Repeated => CustomerKeyError::Repeated,
+        };
+        let token = authorization::bearer(headers).map_err(|reason| Error::customer_key(refused(reason)))?;
+        Self::new(token).map_err(|_| Error::customer_key(CustomerKeyError::Malformed))
+    }
+}
+
+impl<'de> Deserialize<'de> for CustomerApiKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let secret = deserializer.deserialize_string(SecretVisitor);
+        // The format's own message would show a value that isn't a string.
+        secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
     }
 }
 

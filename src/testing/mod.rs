@@ -240,7 +240,7 @@ mod clock;
 #[cfg(feature = "server")]
 mod session_store;
 
-pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestMembership, TestUser};
+pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;
 pub use clock::{ManualClock, Skew};

@@ -1,6 +1,7 @@
 //! One program for all tests that need no process of their own: what is common to them is compiled and linked once.
 
 mod api;
+mod api_keys;
 mod authkit;
 mod axum_app;
 mod axum_layer;

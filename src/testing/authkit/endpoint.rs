@@ -36,6 +36,10 @@ pub enum Endpoint {
     RadarChallenges,
     /// `/auth/factors` and `/auth/challenges`, and below.
     Factors,
+    /// `/api_keys/validations`, where a customer's API key is validated.
+    ApiKeyValidation,
+    /// `/api_keys/{id}`, and the API keys of organizations and users.
+    ApiKeys,
     /// `/sso/authorize`, where a login with SSO begins in the browser.
     SsoAuthorize,
     /// `/sso/token`
@@ -57,6 +61,7 @@ impl Endpoint {
                 ["sessions", "logout"] => Self::Logout,
                 ["sessions", "revoke"] => Self::RevokeSession,
                 ["users"] => Self::Users,
+                ["users", _, "api_keys"] => Self::ApiKeys,
                 ["users", ..] => Self::User,
                 ["organization_memberships", ..] => Self::Memberships,
                 ["invitations", ..] => Self::Invitations,
@@ -67,6 +72,8 @@ impl Endpoint {
                 _ => return None,
             },
             ["auth", ..] => Self::Factors,
+            ["api_keys", "validations"] => Self::ApiKeyValidation,
+            ["api_keys", ..] | ["organizations", _, "api_keys"] => Self::ApiKeys,
             ["sso", "jwks", _] => Self::Jwks,
             ["sso", "authorize"] => Self::SsoAuthorize,
             ["sso", "token"] => Self::SsoToken,
