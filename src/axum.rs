@@ -161,6 +161,7 @@ use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
 use crate::action::{Action, ActionAnswer, ActionError, ActionErrorKind, Actions};
+use crate::api::{KeyNotValidated, MissingKeyPermission};
 use crate::connect::{MissingScope, NotAuthorized, ResourceServer, ResourceToken, Scope, Scoped};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
@@ -586,6 +587,22 @@ impl IntoResponse for NotSwitched {
 /// As [`NotLoggedOut::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for NotLoggedOut {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`KeyNotValidated::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for KeyNotValidated {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`MissingKeyPermission::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for MissingKeyPermission {
     fn into_response(self) -> Response {
         traced(&self, self.response())
     }

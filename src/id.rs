@@ -163,6 +163,12 @@ identifiers! {
     /// ```
     ClientId = "client_id";
 
+    /// The ID of a customer's API key (`api_key_…`). It isn't the key, which is a secret.
+    ApiKeyId = "api_key_id";
+
+    /// The ID of the registration of an agent that an API key was issued for.
+    AgentRegistrationId = "agent_registration_id";
+
     /// The ID of an SSO connection (`conn_…`).
     ConnectionId = "connection_id";
 

@@ -3,6 +3,7 @@
 //! | types | for |
 //! | --- | --- |
 //! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`], [`ActionSecret`] | the application |
+//! | [`CustomerApiKey`] | a customer of the application |
 //! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
 //! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
@@ -28,14 +29,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::authorization::{self, NoBearer};
 use crate::base64url::BASE64URL;
-use crate::error::{Error, NoBearerToken};
+use crate::error::{CustomerKeyError, Error, NoBearerToken};
 use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
@@ -282,7 +284,8 @@ impl BearerToken {
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `bearer_token`. The error never shows the value.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
         let token = Self(seal(value.into()));
-        if is_bearer_token(token.expose_secret().as_bytes()) {
+        let text = token.expose_secret();
+        if text.len() <= MAX_TOKEN_BYTES && authorization::is_b64token(text) {
             Ok(token)
         } else {
             Err(Error::invalid_value("bearer_token", "must be letters, digits and `-._~+/`, and at most 16 KiB"))
@@ -294,30 +297,13 @@ impl BearerToken {
     /// # Errors
     /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
-        let value = values.next().ok_or(NoBearerToken::Missing)?;
-        if values.next().is_some() {
-            return Err(NoBearerToken::Repeated);
-        }
-        let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
-        if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
-            return Err(NoBearerToken::Missing);
-        }
-        let token = parts.next().unwrap_or_default();
-        let token = &token[token.iter().take_while(|byte| **byte == b' ').count()..];
-        if !is_bearer_token(token) {
-            return Err(NoBearerToken::Malformed);
-        }
-        // It is ASCII.
-        str::from_utf8(token).map(|token| Self(SecretBox::new(token.into()))).map_err(|_| NoBearerToken::Malformed)
+        let token = authorization::bearer(headers).map_err(|reason| match reason {
+            NoBearer::Missing => NoBearerToken::Missing,
+            NoBearer::Malformed => NoBearerToken::Malformed,
+            NoBearer::Repeated => NoBearerToken::Repeated,
+        })?;
+        Self::new(token).map_err(|_| NoBearerToken::Malformed)
     }
-}
-
-/// `b64token` (RFC 6750 §2.1) of a size that a token can have.
-fn is_bearer_token(text: &[u8]) -> bool {
-    let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    (1..=MAX_TOKEN_BYTES).contains(&text.len()) && end > 0 && text[..end].iter().all(is_plain)
 }
 
 impl SessionHandle {
@@ -371,6 +357,69 @@ impl ApiKey {
     /// The header of a request, made once: a clone of it is no copy.
     pub(crate) fn header(&self) -> HeaderValue {
         self.1.clone()
+    }
+}
+
+/// An API key that the application has issued to a customer, as a request presents it. It is none of WorkOS's own keys: an [`ApiKey`] can't
+/// be given in its place, nor the other way round.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+/// use workos_auth::secret::CustomerApiKey;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer sk_customer"));
+/// let presented = CustomerApiKey::from_headers(&headers)?;
+/// assert_eq!(format!("{presented:?}"), "CustomerApiKey([REDACTED])");
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub struct CustomerApiKey(SecretString);
+
+secrets!(@redacted CustomerApiKey);
+
+/// Longer texts are no keys: nobody should be able to send WorkOS large ones through the application.
+const MAX_CUSTOMER_KEY_BYTES: usize = 512;
+
+impl CustomerApiKey {
+    /// Parses a key: 1 to 512 characters of visible ASCII, without spaces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `customer_api_key`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let key = Self(seal(value.into()));
+        let text = key.0.expose_secret();
+        if text.is_empty() || text.len() > MAX_CUSTOMER_KEY_BYTES {
+            Err(Error::invalid_value("customer_api_key", "must have 1 to 512 characters"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("customer_api_key", "must be visible ASCII without spaces"))
+        } else {
+            Ok(key)
+        }
+    }
+
+    /// The key of a request: `Authorization: Bearer …` (RFC 6750 §2.1).
+    ///
+    /// # Errors
+    /// [`ErrorKind::CustomerKey`](crate::ErrorKind::CustomerKey): there is no such header, there are several, or it isn't `Bearer` and
+    /// a key. With the feature `server`, `response()` answers the request.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
+        let refused = |reason| match reason {
+            NoBearer::Missing => CustomerKeyError::Missing,
+            NoBearer::Malformed => CustomerKeyError::Malformed,
+            NoBearer::Repeated => CustomerKeyError::Repeated,
+        };
+        let token = authorization::bearer(headers).map_err(|reason| Error::customer_key(refused(reason)))?;
+        Self::new(token).map_err(|_| Error::customer_key(CustomerKeyError::Malformed))
+    }
+}
+
+impl<'de> Deserialize<'de> for CustomerApiKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let secret = deserializer.deserialize_string(SecretVisitor);
+        // The format's own message would show a value that isn't a string.
+        secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
     }
 }
 

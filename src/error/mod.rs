@@ -9,6 +9,7 @@
 //! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
 //! | [`RefusedRequest`] | why a request that would change something was refused |
 //! | [`NoBearerToken`] | why a request presents no bearer token |
+//! | [`CustomerKeyError`] | why the API key of a customer's request was refused |
 //! | [`AuthorizationErrorCode`] | the code of an `error` callback |
 //!
 //! ```
@@ -38,7 +39,7 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
+pub use reasons::{CallbackError, CustomerKeyError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -194,6 +195,9 @@ pub enum ErrorKind {
     /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
     #[error("the login isn't an impersonation")]
     NotImpersonated,
+    /// The API key of a customer's request was refused, or could not be validated now.
+    #[error("the customer's API key was refused: {0}")]
+    CustomerKey(CustomerKeyError),
     /// The code that answered a challenge with `mfa().verify` is wrong. In a login, a wrong code is [`Api`](Self::Api) with a code of its
     /// own, such as [`ErrorCode::InvalidOneTimeCode`].
     #[error("the code is wrong")]
@@ -219,6 +223,10 @@ impl Error {
 
     pub(crate) fn callback(error: CallbackError) -> Self {
         Self::local(ErrorKind::Callback(error))
+    }
+
+    pub(crate) fn customer_key(error: CustomerKeyError) -> Self {
+        Self::local(ErrorKind::CustomerKey(error))
     }
 
     pub(crate) fn refused_request(error: RefusedRequest) -> Self {
@@ -394,7 +402,8 @@ impl Error {
     }
 
     /// Whether a later try may succeed, because the failure says nothing about the credential: there was no connection or no
-    /// complete reply, the status was 408, 429 or 5xx, or the keys or a store were unavailable. A store that reports a problem
+    /// complete reply, the status was 408, 429 or 5xx, the keys or a store were unavailable, or too many keys of customers are to be
+    /// validated. A store that reports a problem
     /// which must be fixed first, such as the mode of a file, a locked keyring or the certificate of a server, isn't transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -413,6 +422,7 @@ impl Error {
                         | ErrorKind::KeysUnavailable
                         | ErrorKind::Randomness
                 ) || self.is_store_failure() && !self.must_be_fixed()
+                    || matches!(self.0.kind, ErrorKind::CustomerKey(CustomerKeyError::TooManyRequests))
             }
         }
     }

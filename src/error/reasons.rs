@@ -198,6 +198,30 @@ pub enum NoBearerToken {
     Malformed,
 }
 
+/// Why the API key of a customer's request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CustomerKeyError {
+    /// The request has no `Authorization` header, or one of another scheme than `Bearer`.
+    #[error("the request has none")]
+    Missing,
+    /// What comes after `Bearer` isn't a key (RFC 6750 §2.1), or has more than 512 bytes.
+    #[error("it is malformed")]
+    Malformed,
+    /// The request has several `Authorization` headers.
+    #[error("the request has several Authorization headers")]
+    Repeated,
+    /// WorkOS doesn't know the key: it is made up, was deleted, or has expired.
+    #[error("it isn't valid")]
+    Invalid,
+    /// The key may be good, and this process may not ask WorkOS about it now.
+    #[error("too many keys are to be validated")]
+    TooManyRequests,
+    /// The key is valid, and lacks this permission.
+    #[error("it lacks the permission {0}")]
+    MissingPermission(String),
+}
+
 /// Why a request that would change something was refused: it may come from a page of another origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

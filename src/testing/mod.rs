@@ -244,7 +244,7 @@ mod session_store;
 #[cfg(feature = "server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
 pub use authkit::{ActionVerdict, ConnectToken};
-pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestMembership, TestUser};
+pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;
 pub use clock::{ManualClock, Skew};

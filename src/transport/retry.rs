@@ -19,6 +19,8 @@ pub(crate) enum RequestKind {
     Read,
     /// The signing keys, for which callers that check a token may wait.
     Keys,
+    /// The validation of a customer's API key, which changes nothing, and for which the customer's request waits.
+    Validation,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
     /// The exchange of an authorization code, which must not be used twice (RFC 6749 §4.1.2).
@@ -101,7 +103,7 @@ impl RequestKind {
     pub(crate) const fn rule(self) -> Rule {
         match self {
             Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
-            Self::Keys => Rule {
+            Self::Keys | Self::Validation => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,

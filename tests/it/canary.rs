@@ -14,12 +14,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
-use workos_auth::api::{CreateMagicAuth, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser};
+use workos_auth::api::{
+    CreateMagicAuth, CreateOrganizationApiKey, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser,
+};
 use workos_auth::id::ConnectionId;
 use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
-    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, CodeVerifier, DeviceCode, EmailChangeCode,
+    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, CodeVerifier, CustomerApiKey, DeviceCode, EmailChangeCode,
     EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken,
     PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage,
     SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
@@ -193,6 +195,7 @@ fn every_secret_type_is_redacted() -> Outcome {
     debug("AuthorizationCode", &code());
     assert_eq!(format!("{:?}", code()), "AuthorizationCode([REDACTED])");
     debug("ApiKey", &ApiKey::new("sk_canary")?);
+    debug("CustomerApiKey", &CustomerApiKey::new("sk_canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
     debug("WebhookSecret", &WebhookSecret::new("canary-of-an-endpoint")?);
@@ -212,9 +215,15 @@ fn every_secret_type_is_redacted() -> Outcome {
 #[test]
 fn refused_values_are_not_echoed() {
     let cage = Cage::default();
+    let header = |value: &'static str| -> http::HeaderMap {
+        [(http::header::AUTHORIZATION, http::HeaderValue::from_static(value))].into_iter().collect()
+    };
     let errors = [
         ApiKey::new("canary with spaces").map(drop).unwrap_err(),
         ApiKey::new("canary\n").map(drop).unwrap_err(),
+        CustomerApiKey::new("canary with spaces").map(drop).unwrap_err(),
+        CustomerApiKey::from_headers(&header("Bearer canary canary")).map(drop).unwrap_err(),
+        CustomerApiKey::from_headers(&header("Canary canary")).map(drop).unwrap_err(),
         ApiKey::new("client_canary").map(drop).unwrap_err(),
         CookiePassword::new("canary").map(drop).unwrap_err(),
         ConfidentialClient::new("client_123", "sk_canary\u{7}").map(drop).unwrap_err(),
@@ -545,6 +554,7 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
         "authentication_challenge":{{"id":"c_1","authentication_factor_id":"f_1","code":"canary",{times}}},
         "access_token":"canary","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
             "refresh_token":"canary","expires_at":1,"scopes":[]}},
+        "owner":{{"type":"organization","id":"org_1"}},"name":"CI","obfuscated_value":"sk_...","permissions":[],"value":"canary",
         "profile":{{"id":"prof_1","connection_id":"conn_1","connection_type":"TestIdp","idp_id":"1","email":"ada@example.com"}}}}"#
     );
     let answers = [
@@ -601,15 +611,23 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
             client.invitations().get_by_token(&InvitationToken::new("canary"));
             client.radar().send_sms(&sms);
             client.radar().get(&"a_1".parse()?);
+            client.api_keys().create_for_organization(&"org_1".parse()?, &CreateOrganizationApiKey::new("CI"));
             client.exchange_sso_code(code());
             handle.profile();
         }
+        let validator = client.api_keys().validator();
+        cage.error(&validator.validate(&CustomerApiKey::new("canary-key")?).await.unwrap_err());
+        cage.debug("validator", &validator);
         bodies += &server.requests().concat();
     }
-    assert_eq!(read, 8, "what is read holds secrets");
-    for sent in
-        ["/invitations/by_token/canary", "Bearer canary-sso", r#""client_secret":"sk_canary"#, r#""password":"canary""#]
-    {
+    assert_eq!(read, 9, "what is read holds secrets");
+    for sent in [
+        "/invitations/by_token/canary",
+        "Bearer canary-sso",
+        r#""client_secret":"sk_canary"#,
+        r#""password":"canary""#,
+        r#"{"value":"canary-key"}"#,
+    ] {
         assert!(bodies.contains(sent), "{sent}");
     }
     assert!(cage.text().contains("/user_management/invitations/by_token/{token}"), "nothing was traced");

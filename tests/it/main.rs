@@ -2,6 +2,7 @@
 
 mod actions;
 mod api;
+mod api_keys;
 mod authkit;
 mod axum_app;
 mod axum_layer;

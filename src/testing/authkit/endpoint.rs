@@ -40,6 +40,10 @@ pub enum Endpoint {
     RadarChallenges,
     /// `/auth/factors` and `/auth/challenges`, and below.
     Factors,
+    /// `/api_keys/validations`, where a customer's API key is validated.
+    ApiKeyValidation,
+    /// `/api_keys/{id}`, and the API keys of organizations and users.
+    ApiKeys,
     /// `/sso/authorize`, where a login with SSO begins in the browser.
     SsoAuthorize,
     /// `/sso/token`
@@ -61,6 +65,7 @@ impl Endpoint {
                 ["sessions", "logout"] => Self::Logout,
                 ["sessions", "revoke"] => Self::RevokeSession,
                 ["users"] => Self::Users,
+                ["users", _, "api_keys"] => Self::ApiKeys,
                 ["users", ..] => Self::User,
                 ["organization_memberships", ..] => Self::Memberships,
                 ["invitations", ..] => Self::Invitations,
@@ -71,6 +76,8 @@ impl Endpoint {
                 _ => return None,
             },
             ["auth", ..] => Self::Factors,
+            ["api_keys", "validations"] => Self::ApiKeyValidation,
+            ["api_keys", ..] | ["organizations", _, "api_keys"] => Self::ApiKeys,
             ["sso", "jwks", _] => Self::Jwks,
             [".well-known", "oauth-authorization-server"] => Self::IssuerMetadata,
             ["oauth2", "jwks"] => Self::IssuerJwks,

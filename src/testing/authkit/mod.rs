@@ -8,6 +8,7 @@ mod actions;
 mod api;
 #[cfg(feature = "server")]
 mod connect;
+mod customer_keys;
 mod device;
 mod email;
 mod endpoint;
@@ -49,6 +50,7 @@ use tokio::task::JoinHandle;
 pub use actions::ActionVerdict;
 #[cfg(feature = "server")]
 pub use connect::ConnectToken;
+pub use customer_keys::TestApiKey;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
@@ -300,6 +302,7 @@ impl Default for AuthKitBuilder {
                 client_id: "client_test_authkit".to_owned(),
                 api_key: "sk_test_authkit".to_owned(),
                 users: Vec::new(),
+                customer_keys: Vec::new(),
                 redirect_uris: Vec::new(),
                 sso_domains: Vec::new(),
                 access_token_lifetime: Duration::from_secs(300),
@@ -327,6 +330,12 @@ impl AuthKitBuilder {
     /// Adds a user. The default is one user: Ada Lovelace, `ada@example.com`.
     pub fn user(mut self, user: TestUser) -> Self {
         self.config.users.push(user);
+        self
+    }
+
+    /// Adds an API key of one of the application's customers. The default is none.
+    pub fn customer_api_key(mut self, key: TestApiKey) -> Self {
+        self.config.customer_keys.push(key);
         self
     }
 
@@ -369,8 +378,8 @@ impl AuthKitBuilder {
     /// Starts the server on 127.0.0.1.
     ///
     /// # Errors
-    /// Fails when the port isn't free, when no key could be generated, when a user is in one organization twice, or when no
-    /// client could be made, such as with an empty client ID.
+    /// Fails when the port isn't free, when no key could be generated, when a user is in one organization twice, when an API key
+    /// has an unknown user, or when no client could be made, such as with an empty client ID.
     pub async fn start(mut self) -> io::Result<AuthKit> {
         if self.config.users.is_empty() {
             self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
@@ -386,6 +395,7 @@ impl AuthKitBuilder {
             State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::unused(&base_url)?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
         state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
+        state.add_configured_customer_keys().map_err(|_| io::Error::other("an API key has an unknown user"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
         Ok(AuthKit { state, config, base_url, issuer, clock, client, server })

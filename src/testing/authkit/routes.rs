@@ -42,7 +42,7 @@ pub(super) async fn route(state: &SharedState, request: Request<Incoming>) -> Re
         "/user_management/sessions/logout" if get => log_out(state, &query),
         path => match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "sso", "jwks", client_id] if get => jwks(state, client_id),
-            ["", "user_management" | "auth", ..] => api(state, request, &query).await,
+            ["", "user_management" | "auth" | "api_keys" | "organizations", ..] => api(state, request, &query).await,
             _ => reply::refusal(&Refusal::NotFound),
         },
     };
