@@ -83,6 +83,57 @@
 //! }
 //! ```
 //!
+//! # Customers' API keys, and any caller
+//!
+//! A handler that takes a [`ValidApiKey`] is reached only with a good key, and one that takes a [`PermittedKey<P>`](PermittedKey) only with
+//! the permission. They need an [`ApiKeyValidator`] in the router's state. A handler that takes a [`Caller`] is reached by users, tokens and
+//! keys, and needs all three in the state. The module [`caller`](crate::caller) says who the caller is where a request presents several.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use axum::extract::FromRef;
+//! use axum::routing::get;
+//! use workos_auth::api::{ApiKeyValidator, ValidApiKey};
+//! use workos_auth::axum::Sessions;
+//! use workos_auth::caller::Caller;
+//! use workos_auth::connect::ResourceServer;
+//! use workos_auth::session::MemorySessionStore;
+//! use workos_auth::{LoginHandlers, SessionManager, SignedIn};
+//!
+//! #[derive(Clone, FromRef)]
+//! struct App {
+//!     sessions: Sessions,
+//!     server: ResourceServer,
+//!     keys: ApiKeyValidator,
+//! }
+//!
+//! async fn settings(user: SignedIn) -> String {
+//!     format!("only for {}", user.user().email)
+//! }
+//!
+//! async fn import(key: ValidApiKey) -> String {
+//!     format!("imported for {}", key.organization_id())
+//! }
+//!
+//! async fn posts(caller: Caller) -> String {
+//!     match caller {
+//!         Caller::User(user) => format!("the posts of {}", user.user().email),
+//!         Caller::Token(token) => format!("the posts of {:?}", token.subject()),
+//!         Caller::ApiKey(key) => format!("the posts of {}", key.organization_id()),
+//!     }
+//! }
+//!
+//! type Handlers = Arc<LoginHandlers<SessionManager<MemorySessionStore>>>;
+//!
+//! fn app(handlers: &Handlers, server: ResourceServer, keys: ApiKeyValidator) -> Router {
+//!     let routes = Router::new().route("/settings", get(settings)).route("/import", get(import)).route("/posts", get(posts));
+//!     let routes = routes.merge(server.routes());
+//!     handlers.app_with(routes, |sessions| App { sessions, server, keys })
+//! }
+//! ```
+//!
 //! # Responses
 //!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
@@ -161,12 +212,13 @@ use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
 use crate::action::{Action, ActionAnswer, ActionError, ActionErrorKind, Actions};
-use crate::api::{KeyNotValidated, MissingKeyPermission};
+use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey};
+use crate::caller::{Caller, NotIdentified};
 use crate::connect::{MissingScope, NotAuthorized, ResourceServer, ResourceToken, Scope, Scoped};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
-    FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
-    too_large, trace_refusal,
+    FinishedLogin, KeyNotAdmitted, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted,
+    PermittedKey, RequestSession, too_large, trace_refusal,
 };
 use crate::sealed::{INTERNAL, Internal};
 use crate::session::{SessionLayer, SessionState, SessionStore, SignedIn};
@@ -249,9 +301,32 @@ where
     }
 }
 
-/// Nobody else can say of a state that it holds [`Sessions`] or a [`ResourceServer`].
+/// A router's state that holds an [`ApiKeyValidator`]. Implement `FromRef<State> for ApiKeyValidator`, or derive [`FromRef`] for the state.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{Self}` holds no `ApiKeyValidator`, so nobody validates the API key of a request",
+    label = "this handler needs a state with an `ApiKeyValidator`",
+    note = "write `Router<ApiKeyValidator>` and `routes.with_state(client.api_keys().validator())`",
+    note = "a state of your own has a field of type `ApiKeyValidator` and `#[derive(FromRef)]`",
+    note = "`#[axum::debug_handler]` needs `(state = ApiKeyValidator)`, or the type of your own state"
+)]
+pub trait HasApiKeyValidator: sealed::Validates {
+    #[doc(hidden)]
+    fn api_key_validator(&self, _: Internal) -> ApiKeyValidator;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> HasApiKeyValidator for S
+where
+    ApiKeyValidator: FromRef<S>,
+{
+    fn api_key_validator(&self, _: Internal) -> ApiKeyValidator {
+        ApiKeyValidator::from_ref(self)
+    }
+}
+
+/// Nobody else can say of a state that it holds [`Sessions`], a [`ResourceServer`] or an [`ApiKeyValidator`].
 mod sealed {
-    use super::{FromRef, ResourceServer, Sessions};
+    use super::{ApiKeyValidator, FromRef, ResourceServer, Sessions};
 
     pub trait Sealed {}
 
@@ -262,6 +337,11 @@ mod sealed {
 
     #[diagnostic::do_not_recommend]
     impl<S> Serves for S where ResourceServer: FromRef<S> {}
+
+    pub trait Validates {}
+
+    #[diagnostic::do_not_recommend]
+    impl<S> Validates for S where ApiKeyValidator: FromRef<S> {}
 }
 
 /// # With axum
@@ -553,6 +633,38 @@ impl<T: Scope, S: HasResourceServer + Sync> FromRequestParts<S> for Scoped<T> {
     }
 }
 
+/// A valid API key. Everybody else gets [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasApiKeyValidator + Sync> FromRequestParts<S> for ValidApiKey {
+    type Rejection = KeyNotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, KeyNotAdmitted> {
+        state.api_key_validator(INTERNAL).admit(&request.headers).await
+    }
+}
+
+/// A valid API key with the permission. Everybody else gets [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<P: Permission, S: HasApiKeyValidator + Sync> FromRequestParts<S> for PermittedKey<P> {
+    type Rejection = KeyNotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, KeyNotAdmitted> {
+        Ok(Self::check(ValidApiKey::from_request_parts(request, state).await?)?)
+    }
+}
+
+/// Whoever makes the request, if that is known. Everybody else gets [`NotIdentified::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasSessions + HasResourceServer + HasApiKeyValidator + Sync> FromRequestParts<S> for Caller {
+    type Rejection = NotIdentified;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotIdentified> {
+        let session = || RequestSession::of(request)?.require_sign_in(request);
+        let (server, keys) = (state.resource_server(INTERNAL), state.api_key_validator(INTERNAL));
+        Self::of(&request.headers, session, &server, &keys).await
+    }
+}
+
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for FinishedLogin {
     fn into_response(self) -> Response {
@@ -587,6 +699,22 @@ impl IntoResponse for NotSwitched {
 /// As [`NotLoggedOut::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for NotLoggedOut {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`NotIdentified::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotIdentified {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for KeyNotAdmitted {
     fn into_response(self) -> Response {
         traced(&self, self.response())
     }

@@ -67,6 +67,7 @@
 //! | [`session`] | sessions: checked, refreshed, kept in cookies and stores |
 //! | [`handlers`] | the requests of a login in any web framework |
 //! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
+//! | [`caller`] | who makes a request: a user, an application with a token, or a customer's API key |
 //! | [`action`] | WorkOS's Actions: verified questions whether somebody may sign in or register, and signed answers |
 //! | [`token`] | access tokens and their claims |
 //! | [`connect`] | the tokens of OAuth and M2M applications and of MCP clients, for APIs that they call |
@@ -189,6 +190,9 @@ mod authorization;
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod base64url;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod caller;
 mod client;
 #[cfg(feature = "server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "server")))]

@@ -12,7 +12,7 @@ use super::scopes::Scopes;
 use super::token::{Claims, ResourceToken};
 use crate::client::{Client, ClientBuilder};
 use crate::credentials::NoCredentials;
-use crate::error::{Error, TokenError};
+use crate::error::{Error, NoBearerToken, TokenError};
 use crate::id::{ClientId, Issuer, ResourceUri};
 use crate::secret::BearerToken;
 use crate::token::{Signatures, Text, check_not_early};
@@ -155,7 +155,7 @@ impl ResourceServer {
     /// [`NotAuthorized`]: there is no token, it isn't accepted, or the signing keys are unavailable.
     pub async fn admit(&self, headers: &HeaderMap) -> Result<ResourceToken, NotAuthorized> {
         let token = BearerToken::from_headers(headers);
-        let token = token.map_err(|error| NotAuthorized::new(Refusal::NoToken(error), &self.policy.challenge))?;
+        let token = token.map_err(|error| self.refuse_without_token(error))?;
         self.verify(&token).await.map_err(|not_accepted| self.refuse(not_accepted))
     }
 
@@ -171,6 +171,10 @@ impl ResourceServer {
     /// What to answer to a request whose token isn't accepted. [`admit`](Self::admit) does both.
     pub fn refuse(&self, not_accepted: NotAccepted) -> NotAuthorized {
         NotAuthorized::new(Refusal::NotAccepted(not_accepted), &self.policy.challenge)
+    }
+
+    pub(crate) fn refuse_without_token(&self, error: NoBearerToken) -> NotAuthorized {
+        NotAuthorized::new(Refusal::NoToken(error), &self.policy.challenge)
     }
 
     /// Checks the claims of a token whose signature is right.

@@ -4,12 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use http::Response;
+use http::{HeaderMap, Response};
 
 use super::answers::unavailable;
 use super::permitted::Permission;
-use crate::api::{KeyNotValidated, MissingKeyPermission, ValidApiKey};
+use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey};
 use crate::error::Error;
+use crate::secret::CustomerApiKey;
 
 /// A valid API key of a customer that has the permission `P`.
 ///
@@ -83,6 +84,49 @@ impl<P> Clone for PermittedKey<P> {
 impl<P> fmt::Debug for PermittedKey<P> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("PermittedKey").field(&self.key).finish()
+    }
+}
+
+/// Why a request isn't let in by its API key. Its [`response`](Self::response) says so.
+///
+/// It comes from [`ApiKeyValidator::admit`], and `?` makes one of a [`MissingKeyPermission`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[must_use = "it has the response: `.response()`"]
+pub enum KeyNotAdmitted {
+    /// The request presents no key that can be read.
+    #[error(transparent)]
+    NoKey(Error),
+    /// The key isn't valid, or couldn't be validated now.
+    #[error(transparent)]
+    NotValidated(#[from] KeyNotValidated),
+    /// The key is valid, and lacks a permission.
+    #[error(transparent)]
+    MissingPermission(#[from] MissingKeyPermission),
+}
+
+impl KeyNotAdmitted {
+    /// The response: 401 with `WWW-Authenticate` without a valid key, 400 for a key that can't be read, 403 without the permission, 429 or
+    /// 503 with `Retry-After` where nobody knows.
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
+        match self {
+            Self::NoKey(error) => error.response(),
+            Self::NotValidated(not_validated) => not_validated.response(),
+            Self::MissingPermission(missing) => missing.response(),
+        }
+    }
+}
+
+/// # The key of a request
+impl ApiKeyValidator {
+    /// Validates the key that a request brings in its headers (`Authorization: Bearer`). The error has the response.
+    ///
+    /// # Errors
+    /// [`KeyNotAdmitted`]: there is no key, it isn't valid, or nobody knows.
+    pub async fn admit(&self, headers: &HeaderMap) -> Result<ValidApiKey, KeyNotAdmitted> {
+        let key = CustomerApiKey::from_headers(headers).map_err(KeyNotAdmitted::NoKey)?;
+        Ok(self.validate(&key).await?)
     }
 }
 

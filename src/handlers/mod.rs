@@ -39,7 +39,7 @@ pub(crate) use answers::too_large;
 #[cfg(feature = "tower")]
 pub(crate) use answers::trace_refusal;
 use answers::{redirect, with_cookies};
-pub use customer_keys::PermittedKey;
+pub use customer_keys::{KeyNotAdmitted, PermittedKey};
 #[cfg(feature = "axum")]
 use links::named_in;
 use links::{Paths, return_path};

@@ -6,6 +6,7 @@ mod api_keys;
 mod authkit;
 mod axum_app;
 mod axum_layer;
+mod callers;
 mod canary;
 mod connections;
 mod cookie_sessions;
