@@ -121,7 +121,7 @@
 //!     match caller {
 //!         Caller::User(user) => format!("the posts of {}", user.user().email),
 //!         Caller::Token(token) => format!("the posts of {:?}", token.subject()),
-//!         Caller::ApiKey(key) => format!("the posts of {}", key.organization_id()),
+//!         Caller::Key(key) => format!("the posts of {}", key.organization_id()),
 //!     }
 //! }
 //!

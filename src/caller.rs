@@ -75,7 +75,7 @@ pub enum Credential {
     /// What has the form of a signed token (RFC 7515 §7.1): two dots.
     Token(BearerToken),
     /// Any other bearer.
-    ApiKey(CustomerApiKey),
+    Key(CustomerApiKey),
 }
 
 impl Credential {
@@ -90,7 +90,7 @@ impl Credential {
     /// assert!(matches!(Credential::of(&headers)?, Credential::Session));
     ///
     /// headers.insert("authorization", "Bearer sk_customer".parse()?);
-    /// assert!(matches!(Credential::of(&headers)?, Credential::ApiKey(_)));
+    /// assert!(matches!(Credential::of(&headers)?, Credential::Key(_)));
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -105,7 +105,7 @@ impl Credential {
         if wire::text(&token).bytes().filter(|byte| *byte == b'.').count() == 2 {
             Ok(Self::Token(token))
         } else {
-            CustomerApiKey::new(wire::text(&token)).map(Self::ApiKey).map_err(|_| NoBearerToken::Malformed)
+            CustomerApiKey::new(wire::text(&token)).map(Self::Key).map_err(|_| NoBearerToken::Malformed)
         }
     }
 }
@@ -120,7 +120,7 @@ pub enum Caller {
     /// An application, by an access token: for a user, or a machine for itself.
     Token(ResourceToken),
     /// A customer's program, by an API key.
-    ApiKey(ValidApiKey),
+    Key(ValidApiKey),
 }
 
 impl Caller {
@@ -144,7 +144,7 @@ impl Caller {
                 let token = server.verify(&token).await;
                 token.map(Self::Token).map_err(|not_accepted| NotIdentified::Token(server.refuse(not_accepted)))
             }
-            Ok(Credential::ApiKey(key)) => keys.validate(&key).await.map(Self::ApiKey).map_err(NotIdentified::ApiKey),
+            Ok(Credential::Key(key)) => keys.validate(&key).await.map(Self::Key).map_err(NotIdentified::Key),
             Err(unclear) => Err(NotIdentified::Token(server.refuse_without_token(unclear))),
         }
     }
@@ -155,7 +155,7 @@ impl Caller {
         match self {
             Self::User(user) => user.organization_id(),
             Self::Token(token) => token.organization_id(),
-            Self::ApiKey(key) => Some(key.organization_id()),
+            Self::Key(key) => Some(key.organization_id()),
         }
     }
 }
@@ -179,7 +179,7 @@ pub enum NotIdentified {
     Token(NotAuthorized),
     /// The API key isn't valid, or couldn't be validated now.
     #[error(transparent)]
-    ApiKey(KeyNotValidated),
+    Key(KeyNotValidated),
 }
 
 impl NotIdentified {
@@ -210,7 +210,7 @@ impl NotIdentified {
                 response
             }
             Self::Token(token) => token.response(),
-            Self::ApiKey(key) => key.response(),
+            Self::Key(key) => key.response(),
         }
     }
 }
@@ -226,7 +226,7 @@ mod tests {
         match Credential::of(&headers) {
             Ok(Credential::Session) => "session".to_owned(),
             Ok(Credential::Token(token)) => format!("token {}", wire::text(&token)),
-            Ok(Credential::ApiKey(key)) => format!("key {}", wire::text(&key)),
+            Ok(Credential::Key(key)) => format!("key {}", wire::text(&key)),
             Err(unclear) => format!("{unclear:?}"),
         }
     }

@@ -70,7 +70,7 @@ async fn any(caller: Caller) -> String {
     match caller {
         Caller::User(user) => format!("user {} in {organization}", user.user().email),
         Caller::Token(token) => format!("token {:?} in {organization}", token.subject()),
-        Caller::ApiKey(key) => format!("key of {} in {organization}", key.organization_id()),
+        Caller::Key(key) => format!("key of {} in {organization}", key.organization_id()),
     }
 }
 

@@ -41,7 +41,7 @@ async fn any(caller: Caller) -> Option<String> {
     match &caller {
         Caller::User(user) => Some(user.user().email.clone()),
         Caller::Token(token) => token.user_id().map(ToString::to_string),
-        Caller::ApiKey(key) => Some(key.organization_id().to_string()),
+        Caller::Key(key) => Some(key.organization_id().to_string()),
     }
 }
 
