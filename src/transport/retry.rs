@@ -17,7 +17,7 @@ use crate::runtime::{MAX_DURATION, Random, seconds};
 pub(crate) enum RequestKind {
     /// A request that changes nothing.
     Read,
-    /// The signing keys, for which callers that check a token may wait.
+    /// The signing keys, and the metadata that says where they are: callers that check a token may wait for them.
     Keys,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
