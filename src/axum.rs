@@ -53,6 +53,38 @@
 //! Layers for time-outs and panics go [inside](crate::tower): onto the routes, before they become the application. WorkOS's webhooks have
 //! a route, too: [`Webhooks::route`].
 //!
+//! # An API or an MCP server
+//!
+//! Its callers bring access tokens of their own, and there is no login. A handler that takes a [`ResourceToken`] is reached only with a good
+//! one, and one that takes a [`Scoped<S>`](Scoped) only with the scope. They need a [`ResourceServer`] in the router's state:
+//!
+//! ```
+//! use axum::Router;
+//! use axum::routing::get;
+//! use workos_auth::connect::{ResourceServer, ResourceToken, Scope, Scoped};
+//!
+//! struct WritePosts;
+//!
+//! impl Scope for WritePosts {
+//!     const NAME: &'static str = "write:posts";
+//! }
+//!
+//! async fn me(token: ResourceToken) -> String {
+//!     format!("{:?}", token.subject())
+//! }
+//!
+//! async fn publish(token: Scoped<WritePosts>) -> String {
+//!     format!("published in {:?}", token.organization_id())
+//! }
+//!
+//! fn app(server: ResourceServer) -> Router {
+//!     let metadata = server.routes();
+//!     Router::new().route("/me", get(me)).route("/publish", get(publish)).merge(metadata).with_state(server)
+//! }
+//! ```
+//!
+//! # Responses
+//!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
 //!
 //! To mount routes under a path, nest them *inside* of the application: `handlers.app(Router::new().nest("/app", routes))`. A login
@@ -129,11 +161,13 @@ use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
 use crate::api::{KeyNotValidated, MissingKeyPermission};
+use crate::connect::{MissingScope, NotAuthorized, ResourceServer, ResourceToken, Scope, Scoped};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
     FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
     too_large, trace_refusal,
 };
+use crate::sealed::{INTERNAL, Internal};
 use crate::session::{SessionLayer, SessionState, SessionStore, SignedIn};
 use crate::webhook::{WebhookError, WebhookErrorKind, WebhookEvent, Webhooks};
 
@@ -191,14 +225,55 @@ pub trait HasSessions: sealed::Sealed {}
 #[diagnostic::do_not_recommend]
 impl<S> HasSessions for S where Sessions: FromRef<S> {}
 
-/// Nobody else can say of a state that it holds [`Sessions`].
+/// A router's state that holds a [`ResourceServer`]. Implement `FromRef<State> for ResourceServer`, or derive [`FromRef`] for the state.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{Self}` holds no `ResourceServer`, so nobody verifies the token of a request",
+    label = "this handler needs a state with a `ResourceServer`",
+    note = "write `Router<ResourceServer>` and `routes.with_state(server)`",
+    note = "a state of your own has a field of type `ResourceServer` and `#[derive(FromRef)]`",
+    note = "`#[axum::debug_handler]` needs `(state = ResourceServer)`, or the type of your own state"
+)]
+pub trait HasResourceServer: sealed::Serves {
+    #[doc(hidden)]
+    fn resource_server(&self, _: Internal) -> ResourceServer;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> HasResourceServer for S
+where
+    ResourceServer: FromRef<S>,
+{
+    fn resource_server(&self, _: Internal) -> ResourceServer {
+        ResourceServer::from_ref(self)
+    }
+}
+
+/// Nobody else can say of a state that it holds [`Sessions`] or a [`ResourceServer`].
 mod sealed {
-    use super::{FromRef, Sessions};
+    use super::{FromRef, ResourceServer, Sessions};
 
     pub trait Sealed {}
 
     #[diagnostic::do_not_recommend]
     impl<S> Sealed for S where Sessions: FromRef<S> {}
+
+    pub trait Serves {}
+
+    #[diagnostic::do_not_recommend]
+    impl<S> Serves for S where ResourceServer: FromRef<S> {}
+}
+
+/// # With axum
+impl ResourceServer {
+    /// The route of its [`metadata`](Self::metadata), for a router of any state: `GET` of [`metadata_path`](Self::metadata_path).
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn routes<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let metadata = get(async |State(server): State<Self>| server.metadata());
+        Router::new().without_v07_checks().route(&literal(self.metadata_path()), metadata).with_state(self.clone())
+    }
 }
 
 /// # With axum
@@ -419,6 +494,27 @@ impl<S: HasSessions + Sync> FromRequestParts<S> for SessionState {
     }
 }
 
+/// A good token. Everybody else gets [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasResourceServer + Sync> FromRequestParts<S> for ResourceToken {
+    type Rejection = NotAuthorized;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotAuthorized> {
+        state.resource_server(INTERNAL).admit(&request.headers).await
+    }
+}
+
+/// A good token with the scope. Everybody else gets [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<T: Scope, S: HasResourceServer + Sync> FromRequestParts<S> for Scoped<T> {
+    type Rejection = NotAuthorized;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotAuthorized> {
+        let token = ResourceToken::from_request_parts(request, state).await?;
+        Ok(Self::check(token)?)
+    }
+}
+
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for FinishedLogin {
     fn into_response(self) -> Response {
@@ -477,6 +573,22 @@ impl IntoResponse for MissingKeyPermission {
 /// As [`RefusedRequest::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for RefusedRequest {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotAuthorized {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`MissingScope::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for MissingScope {
     fn into_response(self) -> Response {
         traced(&self, self.response())
     }

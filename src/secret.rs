@@ -9,6 +9,7 @@
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
 //! | [`AccessToken`], [`RefreshToken`], [`SessionHandle`], [`StoredToken`] | a session |
 //! | [`SsoAccessToken`], [`ProviderAccessToken`], [`ProviderRefreshToken`] | tokens of SSO and of OAuth providers |
+//! | [`BearerToken`] | what a request presents to an application that is a resource server |
 //! | [`ServerMessage`] | a text of the API that may repeat what was sent |
 //!
 //! [`ExposeSecret`] shows the value. `Debug` doesn't, and there is no `Display`, `Serialize` or `==`.
@@ -28,16 +29,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
-use http::HeaderValue;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::authorization::{self, NoBearer};
+use crate::authorization;
 use crate::base64url::BASE64URL;
-use crate::error::{CustomerKeyError, Error};
+use crate::error::{CustomerKeyError, Error, NoBearerToken};
 use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
@@ -249,6 +249,62 @@ impl AuthorizationCode {
     }
 }
 
+/// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// What a request presents in its `Authorization: Bearer` header (RFC 6750 §2.1), such as the access token of an OAuth or M2M
+/// application. Nothing of it is verified.
+///
+/// It is no [`AccessToken`], which belongs to a user's session: [`ResourceServer::verify`](crate::connect::ResourceServer::verify) takes
+/// this one, and [`TokenVerifier::verify`](crate::TokenVerifier::verify) the other.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::HeaderMap;
+/// use workos_auth::error::NoBearerToken;
+/// use workos_auth::secret::BearerToken;
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(BearerToken::from_headers(&headers).err(), Some(NoBearerToken::Missing));
+///
+/// headers.insert("authorization", "bearer mF_9.B5f-4.1JqM".parse()?);
+/// assert!(BearerToken::from_headers(&headers).is_ok());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct BearerToken(SecretString);
+
+secrets!(@redacted BearerToken);
+
+impl BearerToken {
+    /// Parses a token without the word `Bearer`: letters, digits and `-._~+/`, then `=`; at most 16 KiB.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `bearer_token`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let token = Self(seal(value.into()));
+        let text = token.expose_secret();
+        if text.len() <= MAX_TOKEN_BYTES && authorization::is_b64token(text) {
+            Ok(token)
+        } else {
+            Err(Error::invalid_value("bearer_token", "must be letters, digits and `-._~+/`, and at most 16 KiB"))
+        }
+    }
+
+    /// Takes the token out of the headers of a request. The scheme is in upper or lower case.
+    ///
+    /// # Errors
+    /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
+        let token = authorization::bearer(headers)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(NoBearerToken::Malformed);
+        }
+        Ok(Self(SecretBox::new(token.into())))
+    }
+}
+
 impl SessionHandle {
     /// Makes a random handle, for an application that keeps sessions in a table of its own. The browser gets the handle in a cookie; the
     /// table gets its [`key`](Self::key).
@@ -349,9 +405,9 @@ impl CustomerApiKey {
     /// a key. With the feature `server`, `response()` answers the request.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let refused = |reason| match reason {
-            NoBearer::Missing => CustomerKeyError::Missing,
-            NoBearer::Malformed => CustomerKeyError::Malformed,
-            NoBearer::Repeated => CustomerKeyError::Repeated,
+            NoBearerToken::Missing => CustomerKeyError::Missing,
+            NoBearerToken::Malformed => CustomerKeyError::Malformed,
+            NoBearerToken::Repeated => CustomerKeyError::Repeated,
         };
         let token = authorization::bearer(headers).map_err(|reason| Error::customer_key(refused(reason)))?;
         Self::new(token).map_err(|_| Error::customer_key(CustomerKeyError::Malformed))

@@ -9,6 +9,7 @@
 //! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
 //! | [`RefusedRequest`] | why a request that would change something was refused |
 //! | [`CustomerKeyError`] | why the API key of a customer's request was refused |
+//! | [`NoBearerToken`] | why a request presents no bearer token |
 //! | [`AuthorizationErrorCode`] | the code of an `error` callback |
 //!
 //! ```
@@ -38,7 +39,7 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, CustomerKeyError, ParkedError, RefusedRequest, SealError, TokenError};
+pub use reasons::{CallbackError, CustomerKeyError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -112,6 +113,9 @@ pub enum ErrorKind {
     /// The signing keys are unavailable, so the token can't be checked at the moment.
     #[error("the signing keys are unavailable")]
     KeysUnavailable,
+    /// The metadata of an issuer (RFC 8414) names another issuer, or keys of another origin; these were not fetched.
+    #[error("the issuer's metadata names another issuer or another origin: check the AuthKit domain")]
+    IssuerMetadata,
     /// A session could not be sealed or opened.
     #[error("{0}")]
     Sealed(SealError),
@@ -252,6 +256,10 @@ impl Error {
 
     pub(crate) fn keys_unavailable(source: Option<Self>) -> Self {
         Self::with_source(ErrorKind::KeysUnavailable, source.map(|source| Box::new(source) as Source))
+    }
+
+    pub(crate) fn issuer_metadata() -> Self {
+        Self::local(ErrorKind::IssuerMetadata)
     }
 
     pub(crate) fn seal(error: SealError) -> Self {

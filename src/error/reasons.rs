@@ -36,7 +36,8 @@ pub enum TokenError {
     /// Its claims have a different shape than those of WorkOS.
     #[error("its claims are malformed")]
     MalformedClaims,
-    /// It lacks `exp`, `sub` or `sid`.
+    /// It lacks `exp`, `sub` or `sid`; at a [`ResourceServer`](crate::connect::ResourceServer) `exp`, `sub` or `jti`, so that it may be an
+    /// ID token.
     #[error("a required claim is missing")]
     MissingClaim,
     /// It doesn't say which application it was issued to: it has no `client_id`, and its issuer is the API as a whole. If the
@@ -52,6 +53,9 @@ pub enum TokenError {
     /// It is for a different audience.
     #[error("its audience is wrong")]
     WrongAudience,
+    /// It is the token of a user's session, where one of an OAuth or M2M application belongs.
+    #[error("it is the token of a user's session")]
+    SessionToken,
     /// It becomes valid in the future.
     #[error("it is not valid yet")]
     NotYetValid,
@@ -201,6 +205,21 @@ pub enum CustomerKeyError {
     /// The key is valid, and lacks this permission.
     #[error("it lacks the permission {0}")]
     MissingPermission(String),
+}
+
+/// Why a request presents no bearer token (RFC 6750 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoBearerToken {
+    /// It has no `Authorization` header, or one of another scheme.
+    #[error("the request has no bearer token")]
+    Missing,
+    /// It has several `Authorization` headers.
+    #[error("the request has several Authorization headers")]
+    Repeated,
+    /// What comes after `Bearer` isn't a token, or has more than 16 KiB.
+    #[error("the bearer token is malformed")]
+    Malformed,
 }
 
 /// Why a request that would change something was refused: it may come from a page of another origin.

@@ -110,6 +110,7 @@ fn status(error: &Error) -> StatusCode {
             _ => StatusCode::BAD_REQUEST,
         },
         ErrorKind::AnotherOrganization
+        | ErrorKind::IssuerMetadata
         | ErrorKind::Certificate
         | ErrorKind::Tls
         | ErrorKind::TooLarge
@@ -148,7 +149,7 @@ pub(super) fn unavailable(error: &Error) -> Response<String> {
     response
 }
 
-fn retry_later(response: &mut Response<String>, error: &Error) {
+pub(crate) fn retry_later(response: &mut Response<String>, error: &Error) {
     // A part of a second counts as one: whoever comes too early is turned away again.
     let wait =
         error.retry_after().map_or(RETRY_AFTER_SECONDS, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));

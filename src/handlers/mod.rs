@@ -33,6 +33,7 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
+pub(crate) use answers::retry_later;
 #[cfg(feature = "axum")]
 pub(crate) use answers::too_large;
 #[cfg(feature = "tower")]

@@ -232,7 +232,7 @@ const DEFAULTS: [(&str, &str, &str, &str); 12] = [
     ("retries", "up to 60 s", "transport/retry.rs", "RETRY_AFTER_CAP: Duration = Duration::from_secs(60)"),
     ("an answer about a session", "10 s", "session/checks.rs", "ANSWER_WITHIN: Duration = Duration::from_secs(10)"),
     ("a refresh ahead of expiry", "30 s", "session/checks.rs", "REFRESH_AHEAD: Duration = Duration::from_secs(30)"),
-    ("a check waits for keys", "10 s", "token/verifier.rs", "DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10)"),
+    ("a check waits for keys", "10 s", "token/jws.rs", "DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10)"),
     ("a call of a store", "5 s", "session/manager/stored.rs", "STORE_TIMEOUT: Duration = Duration::from_secs(5)"),
     (
         "a session in a store",

@@ -22,6 +22,7 @@ mod outcomes;
 mod own_sessions;
 mod parking;
 mod released;
+mod resource_server;
 mod session;
 mod several_sessions;
 mod shutdown;

@@ -14,6 +14,10 @@ pub enum Endpoint {
     DeviceAuthorization,
     /// `/sso/jwks/{client_id}`: the keys that verify access tokens.
     Jwks,
+    /// `/.well-known/oauth-authorization-server`: where the keys of OAuth and M2M applications are.
+    IssuerMetadata,
+    /// `/oauth2/jwks`: the keys that verify the tokens of OAuth and M2M applications.
+    IssuerJwks,
     /// `/user_management/sessions/logout`, which the browser visits.
     Logout,
     /// `/user_management/sessions/revoke`
@@ -75,6 +79,8 @@ impl Endpoint {
             ["api_keys", "validations"] => Self::ApiKeyValidation,
             ["api_keys", ..] | ["organizations", _, "api_keys"] => Self::ApiKeys,
             ["sso", "jwks", _] => Self::Jwks,
+            [".well-known", "oauth-authorization-server"] => Self::IssuerMetadata,
+            ["oauth2", "jwks"] => Self::IssuerJwks,
             ["sso", "authorize"] => Self::SsoAuthorize,
             ["sso", "token"] => Self::SsoToken,
             ["sso", "profile"] => Self::SsoProfile,

@@ -4,6 +4,8 @@
 //! `server.rs` speak HTTP.
 
 mod api;
+#[cfg(feature = "server")]
+mod connect;
 mod customer_keys;
 mod device;
 mod email;
@@ -42,6 +44,8 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "server")]
+pub use connect::ConnectToken;
 pub use customer_keys::TestApiKey;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
@@ -53,6 +57,7 @@ use values::after;
 use super::clock::{ManualClock, Skew};
 use crate::client::{Client, ClientBuilder, ConfidentialClient, PublicClient};
 use crate::credentials::{Confidential, Public};
+use crate::id::Issuer;
 
 /// An AuthKit inside the process that serves real HTTP on loopback.
 ///
@@ -75,6 +80,7 @@ pub struct AuthKit {
     state: SharedState,
     config: Arc<Config>,
     base_url: String,
+    issuer: Issuer,
     clock: ManualClock,
     /// What all its clients are made of. No request is sent with it.
     client: ConfidentialClient,
@@ -376,6 +382,7 @@ impl AuthKitBuilder {
         }
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
+        let issuer = Issuer::new(base_url.clone()).map_err(io::Error::other)?;
         let config = Arc::new(self.config);
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
         let client =
@@ -387,7 +394,7 @@ impl AuthKitBuilder {
         state.add_configured_customer_keys().map_err(|_| io::Error::other("an API key has an unknown user"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
-        Ok(AuthKit { state, config, base_url, clock, client, server })
+        Ok(AuthKit { state, config, base_url, issuer, clock, client, server })
     }
 }
 

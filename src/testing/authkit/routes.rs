@@ -31,6 +31,12 @@ pub(super) async fn route(state: &SharedState, request: Request<Incoming>) -> Re
         "/sign-in" if post => sign_in(state, request).await,
         "/user_management/authenticate" if post => authenticate(state, request).await,
         "/user_management/authorize/device" if post => authorize_device(state, request).await,
+        #[cfg(feature = "server")]
+        "/.well-known/oauth-authorization-server" if get => {
+            reply::json(StatusCode::OK, &state.lock().issuer_metadata())
+        }
+        #[cfg(feature = "server")]
+        "/oauth2/jwks" if get => reply::json(StatusCode::OK, &state.lock().published_keys()),
         "/device" if get => pages::device(&field(query.as_bytes(), "user_code").unwrap_or_default(), None).reply(),
         "/device" if post => decide_device(state, request).await,
         "/user_management/sessions/logout" if get => log_out(state, &query),
