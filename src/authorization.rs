@@ -2,30 +2,21 @@
 
 use http::header::{AUTHORIZATION, HeaderMap};
 
-/// Why a request presents no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoBearer {
-    /// It has no `Authorization` header, or one of another scheme.
-    Missing,
-    /// What comes after `Bearer` isn't a token.
-    Malformed,
-    /// It has several of these headers.
-    Repeated,
-}
+use crate::error::NoBearerToken;
 
 /// The token of the one `Authorization` header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearer> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearerToken> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(NoBearer::Missing)?;
+    let value = values.next().ok_or(NoBearerToken::Missing)?;
     if values.next().is_some() {
-        return Err(NoBearer::Repeated);
+        return Err(NoBearerToken::Repeated);
     }
     let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
     if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
-        return Err(NoBearer::Missing);
+        return Err(NoBearerToken::Missing);
     }
     let token = parts.next().and_then(|rest| str::from_utf8(rest).ok()).unwrap_or_default().trim_start_matches(' ');
-    if is_b64token(token) { Ok(token) } else { Err(NoBearer::Malformed) }
+    if is_b64token(token) { Ok(token) } else { Err(NoBearerToken::Malformed) }
 }
 
 /// `b64token` (RFC 6750 §2.1).
@@ -59,11 +50,11 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        assert_eq!(bearer(&HeaderMap::new()), Err(NoBearer::Missing));
-        assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearer::Repeated));
-        assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearer::Repeated));
+        assert_eq!(bearer(&HeaderMap::new()), Err(NoBearerToken::Missing));
+        assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearerToken::Repeated));
+        assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearerToken::Repeated));
         for value in [&b""[..], b" Bearer a", b"Basic abc", b"Bearers abc", b"Bearer\ta", b"abc", b"\xe4 a"] {
-            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Missing), "{value:?}");
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearerToken::Missing), "{value:?}");
         }
         for value in [
             &b"Bearer"[..],
@@ -76,7 +67,7 @@ mod tests {
             b"Bearer \"a\"",
             b"Bearer \xe4",
         ] {
-            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Malformed), "{value:?}");
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearerToken::Malformed), "{value:?}");
         }
     }
 }

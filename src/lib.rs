@@ -46,6 +46,7 @@
 //! | [`exchange`](PkceSession::exchange) | the state was right | [`Rejected`]: the session comes back |
 //! | `send` of a login or of a step's answer | [`AuthenticationResponse`]: the user is signed in | [`NotSignedIn`]: a [`Step`], or [`Rejected`] |
 //! | [`TokenVerifier::verify`] | [`VerifiedToken`] | [`NotVerified`](token::NotVerified): expired, invalid, or the keys are unavailable |
+//! | [`ResourceServer::admit`](connect::ResourceServer::admit) | [`ResourceToken`](connect::ResourceToken) | [`NotAuthorized`](connect::NotAuthorized): no token, not accepted, or the keys are unavailable |
 //! | [`OpenedSession::check`] | [`ActiveSession`] | [`NotActive`](session::NotActive): expired, invalid, or the keys are unavailable |
 //! | [`ActiveSession::refresh`] | [`Refreshed`]: new tokens, to be kept before use | [`RefreshError`](session::RefreshError): the session was kept, or it ended |
 //! | `send` of an API call | the API's answer | [`Error`] |
@@ -124,6 +125,12 @@
 //! [`CookieSessions`](session::CookieSessions) keep sessions only in the sealed cookie. [`LoginHandlers`] answer the requests of a
 //! login in any web framework; the features `tower` and `axum` put them into one. On a user's device, a
 //! [`TokenSession`](session::TokenSession) keeps the refresh token in a [`TokenStore`](session::TokenStore).
+//!
+//! # An API or an MCP server
+//!
+//! Whoever calls an API for a user or for themselves brings an access token that the AuthKit domain has issued to an OAuth or M2M
+//! application, or to an MCP client. A [`ResourceServer`](connect::ResourceServer) verifies it, and tells a client without one where to get
+//! it. Such a token is none of a session, nor the other way round: they are different types.
 //!
 //! # Between two requests, and after a restart
 //!

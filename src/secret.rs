@@ -35,7 +35,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::authorization::{self, NoBearer};
+use crate::authorization;
 use crate::base64url::BASE64URL;
 use crate::error::{CustomerKeyError, Error, NoBearerToken};
 use crate::wiped::WipedBytes;
@@ -297,12 +297,11 @@ impl BearerToken {
     /// # Errors
     /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
-        let token = authorization::bearer(headers).map_err(|reason| match reason {
-            NoBearer::Missing => NoBearerToken::Missing,
-            NoBearer::Malformed => NoBearerToken::Malformed,
-            NoBearer::Repeated => NoBearerToken::Repeated,
-        })?;
-        Self::new(token).map_err(|_| NoBearerToken::Malformed)
+        let token = authorization::bearer(headers)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(NoBearerToken::Malformed);
+        }
+        Ok(Self(SecretBox::new(token.into())))
     }
 }
 
@@ -406,9 +405,9 @@ impl CustomerApiKey {
     /// a key. With the feature `server`, `response()` answers the request.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let refused = |reason| match reason {
-            NoBearer::Missing => CustomerKeyError::Missing,
-            NoBearer::Malformed => CustomerKeyError::Malformed,
-            NoBearer::Repeated => CustomerKeyError::Repeated,
+            NoBearerToken::Missing => CustomerKeyError::Missing,
+            NoBearerToken::Malformed => CustomerKeyError::Malformed,
+            NoBearerToken::Repeated => CustomerKeyError::Repeated,
         };
         let token = authorization::bearer(headers).map_err(|reason| Error::customer_key(refused(reason)))?;
         Self::new(token).map_err(|_| Error::customer_key(CustomerKeyError::Malformed))

@@ -10,7 +10,9 @@ use super::challenge::{Challenge, NotAccepted, NotAuthorized, Refusal};
 use super::metadata::{self, Location};
 use super::scopes::Scopes;
 use super::token::{Claims, ResourceToken};
-use crate::client::{Client, ClientBuilder};
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::credentials::NoCredentials;
 use crate::error::{Error, NoBearerToken, TokenError};
 use crate::id::{ClientId, Issuer, ResourceUri};

@@ -8,8 +8,8 @@
 //! | [`ApiError`] | what the API refused: its code and message |
 //! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
 //! | [`RefusedRequest`] | why a request that would change something was refused |
-//! | [`NoBearerToken`] | why a request presents no bearer token |
 //! | [`CustomerKeyError`] | why the API key of a customer's request was refused |
+//! | [`NoBearerToken`] | why a request presents no bearer token |
 //! | [`AuthorizationErrorCode`] | the code of an `error` callback |
 //!
 //! ```

@@ -219,6 +219,7 @@ mod tests {
             (Error::token(TokenError::Expired), 401),
             (Error::seal(SealError::BadMac), 401),
             (Error::token(TokenError::WrongOrganization), 403),
+            (Error::customer_key(CustomerKeyError::MissingPermission("posts:read".to_owned())), 403),
             (Error::from(RefusedRequest::CrossOrigin), 403),
             (Error::from(RefusedRequest::NotPost), 405),
             (Error::seal(SealError::TooLarge { bytes: 5_000 }), 500),

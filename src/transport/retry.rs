@@ -17,7 +17,7 @@ use crate::runtime::{MAX_DURATION, Random, seconds};
 pub(crate) enum RequestKind {
     /// A request that changes nothing.
     Read,
-    /// The signing keys, for which callers that check a token may wait.
+    /// The signing keys, and the metadata that says where they are: callers that check a token may wait for them.
     Keys,
     /// The validation of a customer's API key, which changes nothing, and for which the customer's request waits.
     Validation,

@@ -21,10 +21,10 @@ use workos_auth::id::ConnectionId;
 use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
-    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, CodeVerifier, CustomerApiKey, DeviceCode, EmailChangeCode,
-    EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken,
-    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage,
-    SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
+    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, BearerToken, CodeVerifier, CustomerApiKey, DeviceCode,
+    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash,
+    PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
+    RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
 };
 use workos_auth::session::{
     CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, NotActive, RefreshError, SessionParts,
@@ -198,6 +198,7 @@ fn every_secret_type_is_redacted() -> Outcome {
     debug("CustomerApiKey", &CustomerApiKey::new("sk_canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
+    debug("BearerToken", &BearerToken::new("canary.in.a-token")?);
     debug("WebhookSecret", &WebhookSecret::new("canary-of-an-endpoint")?);
     let client = ConfidentialClient::new("client_123", "sk_canary")?;
     let session = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary")).begin()?;
@@ -225,6 +226,7 @@ fn refused_values_are_not_echoed() {
         CustomerApiKey::from_headers(&header("Bearer canary canary")).map(drop).unwrap_err(),
         CustomerApiKey::from_headers(&header("Canary canary")).map(drop).unwrap_err(),
         ApiKey::new("client_canary").map(drop).unwrap_err(),
+        BearerToken::new("canary with spaces").map(drop).unwrap_err(),
         CookiePassword::new("canary").map(drop).unwrap_err(),
         ConfidentialClient::new("client_123", "sk_canary\u{7}").map(drop).unwrap_err(),
         ConfidentialClient::new("sk_canary", "client_123").map(drop).unwrap_err(),

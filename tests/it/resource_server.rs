@@ -520,6 +520,11 @@ fn issuers_resources_and_scopes_are_parsed_once() {
     ] {
         assert_eq!(Issuer::new(text).ok().as_ref().map(Issuer::as_str), issuer, "{text}");
     }
+    assert_eq!(
+        serde_json::from_str::<Issuer>(r#""https://example.authkit.app""#).unwrap(),
+        "https://example.authkit.app".parse().unwrap()
+    );
+    assert!(serde_json::from_str::<Issuer>(r#""http://example.authkit.app""#).is_err());
     for (text, good) in [
         (RESOURCE, true),
         ("https://example.com", true),
