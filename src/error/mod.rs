@@ -39,7 +39,9 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, CustomerKeyError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
+pub use reasons::{CallbackError, CustomerKeyError, ParkedError, RefusedRequest, SealError, TokenError};
+
+pub use crate::authorization::NoBearerToken;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 

@@ -207,21 +207,6 @@ pub enum CustomerKeyError {
     MissingPermission(String),
 }
 
-/// Why a request presents no bearer token (RFC 6750 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoBearerToken {
-    /// It has no `Authorization` header, or one of another scheme.
-    #[error("the request has no bearer token")]
-    Missing,
-    /// It has several `Authorization` headers.
-    #[error("the request has several Authorization headers")]
-    Repeated,
-    /// What comes after `Bearer` isn't a token, or has more than 16 KiB.
-    #[error("the bearer token is malformed")]
-    Malformed,
-}
-
 /// Why a request that would change something was refused: it may come from a page of another origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
