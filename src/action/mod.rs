@@ -224,7 +224,7 @@ impl Action {
 /// Only [`Actions`] make it, of a request whose signature was right.
 #[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
 pub struct AuthenticationAction {
-    context: AuthenticationContext,
+    context: Box<AuthenticationContext>,
     signer: Signer,
 }
 
@@ -245,7 +245,7 @@ impl AuthenticationAction {
 /// Only [`Actions`] make it, of a request whose signature was right.
 #[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
 pub struct UserRegistrationAction {
-    context: UserRegistrationContext,
+    context: Box<UserRegistrationContext>,
     signer: Signer,
 }
 

@@ -52,7 +52,7 @@ impl AuthKit {
     /// # Errors
     /// Fails when there is no such user, or when the operating system gives no random bytes.
     pub fn authentication_action(&self, secret: &ActionSecret, email: &str) -> io::Result<Request<Bytes>> {
-        let mut action = self.action("authentication_action_context")?;
+        let mut action = action_of("authentication_action_context")?;
         {
             let state = self.state.lock();
             let user = state.user_by_email(email).ok_or_else(|| state.unknown_user(email))?;
@@ -78,7 +78,7 @@ impl AuthKit {
     /// # Errors
     /// Fails when the operating system gives no random bytes.
     pub fn user_registration_action(&self, secret: &ActionSecret, email: &str) -> io::Result<Request<Bytes>> {
-        let mut action = self.action("user_registration_action_context")?;
+        let mut action = action_of("user_registration_action_context")?;
         action["user_data"] =
             json!({"object": "user_data", "email": email, "name": null, "first_name": null, "last_name": null});
         let is_theirs = |invitation: &&Value| invitation["email"] == email && invitation["state"] == "pending";
@@ -86,14 +86,6 @@ impl AuthKit {
             action["invitation"] = invitation.clone();
         }
         self.sign_action(secret, action.to_string())
-    }
-
-    /// What all Actions have.
-    fn action(&self, object: &str) -> io::Result<Value> {
-        Ok(json!({
-            "id": random("action_")?, "object": object, "authentication_method": "Password",
-            "ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0", "device_fingerprint": "a-device",
-        }))
     }
 
     /// The request with which WorkOS sends this body now, by the server's time. So a body that isn't an Action can be sent, too.
@@ -158,4 +150,12 @@ impl AuthKit {
             _ => Err(refuse("its verdict can't be read")),
         }
     }
+}
+
+/// What all Actions have.
+fn action_of(object: &str) -> io::Result<Value> {
+    Ok(json!({
+        "id": random("action_")?, "object": object, "authentication_method": "Password",
+        "ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0", "device_fingerprint": "a-device",
+    }))
 }
