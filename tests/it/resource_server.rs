@@ -1,4 +1,5 @@
 //! Resource servers: which tokens of OAuth and M2M applications are accepted, what is refused and how, and when keys are fetched.
+#![allow(clippy::similar_names, reason = "what is signed and who signs belong together")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
