@@ -204,7 +204,7 @@ impl ResourceServer {
 /// # Metadata
 impl ResourceServer {
     /// The metadata of this resource server (RFC 9728 §2), to be served at [`metadata_path`](Self::metadata_path): from it a client learns
-    /// who issues tokens. With axum, [`routes`](Self::routes) serves it.
+    /// who issues tokens. With axum, `ResourceServer::routes` serves it.
     #[must_use]
     pub fn metadata(&self) -> Response<String> {
         let policy = &*self.policy;

@@ -305,6 +305,10 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let (Some(user_id), Some(session_id), Some(expires_at)) = (claims.sub, claims.sid, claims.exp) else {
             return Err(TokenError::MissingClaim);
         };
+        // A custom domain may issue both kinds: that of an application has the ID of a consent instead of a session's.
+        if session_id.as_str().starts_with("app_consent_") {
+            return Err(TokenError::ApplicationToken);
+        }
         let now = self.signatures.now();
         check_not_early(now, [claims.nbf, claims.iat])?;
         if self.has_expired(expires_at, now) {

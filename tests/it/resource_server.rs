@@ -1,7 +1,8 @@
 //! Resource servers: which tokens of OAuth and M2M applications are accepted, what is refused and how, and when keys are fetched.
+#![allow(clippy::similar_names, reason = "what is signed and who signs belong together")]
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use bytes::Bytes;
@@ -13,9 +14,9 @@ use workos_auth::connect::{
 use workos_auth::error::{NoBearerToken, TokenError};
 use workos_auth::id::{Issuer, ResourceUri};
 use workos_auth::secret::BearerToken;
-use workos_auth::testing::{AuthKit, Endpoint, Fault, ManualClock, Skew};
+use workos_auth::testing::{AuthKit, Endpoint, Fault, ManualClock, Skew, TestUser};
 use workos_auth::transport::TransportError;
-use workos_auth::{Client, ClientId, Error, ErrorKind, ExposeSecret, OrganizationId, UserId};
+use workos_auth::{AccessToken, Client, ClientId, Error, ErrorKind, ExposeSecret, OrganizationId, UserId};
 
 use crate::support::Outcome;
 use crate::support::clients::reply;
@@ -266,7 +267,7 @@ async fn the_keys_are_where_the_metadata_of_the_issuer_says() -> Outcome {
 
 #[tokio::test]
 async fn a_user_session_is_no_caller_of_an_api() -> Outcome {
-    let ada = workos_auth::testing::TestUser::new("ada@example.com").password(PASSWORD).organization("org_1");
+    let ada = TestUser::new("ada@example.com").password(PASSWORD).organization("org_1");
     let authkit = AuthKit::builder().user(ada).start().await?;
     let client = authkit.confidential_client();
     let login = with_password(&client, "ada@example.com").await?;
@@ -275,12 +276,58 @@ async fn a_user_session_is_no_caller_of_an_api() -> Outcome {
     let session = bearer(&login.access_token);
     assert_eq!(reason(server.verify(&session).await), TokenError::SessionToken);
 
-    // Nor is a caller of an API a signed-in user.
-    let token = authkit.connect_token().audience(RESOURCE).client(authkit.client_id()).sign()?;
-    assert!(server.verify(&token).await.is_ok());
-    let machine = authkit.connect_token().audience(RESOURCE).machine("client_1").sign()?;
-    let machine = workos_auth::AccessToken::new(machine.expose_secret());
-    assert!(client.verifier().verify(&machine).await.is_err());
+    // Nor is a caller of an API a signed-in user, even if its token names the same client ID.
+    let user = authkit.connect_token().audience(RESOURCE).client(authkit.client_id()).sign()?;
+    let machine = authkit.connect_token().audience(RESOURCE).machine("client_1").client(authkit.client_id()).sign()?;
+    for (token, expected) in [(user, TokenError::ApplicationToken), (machine, TokenError::MissingClaim)] {
+        assert!(server.verify(&token).await.is_ok());
+        let error = client.verifier().verify(&AccessToken::new(token.expose_secret())).await.unwrap_err().error();
+        assert!(matches!(error.kind(), ErrorKind::InvalidToken(reason) if *reason == expected), "{error}");
+    }
+    Ok(())
+}
+
+/// Audiences, issuers, times and required claims, with the verdict of a library that nobody here wrote.
+#[tokio::test]
+async fn the_peer_gives_the_same_verdict_on_claims() -> Outcome {
+    let (signer, other) = (Signer::new("key_1"), Signer::new("key_1"));
+    // The peer looks at the system's clock; no token of these is within an hour of its limits.
+    let now = jiff::Timestamp::now().as_second();
+    let played = Played { clock: ManualClock::new(std::time::SystemTime::now()), ..Played::new(json!([signer.jwk()])) };
+    let server = played.server();
+    let key = jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(signer.jwk())?)?;
+    let mut policy = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    policy.set_issuer(&[ISSUER]);
+    policy.set_audience(&[RESOURCE]);
+    policy.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    policy.validate_nbf = true;
+    let audiences = [
+        json!(RESOURCE),
+        json!([RESOURCE]),
+        json!(["https://other.example.com", RESOURCE]),
+        json!("https://other.example.com"),
+        json!(["https://other.example.com"]),
+        json!([]),
+        json!(""),
+        json!(format!("{RESOURCE}/")),
+        Value::Null,
+    ];
+    let (mut good, mut bad) = (0, 0);
+    for aud in &audiences {
+        for iss in [json!(ISSUER), json!("https://other.authkit.app"), Value::Null] {
+            for exp in [json!(now + 7200), json!(now - 7200), Value::Null] {
+                for (nbf, signed_by) in [(now - 7200, &signer), (now + 7200, &signer), (now - 7200, &other)] {
+                    let claims = with(json!({"aud": aud, "iss": iss, "exp": exp, "nbf": nbf, "iat": now - 7200}));
+                    let token = signed_by.sign(&claims);
+                    let ours = server.verify(&bearer(&token)).await;
+                    let theirs = jsonwebtoken::decode::<Value>(token.expose_secret(), &key, &policy);
+                    assert_eq!(ours.is_ok(), theirs.is_ok(), "{claims}: {ours:?} {theirs:?}");
+                    *if theirs.is_ok() { &mut good } else { &mut bad } += 1;
+                }
+            }
+        }
+    }
+    assert_eq!((good, bad), (3, 240));
     Ok(())
 }
 
@@ -360,8 +407,11 @@ async fn a_check_does_not_wait_longer_than_it_may() -> Outcome {
     authkit.inject(Endpoint::IssuerMetadata, Fault::Stall, usize::MAX);
     let server = authkit.resource_server(resource())?.keys_timeout(Duration::from_millis(50));
     let token = authkit.connect_token().audience(RESOURCE).sign()?;
+    let began = Instant::now();
     let cause = outage(server.verify(&token).await);
     assert!(matches!(cause, Some(ErrorKind::Timeout)), "{cause:?}");
+    // One attempt to fetch the keys takes 5 s.
+    assert!(began.elapsed() < Duration::from_secs(4));
     Ok(())
 }
 
