@@ -241,10 +241,10 @@ mod clock;
 #[cfg(feature = "server")]
 mod session_store;
 
+pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
 #[cfg(feature = "server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
-pub use authkit::ConnectToken;
-pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
+pub use authkit::{ConnectToken, TestMachine};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;
 pub use clock::{ManualClock, Skew};

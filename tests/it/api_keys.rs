@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use workos_auth::api::{
     ApiKeyOwner, ApiKeyValidator, CreateOrganizationApiKey, CreateUserApiKey, KeyNotValidated, Order, ValidApiKey,
 };
-use workos_auth::error::CustomerKeyError;
+use workos_auth::error::{CustomerKeyError, NoBearerToken};
 use workos_auth::handlers::{Permission, PermittedKey};
 use workos_auth::id::ApiKeyId;
 use workos_auth::secret::CustomerApiKey;
@@ -595,15 +595,16 @@ fn the_key_of_a_request_is_read_from_one_header() -> Outcome {
     }
     let long = format!("Bearer {}", "a".repeat(513));
     for (values, reason, status, challenge) in [
-        (&[][..], CustomerKeyError::Missing, 401, "Bearer"),
-        (&["Bearer a", "Bearer a"], CustomerKeyError::Repeated, 400, "Bearer error=\"invalid_request\""),
-        (&["Basic abc"], CustomerKeyError::Missing, 401, "Bearer"),
-        (&["Bearer"], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
-        (&["Bearer a b"], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
-        (&[&long], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&[][..], NoBearerToken::Missing, 401, "Bearer"),
+        (&["Bearer a", "Bearer a"], NoBearerToken::Repeated, 400, "Bearer error=\"invalid_request\""),
+        (&["Basic abc"], NoBearerToken::Missing, 401, "Bearer"),
+        (&["Bearer"], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&["Bearer a b"], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&[&long], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
     ] {
         let error = CustomerApiKey::from_headers(&headers(values)?).map(drop).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::CustomerKey(found) if *found == reason), "{error:?}");
+        let is = |found: &CustomerKeyError| *found == CustomerKeyError::NotPresented(reason);
+        assert!(matches!(error.kind(), ErrorKind::CustomerKey(found) if is(found)), "{error:?}");
         let response = error.response();
         assert_eq!((response.status().as_u16(), response.headers()["www-authenticate"].to_str()?), (status, challenge));
         assert!(!error.is_transient());

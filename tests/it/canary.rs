@@ -22,9 +22,10 @@ use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
     ApiKey, AuthKitAuthorizationCode, AuthorizationCode, BearerToken, CodeVerifier, CustomerApiKey, DeviceCode,
-    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash,
-    PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
+    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MachineAccessToken, MachineSecret,
+    MagicAuthCode, PasswordHash, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken,
+    ProviderRefreshToken, RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode,
+    TotpSecret, TotpUri,
 };
 use workos_auth::session::{
     CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, NotActive, RefreshError, SessionParts,
@@ -184,6 +185,7 @@ fn every_secret_type_is_redacted() -> Outcome {
         PasswordResetToken,
         PasswordResetUrl,
         SsoAccessToken,
+        MachineAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
         SessionHandle,
@@ -196,6 +198,7 @@ fn every_secret_type_is_redacted() -> Outcome {
     assert_eq!(format!("{:?}", code()), "AuthorizationCode([REDACTED])");
     debug("ApiKey", &ApiKey::new("sk_canary")?);
     debug("CustomerApiKey", &CustomerApiKey::new("sk_canary")?);
+    debug("MachineSecret", &MachineSecret::new("a-canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
     debug("BearerToken", &BearerToken::new("canary.in.a-token")?);
@@ -223,6 +226,7 @@ fn refused_values_are_not_echoed() {
         ApiKey::new("canary with spaces").map(drop).unwrap_err(),
         ApiKey::new("canary\n").map(drop).unwrap_err(),
         CustomerApiKey::new("canary with spaces").map(drop).unwrap_err(),
+        MachineSecret::new("canary with spaces").map(drop).unwrap_err(),
         CustomerApiKey::from_headers(&header("Bearer canary canary")).map(drop).unwrap_err(),
         CustomerApiKey::from_headers(&header("Canary canary")).map(drop).unwrap_err(),
         ApiKey::new("client_canary").map(drop).unwrap_err(),

@@ -16,6 +16,7 @@ mod http2;
 mod journey;
 mod login;
 mod loopback;
+mod machine;
 mod manager;
 mod not_signed_in;
 mod outcomes;
