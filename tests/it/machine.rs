@@ -19,6 +19,7 @@ use workos_auth::{Client, ClientId, ErrorCode, ErrorKind, ExposeSecret};
 use crate::support::Outcome;
 use crate::support::capture::{Recorder, assert_bytes};
 use crate::support::clients::{NOWHERE, clock, reply};
+use crate::support::raw::{Answer, RawServer};
 
 const TOKEN: Endpoint = Endpoint::IssuerToken;
 
@@ -125,6 +126,26 @@ async fn what_is_no_token_is_an_error() -> Outcome {
     Ok(())
 }
 
+/// Nothing is used up, so a request is sent again as a read is.
+#[tokio::test]
+async fn a_request_is_sent_again_after_each_fault_that_may_pass() -> Outcome {
+    for (answer, requests) in [
+        (Answer::Close, 4),
+        (Answer::Reset(Vec::new()), 4),
+        (Answer::Stall, 4),
+        (Answer::truncated("{}"), 4),
+        (Answer::json(200, "<html>"), 1),
+        (Answer::json(401, r#"{"error":"invalid_client"}"#), 1),
+    ] {
+        let server = RawServer::start([answer.clone()]).await?;
+        let builder = Client::builder().clock(clock()).timeout(Duration::from_millis(200));
+        let machine = builder.machine(Issuer::new(server.base_url())?, id(), secret())?;
+        assert!(machine.token().await.is_err());
+        assert_eq!(server.requests().len(), requests, "{answer:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_callers_send_one_request_and_one_of_them_hangs_up() -> Outcome {
     let (count, permits) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
@@ -191,7 +212,7 @@ async fn a_token_is_replaced_shortly_before_its_end() -> Outcome {
             None => machine,
         };
         assert_eq!(current(&machine).await?, "token-0");
-        clock.advance(Duration::from_secs(replaced_after) - Duration::from_millis(1));
+        clock.advance(Duration::from_millis(replaced_after * 1_000 - 1));
         assert_eq!((current(&machine).await?.as_str(), count.load(Ordering::SeqCst)), ("token-0", 1), "{ahead:?}");
         clock.advance(Duration::from_millis(1));
         // It is still good, so nobody waits for the next one.
