@@ -2,34 +2,30 @@
 
 use http::header::{AUTHORIZATION, HeaderMap};
 
-/// Why a request presents no bearer token (RFC 6750 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoBearerToken {
+/// Why a request presents no token. It is a public error elsewhere, which this module can't import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBearer {
     /// It has no `Authorization` header, or one of another scheme.
-    #[error("the request has no bearer token")]
     Missing,
-    /// It has several `Authorization` headers.
-    #[error("the request has several Authorization headers")]
-    Repeated,
-    /// What comes after `Bearer` isn't a token, or has more than 16 KiB.
-    #[error("the bearer token is malformed")]
+    /// What comes after `Bearer` isn't a token.
     Malformed,
+    /// It has several of these headers.
+    Repeated,
 }
 
 /// The token of the one `Authorization` header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearerToken> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearer> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(NoBearerToken::Missing)?;
+    let value = values.next().ok_or(NoBearer::Missing)?;
     if values.next().is_some() {
-        return Err(NoBearerToken::Repeated);
+        return Err(NoBearer::Repeated);
     }
     let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
     if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
-        return Err(NoBearerToken::Missing);
+        return Err(NoBearer::Missing);
     }
     let token = parts.next().and_then(|rest| str::from_utf8(rest).ok()).unwrap_or_default().trim_start_matches(' ');
-    if is_b64token(token) { Ok(token) } else { Err(NoBearerToken::Malformed) }
+    if is_b64token(token) { Ok(token) } else { Err(NoBearer::Malformed) }
 }
 
 /// `b64token` (RFC 6750 §2.1).
@@ -63,11 +59,11 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        assert_eq!(bearer(&HeaderMap::new()), Err(NoBearerToken::Missing));
-        assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearerToken::Repeated));
-        assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearerToken::Repeated));
+        assert_eq!(bearer(&HeaderMap::new()), Err(NoBearer::Missing));
+        assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearer::Repeated));
+        assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearer::Repeated));
         for value in [&b""[..], b" Bearer a", b"Basic abc", b"Bearers abc", b"Bearer\ta", b"abc", b"\xe4 a"] {
-            assert_eq!(bearer(&headers(&[value])), Err(NoBearerToken::Missing), "{value:?}");
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Missing), "{value:?}");
         }
         for value in [
             &b"Bearer"[..],
@@ -80,7 +76,7 @@ mod tests {
             b"Bearer \"a\"",
             b"Bearer \xe4",
         ] {
-            assert_eq!(bearer(&headers(&[value])), Err(NoBearerToken::Malformed), "{value:?}");
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Malformed), "{value:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`], [`ActionSecret`] | the application |
 //! | [`CustomerApiKey`] | a customer of the application |
+//! | [`MachineSecret`], [`MachineAccessToken`] | a machine, which calls others |
 //! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
 //! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
@@ -35,7 +36,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::authorization;
+use crate::authorization::{self, NoBearer};
 use crate::base64url::BASE64URL;
 use crate::error::{CustomerKeyError, Error, NoBearerToken};
 use crate::wiped::WipedBytes;
@@ -216,6 +217,9 @@ secrets! {
     /// An SSO access token. It is opaque, and only `GET /sso/profile` accepts it.
     SsoAccessToken;
 
+    /// The access token of a machine, as it is presented to other services: see [`MachineToken`](crate::connect::MachineToken).
+    MachineAccessToken;
+
     /// An access token of the OAuth provider the user signed in with (not a WorkOS token).
     #[derive(Clone)]
     ProviderAccessToken;
@@ -247,6 +251,15 @@ impl AuthorizationCode {
     pub(crate) fn new(value: impl Into<String>) -> Self {
         Self(seal(value.into()))
     }
+}
+
+/// The bearer token that a request presents.
+fn presented(headers: &HeaderMap) -> Result<&str, NoBearerToken> {
+    authorization::bearer(headers).map_err(|reason| match reason {
+        NoBearer::Missing => NoBearerToken::Missing,
+        NoBearer::Malformed => NoBearerToken::Malformed,
+        NoBearer::Repeated => NoBearerToken::Repeated,
+    })
 }
 
 /// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
@@ -297,7 +310,7 @@ impl BearerToken {
     /// # Errors
     /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
-        let token = authorization::bearer(headers)?;
+        let token = presented(headers)?;
         if token.len() > MAX_TOKEN_BYTES {
             return Err(NoBearerToken::Malformed);
         }
@@ -404,13 +417,9 @@ impl CustomerApiKey {
     /// [`ErrorKind::CustomerKey`](crate::ErrorKind::CustomerKey): there is no such header, there are several, or it isn't `Bearer` and
     /// a key. With the feature `server`, `response()` answers the request.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
-        let refused = |reason| match reason {
-            NoBearerToken::Missing => CustomerKeyError::Missing,
-            NoBearerToken::Malformed => CustomerKeyError::Malformed,
-            NoBearerToken::Repeated => CustomerKeyError::Repeated,
-        };
-        let token = authorization::bearer(headers).map_err(|reason| Error::customer_key(refused(reason)))?;
-        Self::new(token).map_err(|_| Error::customer_key(CustomerKeyError::Malformed))
+        let refuse = |reason| Error::customer_key(CustomerKeyError::NotPresented(reason));
+        let token = presented(headers).map_err(refuse)?;
+        Self::new(token).map_err(|_| refuse(NoBearerToken::Malformed))
     }
 }
 
@@ -419,6 +428,32 @@ impl<'de> Deserialize<'de> for CustomerApiKey {
         let secret = deserializer.deserialize_string(SecretVisitor);
         // The format's own message would show a value that isn't a string.
         secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
+    }
+}
+
+/// The secret of a machine (an M2M application of Connect), which the dashboard shows once. With it, a
+/// [`MachineClient`](crate::connect::MachineClient) gets its tokens. It is no [`ApiKey`].
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+pub struct MachineSecret(SecretString);
+
+secrets!(@redacted MachineSecret);
+
+impl MachineSecret {
+    /// Parses a secret: visible ASCII, not empty, without spaces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `machine_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let secret = Self(seal(value.into()));
+        let text = secret.0.expose_secret();
+        if text.is_empty() {
+            Err(Error::invalid_value("machine_secret", "must not be empty"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("machine_secret", "must be visible ASCII without spaces"))
+        } else {
+            Ok(secret)
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`ResourceServer`] | verifies such tokens, and tells clients where to get one |
 //! | [`ResourceToken`] | a good token: its [`Subject`], organization and [`Scopes`] |
 //! | [`Scope`], [`Scoped<S>`](Scoped) | a scope as a type, and a token that has it |
+//! | [`MachineClient`], [`MachineToken`] | the other side: a program that calls others, and its token |
 //! | [`NotAuthorized`], [`Refusal`] | why a request isn't let in, with the response that says so |
 //! | [`NotAccepted`], [`MissingScope`] | why a token isn't accepted, and the scope that it lacks |
 //!
@@ -37,12 +38,14 @@
 //! ```
 
 mod challenge;
+mod machine;
 mod metadata;
 mod resource_server;
 mod scopes;
 mod token;
 
 pub use challenge::{NotAccepted, NotAuthorized, Refusal};
+pub use machine::{MachineClient, MachineToken};
 pub use resource_server::ResourceServer;
 pub use scopes::{MissingScope, Scope, Scoped, Scopes};
 pub use token::{ResourceToken, Subject};

@@ -39,9 +39,7 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, CustomerKeyError, ParkedError, RefusedRequest, SealError, TokenError};
-
-pub use crate::authorization::NoBearerToken;
+pub use reasons::{CallbackError, CustomerKeyError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -197,6 +195,9 @@ pub enum ErrorKind {
     /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
     #[error("the login isn't an impersonation")]
     NotImpersonated,
+    /// The token of a machine has fewer scopes than were asked for; it was discarded.
+    #[error("the token has fewer scopes than were asked for: check the scopes of the application")]
+    ScopesNotGranted,
     /// The API key of a customer's request was refused, or could not be validated now.
     #[error("the customer's API key was refused: {0}")]
     CustomerKey(CustomerKeyError),

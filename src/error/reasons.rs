@@ -191,15 +191,9 @@ pub enum CallbackError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CustomerKeyError {
-    /// The request has no `Authorization` header, or one of another scheme than `Bearer`.
-    #[error("the request has none")]
-    Missing,
-    /// What comes after `Bearer` isn't a key (RFC 6750 §2.1), or has more than 512 bytes.
-    #[error("it is malformed")]
-    Malformed,
-    /// The request has several `Authorization` headers.
-    #[error("the request has several Authorization headers")]
-    Repeated,
+    /// The request presents none, or one that can't be a key: the header is malformed, or it has more than 512 bytes.
+    #[error("{0}")]
+    NotPresented(NoBearerToken),
     /// WorkOS doesn't know the key: it is made up, was deleted, or has expired.
     #[error("it isn't valid")]
     Invalid,
@@ -209,6 +203,21 @@ pub enum CustomerKeyError {
     /// The key is valid, and lacks this permission.
     #[error("it lacks the permission {0}")]
     MissingPermission(String),
+}
+
+/// Why a request presents no bearer token (RFC 6750 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoBearerToken {
+    /// It has no `Authorization` header, or one of another scheme.
+    #[error("the request has no bearer token")]
+    Missing,
+    /// It has several `Authorization` headers.
+    #[error("the request has several Authorization headers")]
+    Repeated,
+    /// What comes after `Bearer` isn't a token, or has more than 16 KiB.
+    #[error("the bearer token is malformed")]
+    Malformed,
 }
 
 /// Why a request that would change something was refused: it may come from a page of another origin.

@@ -4,7 +4,9 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_
 use http::{Response, StatusCode};
 
 use crate::cookies::SetCookie;
-use crate::error::{CustomerKeyError, Error, ErrorCode, ErrorKind, ParkedError, RefusedRequest, SealError, TokenError};
+use crate::error::{
+    CustomerKeyError, Error, ErrorCode, ErrorKind, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError,
+};
 use crate::response::ResponseHeaders;
 
 /// How long a client waits after an outage, unless the API says otherwise.
@@ -50,8 +52,8 @@ impl Error {
         let mut response = sentence(status(self));
         let challenge = match self.kind() {
             ErrorKind::InvalidToken(_) if response.status() == StatusCode::UNAUTHORIZED => Some(BEARER),
-            ErrorKind::CustomerKey(CustomerKeyError::Missing) => Some(NO_BEARER),
-            ErrorKind::CustomerKey(CustomerKeyError::Malformed | CustomerKeyError::Repeated) => Some(BAD_BEARER),
+            ErrorKind::CustomerKey(CustomerKeyError::NotPresented(NoBearerToken::Missing)) => Some(NO_BEARER),
+            ErrorKind::CustomerKey(CustomerKeyError::NotPresented(_)) => Some(BAD_BEARER),
             ErrorKind::CustomerKey(CustomerKeyError::Invalid) => Some(BEARER),
             _ => None,
         };
@@ -75,8 +77,10 @@ impl Error {
 fn status(error: &Error) -> StatusCode {
     match error.kind() {
         ErrorKind::CustomerKey(reason) => match reason {
-            CustomerKeyError::Missing | CustomerKeyError::Invalid => StatusCode::UNAUTHORIZED,
-            CustomerKeyError::Malformed | CustomerKeyError::Repeated => StatusCode::BAD_REQUEST,
+            CustomerKeyError::NotPresented(NoBearerToken::Missing) | CustomerKeyError::Invalid => {
+                StatusCode::UNAUTHORIZED
+            }
+            CustomerKeyError::NotPresented(_) => StatusCode::BAD_REQUEST,
             CustomerKeyError::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             CustomerKeyError::MissingPermission(_) => StatusCode::FORBIDDEN,
         },

@@ -118,9 +118,30 @@ impl KeyNotAdmitted {
     }
 }
 
+impl From<KeyNotAdmitted> for Error {
+    fn from(not_admitted: KeyNotAdmitted) -> Self {
+        match not_admitted {
+            KeyNotAdmitted::NoKey(error) => error,
+            KeyNotAdmitted::NotValidated(not_validated) => not_validated.into(),
+            KeyNotAdmitted::MissingPermission(missing) => missing.into(),
+        }
+    }
+}
+
 /// # The key of a request
 impl ApiKeyValidator {
     /// Validates the key that a request brings in its headers (`Authorization: Bearer`). The error has the response.
+    ///
+    /// ```
+    /// use workos_auth::api::ApiKeyValidator;
+    /// use workos_auth::handlers::KeyNotAdmitted;
+    ///
+    /// async fn posts(keys: &ApiKeyValidator, headers: &http::HeaderMap) -> Result<String, KeyNotAdmitted> {
+    ///     let key = keys.admit(headers).await?;
+    ///     key.permission("posts:read")?;
+    ///     Ok(format!("the posts of {}", key.organization_id()))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`KeyNotAdmitted`]: there is no key, it isn't valid, or nobody knows.

@@ -243,7 +243,7 @@ mod session_store;
 
 #[cfg(feature = "server")]
 #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
-pub use authkit::{ActionVerdict, ConnectToken};
+pub use authkit::{ActionVerdict, ConnectToken, TestMachine};
 pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;

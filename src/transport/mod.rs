@@ -256,6 +256,8 @@ pub(crate) struct Call {
 pub(crate) enum Body {
     None,
     Json(Bytes),
+    /// `application/x-www-form-urlencoded`
+    Form(Bytes),
 }
 
 impl Body {
@@ -263,6 +265,7 @@ impl Body {
         match self {
             Self::None => (Bytes::new(), None),
             Self::Json(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/json"))),
+            Self::Form(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/x-www-form-urlencoded"))),
         }
     }
 }

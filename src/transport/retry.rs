@@ -17,8 +17,10 @@ use crate::runtime::{MAX_DURATION, Random, seconds};
 pub(crate) enum RequestKind {
     /// A request that changes nothing.
     Read,
-    /// The signing keys, and the metadata that says where they are: callers that check a token may wait for them.
+    /// The signing keys, for which callers that check a token may wait.
     Keys,
+    /// A token of a machine, for its client ID and secret, which aren't used up (RFC 6749 §4.4).
+    MachineToken,
     /// The validation of a customer's API key, which changes nothing, and for which the customer's request waits.
     Validation,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
@@ -102,7 +104,7 @@ const NEVER: Rule = Rule {
 impl RequestKind {
     pub(crate) const fn rule(self) -> Rule {
         match self {
-            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
+            Self::Read | Self::MachineToken => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
             Self::Keys | Self::Validation => Rule {
                 not_sent: true,
                 throttled: true,

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use workos_auth::api::{
     ApiKeyOwner, ApiKeyValidator, CreateOrganizationApiKey, CreateUserApiKey, KeyNotValidated, Order, ValidApiKey,
 };
-use workos_auth::error::CustomerKeyError;
+use workos_auth::error::{CustomerKeyError, NoBearerToken};
 use workos_auth::handlers::{Permission, PermittedKey};
 use workos_auth::id::ApiKeyId;
 use workos_auth::secret::CustomerApiKey;
@@ -101,7 +101,7 @@ async fn each_request_is_pinned_and_each_answer_is_read() -> Outcome {
     assert_eq!((valid.id().as_str(), valid.owner(), valid.organization_id()), ("api_key_1", &owner, &organization));
     assert_eq!(valid.owner().user_id(), Some(&user));
     assert_eq!(valid.permissions(), ["posts:read", "posts:write"]);
-    assert_eq!(valid.agent_registration_id().map(|id| id.as_str()), Some("agent_reg_1"));
+    assert_eq!(valid.agent_registration_id().map(ToString::to_string).as_deref(), Some("agent_reg_1"));
     let mut sent = record();
     sent.as_object_mut().unwrap().remove("object");
     assert_eq!(serde_json::to_value(valid.record())?, sent);
@@ -474,6 +474,26 @@ async fn it_remembers_so_many_keys_and_no_more() -> Outcome {
     Ok(())
 }
 
+#[tokio::test]
+async fn made_up_keys_displace_no_good_one() -> Outcome {
+    let (client, count) = knowing(&["sk_good"], &clock())?;
+    let (valid, invalid) = (Duration::from_secs(30), Duration::from_secs(5));
+    let validator = client.api_keys().validator().rate(1_000)?.burst(1_000)?.capacity(10)?;
+    let validator = validator.remember_valid(valid)?.remember_invalid(invalid)?;
+    assert!(validator.validate(&key("sk_good")).await.is_ok());
+    for number in 0..400 {
+        assert!(is_invalid(&validator.validate(&key(&format!("sk_made_up_{number}"))).await));
+    }
+    let debug = format!("{validator:?}");
+    assert!(debug.contains("known_good: 1, known_bad: 10, in_flight: 0"), "{debug}");
+    assert_eq!(count.load(Ordering::SeqCst), 401);
+    // It is remembered as before, and so are the newest of the others.
+    assert!(validator.validate(&key("sk_good")).await.is_ok());
+    assert!(is_invalid(&validator.validate(&key("sk_made_up_399")).await));
+    assert_eq!(count.load(Ordering::SeqCst), 401);
+    Ok(())
+}
+
 #[test]
 fn settings_have_bounds() -> Outcome {
     let client = confidential(NOWHERE).build()?;
@@ -595,15 +615,16 @@ fn the_key_of_a_request_is_read_from_one_header() -> Outcome {
     }
     let long = format!("Bearer {}", "a".repeat(513));
     for (values, reason, status, challenge) in [
-        (&[][..], CustomerKeyError::Missing, 401, "Bearer"),
-        (&["Bearer a", "Bearer a"], CustomerKeyError::Repeated, 400, "Bearer error=\"invalid_request\""),
-        (&["Basic abc"], CustomerKeyError::Missing, 401, "Bearer"),
-        (&["Bearer"], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
-        (&["Bearer a b"], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
-        (&[&long], CustomerKeyError::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&[][..], NoBearerToken::Missing, 401, "Bearer"),
+        (&["Bearer a", "Bearer a"], NoBearerToken::Repeated, 400, "Bearer error=\"invalid_request\""),
+        (&["Basic abc"], NoBearerToken::Missing, 401, "Bearer"),
+        (&["Bearer"], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&["Bearer a b"], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
+        (&[&long], NoBearerToken::Malformed, 400, "Bearer error=\"invalid_request\""),
     ] {
         let error = CustomerApiKey::from_headers(&headers(values)?).map(drop).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::CustomerKey(found) if *found == reason), "{error:?}");
+        let is = |found: &CustomerKeyError| *found == CustomerKeyError::NotPresented(reason);
+        assert!(matches!(error.kind(), ErrorKind::CustomerKey(found) if is(found)), "{error:?}");
         let response = error.response();
         assert_eq!((response.status().as_u16(), response.headers()["www-authenticate"].to_str()?), (status, challenge));
         assert!(!error.is_transient());
@@ -681,21 +702,21 @@ async fn the_authkit_keeps_keys_of_organizations_and_users() -> Outcome {
     let new = CreateOrganizationApiKey::new("CI").permissions(["posts:read"]);
     let of_organization = keys.create_for_organization(&org_1, &new).send().await?;
     let new = |organization: &OrganizationId| CreateUserApiKey::new("Laptop", organization.clone());
-    let in_1 = keys.create_for_user(&ada, &new(&org_1)).send().await?;
-    let in_2 = keys.create_for_user(&ada, &new(&org_2)).send().await?;
+    let first = keys.create_for_user(&ada, &new(&org_1)).send().await?;
+    let second = keys.create_for_user(&ada, &new(&org_2)).send().await?;
     let elsewhere = keys.create_for_user(&ada, &new(&OrganizationId::new("org_3")?)).send().await;
     assert_eq!(elsewhere.map(drop).unwrap_err().status(), Some(StatusCode::NOT_FOUND));
 
     let ids = |page: workos_auth::api::Page<workos_auth::api::ApiKeyRecord>| -> Vec<_> {
         page.data.into_iter().map(|key| key.id).collect()
     };
-    let (id, id_1, id_2) = (of_organization.record.id.clone(), in_1.record.id.clone(), in_2.record.id.clone());
-    assert_eq!(ids(keys.list_of_organization(&org_1).send().await?), [id.clone()]);
+    let (id, laptop, phone) = (of_organization.record.id.clone(), first.record.id.clone(), second.record.id.clone());
+    assert_eq!(ids(keys.list_of_organization(&org_1).send().await?), std::slice::from_ref(&id));
     assert_eq!(ids(keys.list_of_organization(&org_2).send().await?), []);
-    assert_eq!(ids(keys.list_of_user(&ada, None).send().await?), [id_2.clone(), id_1.clone()]);
-    assert_eq!(ids(keys.list_of_user(&ada, Some(&org_2)).send().await?), [id_2.clone()]);
+    assert_eq!(ids(keys.list_of_user(&ada, None).send().await?), [phone.clone(), laptop.clone()]);
+    assert_eq!(ids(keys.list_of_user(&ada, Some(&org_2)).send().await?), std::slice::from_ref(&phone));
 
-    let (value, value_1) = (of_organization.into_value(), in_1.into_value());
+    let (value, value_1) = (of_organization.into_value(), first.into_value());
     let valid = keys.validate(&value).await?;
     assert_eq!((valid.id(), valid.owner()), (&id, &ApiKeyOwner::Organization { id: org_1.clone() }));
     valid.permission("posts:read")?;

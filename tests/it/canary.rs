@@ -17,14 +17,15 @@ use tracing_subscriber::fmt::MakeWriter;
 use workos_auth::api::{
     CreateMagicAuth, CreateOrganizationApiKey, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser,
 };
-use workos_auth::id::ConnectionId;
+use workos_auth::id::{ConnectionId, Issuer};
 use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
-    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, BearerToken, CodeVerifier, CustomerApiKey, DeviceCode,
-    EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash,
-    PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken,
-    RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
+    ActionSecret, ApiKey, AuthKitAuthorizationCode, AuthorizationCode, BearerToken, CodeVerifier, CustomerApiKey,
+    DeviceCode, EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MachineAccessToken,
+    MachineSecret, MagicAuthCode, PasswordHash, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
+    ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State,
+    StoredToken, TotpQrCode, TotpSecret, TotpUri,
 };
 use workos_auth::session::{
     CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, NotActive, RefreshError, SessionParts,
@@ -184,6 +185,7 @@ fn every_secret_type_is_redacted() -> Outcome {
         PasswordResetToken,
         PasswordResetUrl,
         SsoAccessToken,
+        MachineAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
         SessionHandle,
@@ -196,10 +198,12 @@ fn every_secret_type_is_redacted() -> Outcome {
     assert_eq!(format!("{:?}", code()), "AuthorizationCode([REDACTED])");
     debug("ApiKey", &ApiKey::new("sk_canary")?);
     debug("CustomerApiKey", &CustomerApiKey::new("sk_canary")?);
+    debug("MachineSecret", &MachineSecret::new("a-canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
     debug("BearerToken", &BearerToken::new("canary.in.a-token")?);
     debug("WebhookSecret", &WebhookSecret::new("canary-of-an-endpoint")?);
+    debug("ActionSecret", &ActionSecret::new("canary-of-an-endpoint")?);
     let client = ConfidentialClient::new("client_123", "sk_canary")?;
     let session = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary")).begin()?;
     assert!(session.url().as_str().contains(CANARY));
@@ -223,6 +227,8 @@ fn refused_values_are_not_echoed() {
         ApiKey::new("canary with spaces").map(drop).unwrap_err(),
         ApiKey::new("canary\n").map(drop).unwrap_err(),
         CustomerApiKey::new("canary with spaces").map(drop).unwrap_err(),
+        ActionSecret::new("canary with spaces in it").map(drop).unwrap_err(),
+        MachineSecret::new("canary with spaces").map(drop).unwrap_err(),
         CustomerApiKey::from_headers(&header("Bearer canary canary")).map(drop).unwrap_err(),
         CustomerApiKey::from_headers(&header("Canary canary")).map(drop).unwrap_err(),
         ApiKey::new("client_canary").map(drop).unwrap_err(),
@@ -536,6 +542,27 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     Ok(())
 }
 
+/// The API key of a customer, and a machine. Gives the number of tokens that were read.
+async fn callers_hold_no_secret(cage: &Cage, client: &ConfidentialClient, base_url: String) -> Outcome<usize> {
+    let validator = client.api_keys().validator();
+    cage.error(&validator.validate(&CustomerApiKey::new("canary-key")?).await.unwrap_err());
+    cage.debug("validator", &validator);
+    let machine = Client::builder().timeout(Duration::from_millis(500)).clock(clock());
+    let secret = MachineSecret::new("canary-secret")?;
+    let machine = machine.machine(Issuer::new(base_url)?, "client_machine".parse()?, secret)?;
+    cage.debug("machine", &machine);
+    match machine.token().await {
+        Ok(token) => {
+            cage.debug("token", &(&token, token.authorization_header()));
+            Ok(1)
+        }
+        Err(error) => {
+            cage.error(&error);
+            Ok(0)
+        }
+    }
+}
+
 /// Every call of the API that carries a secret, on servers that refuse it, break off and answer with secrets.
 async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
     if passed_alone(&adapter.test("canary::the_api_and_sso_hold_no_secret"))? {
@@ -554,7 +581,7 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
         "authentication_factor":{{"id":"f_1","type":"totp",{times},
             "totp":{{"issuer":"i","user":"u","secret":"canary","qr_code":"canary","uri":"canary"}}}},
         "authentication_challenge":{{"id":"c_1","authentication_factor_id":"f_1","code":"canary",{times}}},
-        "access_token":"canary","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
+        "access_token":"canary","token_type":"Bearer","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
             "refresh_token":"canary","expires_at":1,"scopes":[]}},
         "owner":{{"type":"organization","id":"org_1"}},"name":"CI","obfuscated_value":"sk_...","permissions":[],"value":"canary",
         "profile":{{"id":"prof_1","connection_id":"conn_1","connection_type":"TestIdp","idp_id":"1","email":"ada@example.com"}}}}"#
@@ -617,18 +644,17 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
             client.exchange_sso_code(code());
             handle.profile();
         }
-        let validator = client.api_keys().validator();
-        cage.error(&validator.validate(&CustomerApiKey::new("canary-key")?).await.unwrap_err());
-        cage.debug("validator", &validator);
+        read += callers_hold_no_secret(&cage, &client, server.base_url()).await?;
         bodies += &server.requests().concat();
     }
-    assert_eq!(read, 9, "what is read holds secrets");
+    assert_eq!(read, 10, "what is read holds secrets");
     for sent in [
         "/invitations/by_token/canary",
         "Bearer canary-sso",
         r#""client_secret":"sk_canary"#,
         r#""password":"canary""#,
         r#"{"value":"canary-key"}"#,
+        "client_secret=canary-secret",
     ] {
         assert!(bodies.contains(sent), "{sent}");
     }

@@ -18,6 +18,7 @@ mod http2;
 mod journey;
 mod login;
 mod loopback;
+mod machine;
 mod manager;
 mod not_signed_in;
 mod outcomes;

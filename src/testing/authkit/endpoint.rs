@@ -16,6 +16,8 @@ pub enum Endpoint {
     Jwks,
     /// `/.well-known/oauth-authorization-server`: where the keys of OAuth and M2M applications are.
     IssuerMetadata,
+    /// `/oauth2/token`, where machines get their tokens.
+    IssuerToken,
     /// `/oauth2/jwks`: the keys that verify the tokens of OAuth and M2M applications.
     IssuerJwks,
     /// `/user_management/sessions/logout`, which the browser visits.
@@ -81,6 +83,7 @@ impl Endpoint {
             ["sso", "jwks", _] => Self::Jwks,
             [".well-known", "oauth-authorization-server"] => Self::IssuerMetadata,
             ["oauth2", "jwks"] => Self::IssuerJwks,
+            ["oauth2", "token"] => Self::IssuerToken,
             ["sso", "authorize"] => Self::SsoAuthorize,
             ["sso", "token"] => Self::SsoToken,
             ["sso", "profile"] => Self::SsoProfile,

@@ -17,6 +17,8 @@ mod fault;
 mod hosted;
 mod invitations;
 mod keys;
+#[cfg(feature = "server")]
+mod machines;
 mod memberships;
 mod oauth;
 mod one_time_code;
@@ -54,6 +56,8 @@ pub use customer_keys::TestApiKey;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
+#[cfg(feature = "server")]
+pub use machines::TestMachine;
 use state::{Config, Impersonator, SharedState, State};
 pub use user::{RadarDemand, TestMembership, TestUser};
 use values::after;
@@ -303,6 +307,8 @@ impl Default for AuthKitBuilder {
                 api_key: "sk_test_authkit".to_owned(),
                 users: Vec::new(),
                 customer_keys: Vec::new(),
+                #[cfg(feature = "server")]
+                machines: Vec::new(),
                 redirect_uris: Vec::new(),
                 sso_domains: Vec::new(),
                 access_token_lifetime: Duration::from_secs(300),
@@ -336,6 +342,14 @@ impl AuthKitBuilder {
     /// Adds an API key of one of the application's customers. The default is none.
     pub fn customer_api_key(mut self, key: TestApiKey) -> Self {
         self.config.customer_keys.push(key);
+        self
+    }
+
+    /// Adds a machine: an M2M application of Connect. The default is none.
+    #[cfg(feature = "server")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+    pub fn machine(mut self, machine: TestMachine) -> Self {
+        self.config.machines.push(machine);
         self
     }
 

@@ -13,6 +13,8 @@ use super::endpoint::Endpoint;
 use super::factors::Factors;
 use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
+#[cfg(feature = "server")]
+use super::machines::TestMachine;
 use super::one_time_code::OneTimeCode;
 use super::redirect::is_loopback;
 use super::refusal::Refusal;
@@ -26,6 +28,8 @@ pub(super) struct Config {
     pub(super) api_key: String,
     pub(super) users: Vec<TestUser>,
     pub(super) customer_keys: Vec<TestApiKey>,
+    #[cfg(feature = "server")]
+    pub(super) machines: Vec<TestMachine>,
     pub(super) redirect_uris: Vec<String>,
     /// Domains whose users must sign in with SSO, and their connections.
     pub(super) sso_domains: Vec<(String, String)>,
