@@ -134,6 +134,52 @@
 //! }
 //! ```
 //!
+//! An application with two of the three writes an enum of its own, in the same way:
+//!
+//! ```
+//! use axum::extract::{FromRef, FromRequestParts};
+//! use axum::http::request::Parts;
+//! use axum::response::{IntoResponse, Response};
+//! use workos_auth::SignedIn;
+//! use workos_auth::api::{ApiKeyValidator, ValidApiKey};
+//! use workos_auth::axum::Sessions;
+//! use workos_auth::caller::Credential;
+//!
+//! #[derive(Clone, FromRef)]
+//! struct App {
+//!     sessions: Sessions,
+//!     keys: ApiKeyValidator,
+//! }
+//!
+//! enum UserOrKey {
+//!     User(SignedIn),
+//!     Key(ValidApiKey),
+//! }
+//!
+//! impl FromRequestParts<App> for UserOrKey {
+//!     type Rejection = Response;
+//!
+//!     async fn from_request_parts(request: &mut Parts, app: &App) -> Result<Self, Response> {
+//!         match Credential::of(&request.headers) {
+//!             Ok(Credential::Session) => {
+//!                 let user = <SignedIn as FromRequestParts<App>>::from_request_parts(request, app).await;
+//!                 user.map(Self::User).map_err(IntoResponse::into_response)
+//!             }
+//!             // A token isn't a key, and is refused.
+//!             _ => {
+//!                 let key = ValidApiKey::from_request_parts(request, app).await;
+//!                 key.map(Self::Key).map_err(IntoResponse::into_response)
+//!             }
+//!         }
+//!     }
+//! }
+//! # fn is_handler<H: axum::handler::Handler<T, App>, T>(_: H) {}
+//! # is_handler(async |who: UserOrKey| match who {
+//! #     UserOrKey::User(user) => user.user().email.clone(),
+//! #     UserOrKey::Key(key) => key.organization_id().to_string(),
+//! # });
+//! ```
+//!
 //! # Responses
 //!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.

@@ -457,42 +457,52 @@ impl MachineSecret {
     }
 }
 
-macro_rules! signing_secrets {
-    ($($(#[$attribute:meta])* $name:ident = $field:literal;)*) => {$(
-        $(#[$attribute])*
-        ///
-        /// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
-        #[derive(Clone)]
-        pub struct $name(SecretString);
+/// The secret of a webhook endpoint, which the dashboard shows: it signs the requests to the endpoint.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+#[derive(Clone)]
+pub struct WebhookSecret(SecretString);
 
-        secrets!(@redacted $name);
+secrets!(@redacted WebhookSecret);
 
-        impl $name {
-            /// Parses a secret: at least 16 characters of visible ASCII, without spaces. With an empty one, everybody could sign.
-            ///
-            /// # Errors
-            #[doc = concat!("[`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `", $field, "`. The error never shows the value.")]
-            pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-                let secret = Self(seal(value.into()));
-                let text = secret.0.expose_secret();
-                if text.len() < 16 {
-                    Err(Error::invalid_value($field, "must have at least 16 characters"))
-                } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                    Err(Error::invalid_value($field, "must be visible ASCII without spaces"))
-                } else {
-                    Ok(secret)
-                }
-            }
-        }
-    )*};
+impl WebhookSecret {
+    /// Parses a secret: at least 16 characters of visible ASCII, without spaces. With an empty one, everybody could sign.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `webhook_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        signing_secret("webhook_secret", value.into()).map(Self)
+    }
 }
 
-signing_secrets! {
-    /// The secret of a webhook endpoint, which the dashboard shows: it signs the requests to the endpoint.
-    WebhookSecret = "webhook_secret";
+/// The secret of an Actions endpoint, which the dashboard shows: it signs the requests to the endpoint, and the endpoint's answers.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+#[derive(Clone)]
+pub struct ActionSecret(SecretString);
 
-    /// The secret of an Actions endpoint, which the dashboard shows: it signs the requests to the endpoint, and the endpoint's answers.
-    ActionSecret = "action_secret";
+secrets!(@redacted ActionSecret);
+
+impl ActionSecret {
+    /// Parses a secret: at least 16 characters of visible ASCII, without spaces. With an empty one, everybody could sign.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `action_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        signing_secret("action_secret", value.into()).map(Self)
+    }
+}
+
+fn signing_secret(field: &'static str, value: String) -> Result<SecretString, Error> {
+    let secret = seal(value);
+    let text = secret.expose_secret();
+    if text.len() < 16 {
+        Err(Error::invalid_value(field, "must have at least 16 characters"))
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err(Error::invalid_value(field, "must be visible ASCII without spaces"))
+    } else {
+        Ok(secret)
+    }
 }
 
 /// The authorization URL of one login, to which the browser is sent (RFC 6749 §4.1.1).

@@ -3,7 +3,7 @@
 use workos_auth::action::{Action, ActionAnswer, AuthenticationAction, AuthenticationContext};
 
 fn misuse(context: AuthenticationContext) -> ActionAnswer {
-    Action::Authentication(AuthenticationAction { context }).allow()
+    Action::Authentication(AuthenticationAction { context: Box::new(context) }).allow()
 }
 
 fn main() {}
