@@ -104,6 +104,9 @@ impl ApiKeyValidator {
 
     /// How many requests it sends in a second; 25 unless given. What WorkOS takes from an environment is shared by all processes.
     ///
+    /// Good keys share it, too: a customer who calls very often leaves little for others, unless
+    /// [`remember_valid`](Self::remember_valid) is on. While good keys use all of it, a key that is new to this process isn't asked about.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `rate`: it is 1 to 1,000.
     pub fn rate(self, requests_per_second: u32) -> Result<Self, Error> {
