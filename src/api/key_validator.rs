@@ -104,6 +104,9 @@ impl ApiKeyValidator {
 
     /// How many requests it sends in a second; 25 unless given. What WorkOS takes from an environment is shared by all processes.
     ///
+    /// Good keys share it, too: a customer who calls very often leaves little for others, unless
+    /// [`remember_valid`](Self::remember_valid) is on. While good keys use all of it, a key that is new to this process isn't asked about.
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `rate`: it is 1 to 1,000.
     pub fn rate(self, requests_per_second: u32) -> Result<Self, Error> {
@@ -135,7 +138,7 @@ impl ApiKeyValidator {
         Ok(self.set(|settings| settings.capacity = keys))
     }
 
-    /// For how long a good key is taken without asking again, counted from the answer, and never longer than the key itself lasts. For
+    /// For how long a good key is taken without asking again, counted from the request, and never longer than the key itself lasts. For
     /// so long a deleted key is still taken: a few seconds are enough to spare most requests. Off unless given.
     ///
     /// # Errors
@@ -183,7 +186,7 @@ impl ApiKeyValidator {
         }
     }
 
-    /// Forgets an answer about this key: the next request with it asks WorkOS. Call it when the key was deleted, or when a webhook
+    /// Forgets an answer about this key: the next caller with it asks WorkOS, also if a request is in flight. Call it when the key was deleted, or when a webhook
     /// (`api_key.revoked`) says so.
     pub fn forget(&self, id: &ApiKeyId) {
         let mut state = self.table.lock();
@@ -246,6 +249,7 @@ struct Good {
 
 struct Asked {
     flight: Flight<Answer>,
+    since: Moment,
     /// [`State::forgotten`] when it began: what was forgotten since must not come back with it.
     forgotten: u64,
 }
@@ -287,7 +291,9 @@ impl Table {
         if state.bad.get(&fingerprint).is_some_and(|since| since.age(clock) < self.settings.invalid_for) {
             return Ok(Found::Remembered(Err(KeyNotValidated::Invalid)));
         }
-        if let Some(asked) = state.in_flight.get(&fingerprint) {
+        if let Some(asked) = state.in_flight.get(&fingerprint)
+            && asked.forgotten == state.forgotten
+        {
             return Ok(Found::InFlight(asked.flight.clone()));
         }
         if state.in_flight.len() >= if is_known { MAX_IN_FLIGHT } else { MAX_IN_FLIGHT / 2 } {
@@ -296,7 +302,7 @@ impl Table {
         let retry_after = |retry_after| KeyNotValidated::TooManyRequests { retry_after };
         state.allowance.take(is_known, clock.elapsed()).map_err(retry_after)?;
         let flight = Flight::new();
-        let asked = Asked { flight: flight.clone(), forgotten: state.forgotten };
+        let asked = Asked { flight: flight.clone(), since: Moment::now(clock), forgotten: state.forgotten };
         state.in_flight.insert(fingerprint, asked);
         Ok(Found::Begun { flight, is_known })
     }
@@ -306,22 +312,22 @@ impl Table {
         self.lock().allowance.take(is_known, self.clock.elapsed()).is_ok()
     }
 
-    /// Keeps what is to be remembered of an answer.
+    /// Keeps what is to be remembered of an answer, unless the key was asked about anew meanwhile.
     fn keep(&self, fingerprint: &Fingerprint, flight: &Flight<Answer>, answer: &Answer) {
-        let now = Moment::now(&*self.clock);
         let mut state = self.lock();
+        let asked = state.in_flight.get(fingerprint).filter(|asked| asked.flight.is(flight));
+        let Some(Asked { since, forgotten, .. }) = asked else { return };
+        let (since, is_current) = (*since, *forgotten == state.forgotten);
         match answer {
             Ok(key) => {
-                let asked = state.in_flight.get(fingerprint).filter(|asked| asked.flight.is(flight));
-                let is_current = asked.is_some_and(|asked| asked.forgotten == state.forgotten);
                 let key = (is_current && !self.settings.valid_for.is_zero()).then(|| key.clone());
-                state.good.put(*fingerprint, Good { since: now, key });
+                state.good.put(*fingerprint, Good { since, key });
                 state.bad.remove(fingerprint);
             }
             Err(KeyNotValidated::Invalid) => {
                 state.good.remove(fingerprint);
                 if !self.settings.invalid_for.is_zero() {
-                    state.bad.put(*fingerprint, now);
+                    state.bad.put(*fingerprint, since);
                 }
             }
             Err(KeyNotValidated::TooManyRequests { .. } | KeyNotValidated::Unavailable(_)) => {}

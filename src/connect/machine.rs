@@ -10,7 +10,9 @@ use serde::Deserialize;
 
 use super::scopes::Scopes;
 use crate::authorization;
-use crate::client::{Client, ClientBuilder};
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+use crate::client::Client;
+use crate::client::ClientBuilder;
 use crate::credentials::NoCredentials;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ClientId, Issuer};

@@ -441,19 +441,49 @@ async fn a_deleted_key_is_dead_when_its_answer_is_old_or_forgotten() -> Outcome 
 async fn what_is_forgotten_does_not_come_back_with_a_late_answer() -> Outcome {
     let api = Waiting::start()?;
     let validator = api.client.api_keys().validator().remember_valid(Duration::from_secs(5))?;
-    let first = tokio::spawn({
+    let ask = || {
         let validator = validator.clone();
-        async move { validator.validate(&key("sk_1")).await }
-    });
+        tokio::spawn(async move { validator.validate(&key("sk_1")).await })
+    };
+    let early = ask();
     api.until_asked(1).await;
     validator.forget(&ApiKeyId::new("api_key_1")?);
     api.permits.add_permits(1);
-    assert!(first.await?.is_ok());
-    api.permits.add_permits(1);
+    assert!(early.await?.is_ok());
+
+    // It wasn't remembered. The next request is in flight when the key is forgotten again, so a later caller sends another one.
+    let early = ask();
+    api.until_asked(2).await;
+    validator.forget(&ApiKeyId::new("api_key_1")?);
+    let late = ask();
+    api.until_asked(3).await;
+    api.permits.add_permits(2);
+    assert!(early.await?.is_ok() && late.await?.is_ok());
     for _ in 0..3 {
-        // The second answer is remembered again.
+        // The answer to the last one is remembered.
         assert!(validator.validate(&key("sk_1")).await.is_ok());
-        assert_eq!(api.asked.lock().unwrap().len(), 2);
+        assert_eq!(api.asked.lock().unwrap().len(), 3);
+    }
+    Ok(())
+}
+
+/// The time that a request takes counts: a key may have been deleted as soon as WorkOS has looked.
+#[tokio::test]
+async fn a_slow_answer_is_remembered_for_less() -> Outcome {
+    let clock = clock();
+    let (waits, count) = (clock.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&count);
+    let api = prompt_api(move |_| {
+        waits.advance(Duration::from_secs(2));
+        counted.fetch_add(1, Ordering::SeqCst);
+        (200, json!({"api_key": bare_record()}))
+    });
+    let client = confidential(NOWHERE).clock(clock.clone()).build_with(api)?;
+    let validator = client.api_keys().validator().remember_valid(Duration::from_secs(5))?;
+    for (wait, asked) in [(0, 1), (2_999, 1), (1, 2)] {
+        clock.advance(Duration::from_millis(wait));
+        assert!(validator.validate(&key("sk_1")).await.is_ok());
+        assert_eq!(count.load(Ordering::SeqCst), asked, "{wait} ms later");
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ use workos_auth::session::{
 };
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault};
+use workos_auth::transport::TransportError;
 use workos_auth::webhook::WebhookSecret;
 use workos_auth::{
     AccessToken, Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
@@ -793,7 +794,7 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(|_| async {
         let mut reply = http::Response::new(bytes::Bytes::new());
         *reply.status_mut() = http::StatusCode::NOT_FOUND;
-        Ok::<_, workos_auth::transport::TransportError>(reply)
+        Ok::<_, TransportError>(reply)
     })?;
     let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
     let session = client.authorize(redirect()).authkit().invitation_token(token()).begin()?;
@@ -809,6 +810,49 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     drop((plain.url().clone(), plain));
     assert!(client.invitations().get_by_token(&token()).send().await.is_err());
     assert_eq!(copies(&secret)?, 0, "after a look-up");
+    Ok(())
+}
+
+/// A caller's key is in the header of its request, which is the framework's. A machine holds its secret once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_of_a_customers_key_or_of_a_machines_secret_is_left_in_memory() -> Outcome {
+    use crate::support::clients::reply;
+    use crate::support::memory::copies;
+    use zeroize::Zeroizing;
+
+    if passed_alone("canary::nothing_of_a_customers_key_or_of_a_machines_secret_is_left_in_memory")? {
+        return Ok(());
+    }
+    let key: Vec<u8> = (0..40).map(|n: u8| !(b'a' + (n * 5 + n / 7) % 26)).collect();
+    let secret: Vec<u8> = (0..40).map(|n: u8| !(b'A' + (n * 3 + n / 4) % 26)).collect();
+    let transport = |_| async { Ok::<_, TransportError>(reply(200, r#"{"api_key":null}"#)) };
+    let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(transport)?;
+    let validator = client.api_keys().validator().remember_invalid(Duration::from_secs(5))?;
+    let mut value = Zeroizing::new(Vec::with_capacity(100));
+    value.extend_from_slice(b"Bearer ");
+    value.extend(key.iter().map(|byte| !byte));
+    let headers = [(http::header::AUTHORIZATION, http::HeaderValue::from_bytes(&value)?)].into_iter().collect();
+    drop(value);
+    assert_eq!(copies(&key)?, 1, "the search finds what is there, and nothing else");
+    for _ in 0..3 {
+        let presented = CustomerApiKey::from_headers(&headers)?;
+        assert_eq!(copies(&key)?, 2);
+        assert!(client.api_keys().validate(&presented).await.is_err());
+        assert!(validator.validate(&presented).await.is_err());
+    }
+    assert_eq!(copies(&key)?, 1, "after a validation");
+
+    let held = MachineSecret::new(secret.iter().map(|byte| char::from(!*byte)).collect::<String>())?;
+    let issuer = Issuer::new("https://example.authkit.app")?;
+    let machine = Client::builder().machine_with(issuer, "client_machine".parse()?, held, transport)?;
+    assert_eq!(copies(&secret)?, 1);
+    for _ in 0..3 {
+        assert!(machine.token().await.is_err());
+    }
+    assert_eq!(copies(&secret)?, 1, "after a request");
+    drop(machine);
+    assert_eq!(copies(&secret)?, 0);
     Ok(())
 }
 
