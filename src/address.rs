@@ -76,6 +76,12 @@ impl<'a> Address<'a> {
     pub(crate) fn path(&self) -> &'a str {
         if self.path.is_empty() && self.origin.is_some() { "/" } else { self.path }
     }
+
+    /// The path, and the query with its mark if there is one.
+    pub(crate) fn path_and_query(&self) -> [&'a str; 3] {
+        let [mark, query] = self.query.map_or(["", ""], |query| ["?", query]);
+        [self.path(), mark, query]
+    }
 }
 
 /// Whether a part of a URI has only characters of URIs, and no `#`, with which a fragment would begin.

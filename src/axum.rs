@@ -51,7 +51,136 @@
 //! organization, [`Permitted::in_organization`] compares the two.
 //!
 //! Layers for time-outs and panics go [inside](crate::tower): onto the routes, before they become the application. WorkOS's webhooks have
-//! a route, too: [`Webhooks::route`].
+//! a route, too: [`Webhooks::route`]. So have its Actions: [`Actions::route`].
+//!
+//! # An API or an MCP server
+//!
+//! Its callers bring access tokens of their own, and there is no login. A handler that takes a [`ResourceToken`] is reached only with a good
+//! one, and one that takes a [`Scoped<S>`](Scoped) only with the scope. They need a [`ResourceServer`] in the router's state:
+//!
+//! ```
+//! use axum::Router;
+//! use axum::routing::get;
+//! use workos_auth::connect::{ResourceServer, ResourceToken, Scope, Scoped};
+//!
+//! struct WritePosts;
+//!
+//! impl Scope for WritePosts {
+//!     const NAME: &'static str = "write:posts";
+//! }
+//!
+//! async fn me(token: ResourceToken) -> String {
+//!     format!("{:?}", token.subject())
+//! }
+//!
+//! async fn publish(token: Scoped<WritePosts>) -> String {
+//!     format!("published in {:?}", token.organization_id())
+//! }
+//!
+//! fn app(server: ResourceServer) -> Router {
+//!     let metadata = server.routes();
+//!     Router::new().route("/me", get(me)).route("/publish", get(publish)).merge(metadata).with_state(server)
+//! }
+//! ```
+//!
+//! # Customers' API keys, and any caller
+//!
+//! A handler that takes a [`ValidApiKey`] is reached only with a good key, and one that takes a [`PermittedKey<P>`](PermittedKey) only with
+//! the permission. They need an [`ApiKeyValidator`] in the router's state. A handler that takes a [`Caller`] is reached by users, tokens and
+//! keys, and needs all three in the state. The module [`caller`](crate::caller) says who the caller is where a request presents several.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use axum::Router;
+//! use axum::extract::FromRef;
+//! use axum::routing::get;
+//! use workos_auth::api::{ApiKeyValidator, ValidApiKey};
+//! use workos_auth::axum::Sessions;
+//! use workos_auth::caller::Caller;
+//! use workos_auth::connect::ResourceServer;
+//! use workos_auth::session::MemorySessionStore;
+//! use workos_auth::{LoginHandlers, SessionManager, SignedIn};
+//!
+//! #[derive(Clone, FromRef)]
+//! struct App {
+//!     sessions: Sessions,
+//!     server: ResourceServer,
+//!     keys: ApiKeyValidator,
+//! }
+//!
+//! async fn settings(user: SignedIn) -> String {
+//!     format!("only for {}", user.user().email)
+//! }
+//!
+//! async fn import(key: ValidApiKey) -> String {
+//!     format!("imported for {}", key.organization_id())
+//! }
+//!
+//! async fn posts(caller: Caller) -> String {
+//!     match caller {
+//!         Caller::User(user) => format!("the posts of {}", user.user().email),
+//!         Caller::Token(token) => format!("the posts of {:?}", token.subject()),
+//!         Caller::Key(key) => format!("the posts of {}", key.organization_id()),
+//!     }
+//! }
+//!
+//! type Handlers = Arc<LoginHandlers<SessionManager<MemorySessionStore>>>;
+//!
+//! fn app(handlers: &Handlers, server: ResourceServer, keys: ApiKeyValidator) -> Router {
+//!     let routes = Router::new().route("/settings", get(settings)).route("/import", get(import)).route("/posts", get(posts));
+//!     let routes = routes.merge(server.routes());
+//!     handlers.app_with(routes, |sessions| App { sessions, server, keys })
+//! }
+//! ```
+//!
+//! An application with two of the three writes an enum of its own, in the same way:
+//!
+//! ```
+//! use axum::extract::{FromRef, FromRequestParts};
+//! use axum::http::request::Parts;
+//! use axum::response::{IntoResponse, Response};
+//! use workos_auth::SignedIn;
+//! use workos_auth::api::{ApiKeyValidator, ValidApiKey};
+//! use workos_auth::axum::Sessions;
+//! use workos_auth::caller::Credential;
+//!
+//! #[derive(Clone, FromRef)]
+//! struct App {
+//!     sessions: Sessions,
+//!     keys: ApiKeyValidator,
+//! }
+//!
+//! enum UserOrKey {
+//!     User(SignedIn),
+//!     Key(ValidApiKey),
+//! }
+//!
+//! impl FromRequestParts<App> for UserOrKey {
+//!     type Rejection = Response;
+//!
+//!     async fn from_request_parts(request: &mut Parts, app: &App) -> Result<Self, Response> {
+//!         match Credential::of(&request.headers) {
+//!             Ok(Credential::Session) => {
+//!                 let user = <SignedIn as FromRequestParts<App>>::from_request_parts(request, app).await;
+//!                 user.map(Self::User).map_err(IntoResponse::into_response)
+//!             }
+//!             // A token isn't a key, and is refused.
+//!             _ => {
+//!                 let key = ValidApiKey::from_request_parts(request, app).await;
+//!                 key.map(Self::Key).map_err(IntoResponse::into_response)
+//!             }
+//!         }
+//!     }
+//! }
+//! # fn is_handler<H: axum::handler::Handler<T, App>, T>(_: H) {}
+//! # is_handler(async |who: UserOrKey| match who {
+//! #     UserOrKey::User(user) => user.user().email.clone(),
+//! #     UserOrKey::Key(key) => key.organization_id().to_string(),
+//! # });
+//! ```
+//!
+//! # Responses
 //!
 //! Each error of the crate is a response: `Result<Html<String>, workos_auth::Error>` is what a handler can return.
 //!
@@ -128,11 +257,16 @@ use ::axum::response::{IntoResponse, Response};
 use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
+use crate::action::{Action, ActionAnswer, ActionError, ActionErrorKind, Actions};
+use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey};
+use crate::caller::{Caller, NotIdentified};
+use crate::connect::{MissingScope, NotAuthorized, ResourceServer, ResourceToken, Scope, Scoped};
 use crate::error::{Error, RefusedRequest};
 use crate::handlers::{
-    FinishedLogin, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted, RequestSession,
-    too_large, trace_refusal,
+    FinishedLogin, KeyNotAdmitted, LoginHandlers, NotAdmitted, NotLoggedOut, NotSwitched, Permission, Permitted,
+    PermittedKey, RequestSession, too_large, trace_refusal,
 };
+use crate::sealed::{INTERNAL, Internal};
 use crate::session::{SessionLayer, SessionState, SessionStore, SignedIn};
 use crate::webhook::{WebhookError, WebhookErrorKind, WebhookEvent, Webhooks};
 
@@ -190,14 +324,83 @@ pub trait HasSessions: sealed::Sealed {}
 #[diagnostic::do_not_recommend]
 impl<S> HasSessions for S where Sessions: FromRef<S> {}
 
-/// Nobody else can say of a state that it holds [`Sessions`].
+/// A router's state that holds a [`ResourceServer`]. Implement `FromRef<State> for ResourceServer`, or derive [`FromRef`] for the state.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{Self}` holds no `ResourceServer`, so nobody verifies the token of a request",
+    label = "this handler needs a state with a `ResourceServer`",
+    note = "write `Router<ResourceServer>` and `routes.with_state(server)`",
+    note = "a state of your own has a field of type `ResourceServer` and `#[derive(FromRef)]`",
+    note = "`#[axum::debug_handler]` needs `(state = ResourceServer)`, or the type of your own state"
+)]
+pub trait HasResourceServer: sealed::Serves {
+    #[doc(hidden)]
+    fn resource_server(&self, _: Internal) -> ResourceServer;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> HasResourceServer for S
+where
+    ResourceServer: FromRef<S>,
+{
+    fn resource_server(&self, _: Internal) -> ResourceServer {
+        ResourceServer::from_ref(self)
+    }
+}
+
+/// A router's state that holds an [`ApiKeyValidator`]. Implement `FromRef<State> for ApiKeyValidator`, or derive [`FromRef`] for the state.
+#[diagnostic::on_unimplemented(
+    message = "the router's state `{Self}` holds no `ApiKeyValidator`, so nobody validates the API key of a request",
+    label = "this handler needs a state with an `ApiKeyValidator`",
+    note = "write `Router<ApiKeyValidator>` and `routes.with_state(client.api_keys().validator())`",
+    note = "a state of your own has a field of type `ApiKeyValidator` and `#[derive(FromRef)]`",
+    note = "`#[axum::debug_handler]` needs `(state = ApiKeyValidator)`, or the type of your own state"
+)]
+pub trait HasApiKeyValidator: sealed::Validates {
+    #[doc(hidden)]
+    fn api_key_validator(&self, _: Internal) -> ApiKeyValidator;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S> HasApiKeyValidator for S
+where
+    ApiKeyValidator: FromRef<S>,
+{
+    fn api_key_validator(&self, _: Internal) -> ApiKeyValidator {
+        ApiKeyValidator::from_ref(self)
+    }
+}
+
+/// Nobody else can say of a state that it holds [`Sessions`], a [`ResourceServer`] or an [`ApiKeyValidator`].
 mod sealed {
-    use super::{FromRef, Sessions};
+    use super::{ApiKeyValidator, FromRef, ResourceServer, Sessions};
 
     pub trait Sealed {}
 
     #[diagnostic::do_not_recommend]
     impl<S> Sealed for S where Sessions: FromRef<S> {}
+
+    pub trait Serves {}
+
+    #[diagnostic::do_not_recommend]
+    impl<S> Serves for S where ResourceServer: FromRef<S> {}
+
+    pub trait Validates {}
+
+    #[diagnostic::do_not_recommend]
+    impl<S> Validates for S where ApiKeyValidator: FromRef<S> {}
+}
+
+/// # With axum
+impl ResourceServer {
+    /// The route of its [`metadata`](Self::metadata), for a router of any state: `GET` of [`metadata_path`](Self::metadata_path).
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn routes<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let metadata = get(async |State(server): State<Self>| server.metadata());
+        Router::new().without_v07_checks().route(&literal(self.metadata_path()), metadata).with_state(self.clone())
+    }
 }
 
 /// # With axum
@@ -326,6 +529,43 @@ impl<S: SessionStore> Webhooks<S> {
     }
 }
 
+/// # With axum
+impl Actions {
+    /// The route of the endpoint. It reads the body as it came, up to [`max_body_bytes`](Self::max_body_bytes), [hands](Self::handle) its
+    /// Action to the handler, and answers with the signed answer, or with the [`status`](ActionError::status) of what went wrong.
+    ///
+    /// Requests of WorkOS have no session, so the route goes beside the application:
+    ///
+    /// ```
+    /// use std::io;
+    ///
+    /// use axum::Router;
+    /// use workos_auth::ConfidentialClient;
+    /// use workos_auth::action::{Action, ActionSecret, Actions};
+    ///
+    /// fn with_actions(app: Router, client: &ConfidentialClient, secret: ActionSecret) -> Router {
+    ///     let route = Actions::new(client, secret).route(async |action| match action {
+    ///         Action::Authentication(sign_in) if sign_in.user.email_verified => Ok::<_, io::Error>(sign_in.allow()),
+    ///         other => Ok(other.deny("Please verify your e-mail address first.")),
+    ///     });
+    ///     app.route("/actions/workos", route)
+    /// }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn route<R, E, F>(self, handler: impl FnOnce(Action) -> F + Clone + Send + Sync + 'static) -> MethodRouter<R>
+    where
+        R: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<ActionAnswer, E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static,
+    {
+        post(async move |request: Request| {
+            let (parts, body) = request.into_parts();
+            let body = to_bytes(body, self.max_body_bytes).await.map_err(|_| ActionErrorKind::TooLarge)?;
+            self.handle(&parts.headers, &body, async |action| handler(action).await).await
+        })
+    }
+}
+
 /// A path in which a router sees no parameters.
 fn literal(path: &str) -> String {
     path.replace('{', "{{").replace('}', "}}")
@@ -418,6 +658,59 @@ impl<S: HasSessions + Sync> FromRequestParts<S> for SessionState {
     }
 }
 
+/// A good token. Everybody else gets [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasResourceServer + Sync> FromRequestParts<S> for ResourceToken {
+    type Rejection = NotAuthorized;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotAuthorized> {
+        state.resource_server(INTERNAL).admit(&request.headers).await
+    }
+}
+
+/// A good token with the scope. Everybody else gets [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<T: Scope, S: HasResourceServer + Sync> FromRequestParts<S> for Scoped<T> {
+    type Rejection = NotAuthorized;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotAuthorized> {
+        let token = ResourceToken::from_request_parts(request, state).await?;
+        Ok(Self::check(token)?)
+    }
+}
+
+/// A valid API key. Everybody else gets [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasApiKeyValidator + Sync> FromRequestParts<S> for ValidApiKey {
+    type Rejection = KeyNotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, KeyNotAdmitted> {
+        state.api_key_validator(INTERNAL).admit(&request.headers).await
+    }
+}
+
+/// A valid API key with the permission. Everybody else gets [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<P: Permission, S: HasApiKeyValidator + Sync> FromRequestParts<S> for PermittedKey<P> {
+    type Rejection = KeyNotAdmitted;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, KeyNotAdmitted> {
+        Ok(Self::check(ValidApiKey::from_request_parts(request, state).await?)?)
+    }
+}
+
+/// Whoever makes the request, if that is known. Everybody else gets [`NotIdentified::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl<S: HasSessions + HasResourceServer + HasApiKeyValidator + Sync> FromRequestParts<S> for Caller {
+    type Rejection = NotIdentified;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Self, NotIdentified> {
+        let session = || RequestSession::of(request)?.require_sign_in(request);
+        let (server, keys) = (state.resource_server(INTERNAL), state.api_key_validator(INTERNAL));
+        Self::of(&request.headers, session, &server, &keys).await
+    }
+}
+
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for FinishedLogin {
     fn into_response(self) -> Response {
@@ -457,6 +750,38 @@ impl IntoResponse for NotLoggedOut {
     }
 }
 
+/// As [`NotIdentified::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotIdentified {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`KeyNotAdmitted::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for KeyNotAdmitted {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`KeyNotValidated::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for KeyNotValidated {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`MissingKeyPermission::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for MissingKeyPermission {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
 /// As [`RefusedRequest::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for RefusedRequest {
@@ -465,9 +790,42 @@ impl IntoResponse for RefusedRequest {
     }
 }
 
+/// As [`NotAuthorized::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for NotAuthorized {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`MissingScope::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for MissingScope {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
 /// With the [`status`](WebhookError::status) alone.
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for WebhookError {
+    fn into_response(self) -> Response {
+        trace_refusal(&self, self.status());
+        self.status().into_response()
+    }
+}
+
+/// As [`ActionAnswer::into_response`](ActionAnswer::into_response).
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for ActionAnswer {
+    fn into_response(self) -> Response {
+        ActionAnswer::into_response(self).into_response()
+    }
+}
+
+/// With the [`status`](ActionError::status) alone.
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for ActionError {
     fn into_response(self) -> Response {
         trace_refusal(&self, self.status());
         self.status().into_response()

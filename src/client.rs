@@ -9,6 +9,8 @@ use http::HeaderValue;
 use crate::credentials::{ApiKeyOnly, Confidential, Credentials, HasClientId, Identity, NoCredentials, Public};
 use crate::environment::{self, variable};
 use crate::error::Error;
+#[cfg(feature = "server")]
+use crate::id::Issuer;
 use crate::id::{BaseUrl, ClientId, JwksUrl};
 use crate::runtime::Runtime;
 use crate::sealed::INTERNAL;
@@ -503,15 +505,56 @@ impl<K> ClientBuilder<K> {
     /// [`ErrorKind::NoAuthorities`](crate::ErrorKind::NoAuthorities), or
     /// [`ErrorKind::HttpClient`](crate::ErrorKind::HttpClient).
     #[cfg(any(feature = "hyper", feature = "reqwest"))]
-    pub fn build(mut self) -> Result<Client<K>, Error>
+    pub fn build(self) -> Result<Client<K>, Error>
     where
         K: Credentials,
     {
+        let credentials = Arc::new(self.credentials?);
+        Ok(Client { credentials, core: self.settings.core()? })
+    }
+
+    /// Builds the client with another [`Transport`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first refused field, or
+    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable).
+    pub fn build_with(self, transport: impl Transport) -> Result<Client<K>, Error>
+    where
+        K: Credentials,
+    {
+        let credentials = Arc::new(self.credentials?);
+        Ok(Client { credentials, core: self.settings.core_with(|_| Ok(transport))? })
+    }
+
+    fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {
+        ClientBuilder { credentials: self.credentials.and_then(credentials), settings: self.settings }
+    }
+}
+
+/// What sends the requests to an issuer, with these settings. The issuer is the base URL.
+#[cfg(feature = "server")]
+impl ClientBuilder<NoCredentials> {
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    pub(crate) fn core_of(mut self, issuer: &Issuer) -> Result<Arc<Core>, Error> {
+        self.settings.base_url = Ok(issuer.to_string());
+        self.settings.core()
+    }
+
+    pub(crate) fn core_of_with(mut self, issuer: &Issuer, transport: impl Transport) -> Result<Arc<Core>, Error> {
+        self.settings.base_url = Ok(issuer.to_string());
+        self.settings.core_with(|_| Ok(transport))
+    }
+}
+
+impl Settings {
+    /// With the crate's own HTTP client.
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    fn core(mut self) -> Result<Arc<Core>, Error> {
         #[cfg(feature = "reqwest")]
-        let http = std::mem::take(&mut self.settings.http);
-        let proxy = std::mem::replace(&mut self.settings.proxy, Ok(None));
-        let connect_timeout = self.settings.connect_timeout;
-        self.finish(|base_url| {
+        let http = std::mem::take(&mut self.http);
+        let proxy = std::mem::replace(&mut self.proxy, Ok(None));
+        let connect_timeout = self.connect_timeout;
+        self.core_with(|base_url| {
             // A proxy would see the plain text of requests to loopback.
             let proxy = if base_url.is_loopback() { None } else { proxy? };
             #[cfg(feature = "reqwest")]
@@ -526,49 +569,30 @@ impl<K> ClientBuilder<K> {
         })
     }
 
-    /// Builds the client with another [`Transport`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming the first refused field, or
-    /// [`ErrorKind::MissingVariable`](crate::ErrorKind::MissingVariable).
-    pub fn build_with(self, transport: impl Transport) -> Result<Client<K>, Error>
-    where
-        K: Credentials,
-    {
-        self.finish(|_| Ok(transport))
-    }
-
-    fn finish<T: Transport>(self, transport: impl FnOnce(&BaseUrl) -> Result<T, Error>) -> Result<Client<K>, Error> {
-        let credentials = Arc::new(self.credentials?);
-        let settings = self.settings;
-        let base_url = BaseUrl::parse(&settings.base_url?)?;
-        if settings.connect_timeout.is_zero() {
+    fn core_with<T: Transport>(self, transport: impl FnOnce(&BaseUrl) -> Result<T, Error>) -> Result<Arc<Core>, Error> {
+        let base_url = BaseUrl::parse(&self.base_url?)?;
+        if self.connect_timeout.is_zero() {
             return Err(Error::invalid_value("connect_timeout", "must not be zero"));
         }
-        if settings.timeout.is_zero() {
+        if self.timeout.is_zero() {
             return Err(Error::invalid_value("timeout", "must not be zero"));
         }
-        let user_agent = user_agent(settings.app_name.as_deref())?;
+        let user_agent = user_agent(self.app_name.as_deref())?;
         #[allow(unused_mut, reason = "only tests replace parts of it")]
         let mut runtime = Runtime::default();
         #[cfg(feature = "testing")]
         {
-            if (settings.clock.is_some() || settings.random.is_some()) && !base_url.is_loopback() {
+            if (self.clock.is_some() || self.random.is_some()) && !base_url.is_loopback() {
                 return Err(Error::invalid_value(
                     "base_url",
                     "must be loopback when the clock or the randomness is injected",
                 ));
             }
-            runtime.clock = settings.clock.unwrap_or(runtime.clock);
-            runtime.random = settings.random.unwrap_or(runtime.random);
+            runtime.clock = self.clock.unwrap_or(runtime.clock);
+            runtime.random = self.random.unwrap_or(runtime.random);
         }
         let transport = transport(&base_url)?;
-        let core = Arc::new(Core::new(base_url, transport, user_agent, settings.timeout, settings.retries, runtime));
-        Ok(Client { credentials, core })
-    }
-
-    fn holding<L>(self, credentials: impl FnOnce(K) -> Result<L, Error>) -> ClientBuilder<L> {
-        ClientBuilder { credentials: self.credentials.and_then(credentials), settings: self.settings }
+        Ok(Arc::new(Core::new(base_url, transport, user_agent, self.timeout, self.retries, runtime)))
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`ReturnPath`] | where the application goes on after a login |
 //! | [`LogoutUrl`], [`VerificationUri`] | where the user's browser goes to sign out, and to enter the code of a device |
 //! | [`JwksUrl`] | where the keys of access tokens are |
+//! | [`Issuer`], [`ResourceUri`] | who issues the tokens of OAuth and M2M applications, and what they are for |
 //!
 //! ```
 //! use workos_auth::{OrganizationId, ReturnPath};
@@ -27,7 +28,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::address::{Address, check_characters};
+use crate::address::{Address, Origin, check_characters};
 use crate::error::Error;
 use crate::wiped::WipedBytes;
 
@@ -162,6 +163,12 @@ identifiers! {
     /// ```
     ClientId = "client_id";
 
+    /// The ID of a customer's API key (`api_key_…`). It isn't the key, which is a secret.
+    ApiKeyId = "api_key_id";
+
+    /// The ID of the registration of an agent that an API key was issued for.
+    AgentRegistrationId = "agent_registration_id";
+
     /// The ID of an SSO connection (`conn_…`).
     ConnectionId = "connection_id";
 
@@ -184,6 +191,9 @@ identifiers! {
 
     /// The ID of a webhook's event (`event_…`).
     EventId = "event_id";
+
+    /// The ID of an Action: of one question of WorkOS.
+    ActionId = "action_id";
 
     /// The ID of a session (`session_…`, the `sid` of its access tokens).
     SessionId = "session_id";
@@ -276,13 +286,25 @@ parsed! {
         )
     };
 
+    /// What an access token is for: the resource indicator of a server (RFC 8707 §2), such as `https://mcp.example.com/mcp`. It is
+    /// https, or http on this machine, and has no fragment.
+    ///
+    /// It is kept exactly as given, and compared with the `aud` of tokens character by character: write it as in the dashboard.
+    ///
+    /// ```
+    /// use workos_auth::id::ResourceUri;
+    ///
+    /// assert!(ResourceUri::new("https://mcp.example.com/mcp").is_ok());
+    /// assert!(ResourceUri::new("https://mcp.example.com/mcp#tools").is_err());
+    /// ```
+    ResourceUri = "resource", |text| trusted(&Address::parse(text)?).map(drop);
+
     /// Where the user enters the code of a device login (RFC 8628 §3.3). It is https, or http on this machine.
     VerificationUri = "verification_uri", |text| {
         let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
         let address = Address::parse(before)?;
         check_characters(fragment)?;
-        let trusted = address.origin.is_some_and(|origin| origin.is_https() || origin.is_loopback());
-        check(trusted, "must be https unless its host is loopback")
+        trusted(&address).map(drop)
     };
 }
 
@@ -311,7 +333,7 @@ made! {
     JwksUrl;
 }
 
-/// The URL of the API: https, or http on this machine.
+/// The URL of the API or of an issuer: https, or http on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BaseUrl {
     /// Without a trailing slash, so that a path can be appended.
@@ -322,13 +344,14 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(value: &str) -> Result<Self, Error> {
-        let refuse = |reason| Error::invalid_value("base_url", reason);
+        Self::named("base_url", value)
+    }
+
+    fn named(field: &'static str, value: &str) -> Result<Self, Error> {
+        let refuse = |reason| Error::invalid_value(field, reason);
         let address = Address::parse(value.trim()).map_err(refuse)?;
-        let origin = address.origin.as_ref().ok_or_else(|| refuse("must be https"))?;
+        let origin = trusted(&address).map_err(refuse)?;
         let loopback = origin.is_loopback();
-        if !origin.is_https() && !loopback {
-            return Err(refuse("must be https unless its host is loopback"));
-        }
         if address.query.is_some() {
             return Err(refuse("must not have a query"));
         }
@@ -361,6 +384,84 @@ impl BaseUrl {
     #[cfg(feature = "reqwest")]
     pub(crate) fn has_tls(&self) -> bool {
         self.uri.scheme() == Some(&http::uri::Scheme::HTTPS)
+    }
+}
+
+/// Where an address leads, if nobody on the way can change what comes back.
+fn trusted<'a>(address: &'a Address<'_>) -> Result<&'a Origin, &'static str> {
+    let origin = address.origin.as_ref().ok_or("must be https")?;
+    if origin.is_https() || origin.is_loopback() {
+        Ok(origin)
+    } else {
+        Err("must be https unless its host is loopback")
+    }
+}
+
+/// Who issues the access tokens of OAuth and M2M applications and of MCP clients (RFC 8414 §2): the AuthKit domain, such as
+/// `https://example.authkit.app`, or a custom one. It is https, or http on this machine, and has no path and no query.
+///
+/// It is in the `iss` of each token. A slash at its end is left out.
+///
+/// ```
+/// use workos_auth::id::Issuer;
+///
+/// assert_eq!(Issuer::new("https://example.authkit.app/")?.as_str(), "https://example.authkit.app");
+/// assert!(Issuer::new("http://example.authkit.app").is_err());
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issuer(BaseUrl);
+
+impl Issuer {
+    /// Parses an issuer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `issuer`.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let base_url = BaseUrl::named("issuer", &value.into())?;
+        if base_url.uri.path() != "/" {
+            return Err(Error::invalid_value("issuer", "must not have a path"));
+        }
+        Ok(Self(base_url))
+    }
+
+    /// The issuer as it is in tokens.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Path and query of a URL, if it leads to this issuer.
+    pub(crate) fn path_of<'a>(&self, url: &'a str) -> Option<[&'a str; 3]> {
+        let address = Address::parse(url).ok()?;
+        let is_there = address.origin.as_ref().is_some_and(|origin| origin.to_string() == self.as_str());
+        is_there.then(|| address.path_and_query())
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Issuer").field(&self.as_str()).finish()
+    }
+}
+
+impl FromStr for Issuer {
+    type Err = Error;
+
+    fn from_str(value: &str) -> Result<Self, Error> {
+        Self::new(value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Issuer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

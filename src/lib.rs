@@ -46,6 +46,7 @@
 //! | [`exchange`](PkceSession::exchange) | the state was right | [`Rejected`]: the session comes back |
 //! | `send` of a login or of a step's answer | [`AuthenticationResponse`]: the user is signed in | [`NotSignedIn`]: a [`Step`], or [`Rejected`] |
 //! | [`TokenVerifier::verify`] | [`VerifiedToken`] | [`NotVerified`](token::NotVerified): expired, invalid, or the keys are unavailable |
+//! | [`ResourceServer::admit`](connect::ResourceServer::admit) | [`ResourceToken`](connect::ResourceToken) | [`NotAuthorized`](connect::NotAuthorized): no token, not accepted, or the keys are unavailable |
 //! | [`OpenedSession::check`] | [`ActiveSession`] | [`NotActive`](session::NotActive): expired, invalid, or the keys are unavailable |
 //! | [`ActiveSession::refresh`] | [`Refreshed`]: new tokens, to be kept before use | [`RefreshError`](session::RefreshError): the session was kept, or it ended |
 //! | `send` of an API call | the API's answer | [`Error`] |
@@ -67,7 +68,10 @@
 //! | [`session`] | sessions: checked, refreshed, kept in cookies and stores |
 //! | [`handlers`] | the requests of a login in any web framework |
 //! | [`webhook`] | WorkOS's webhooks: verified events, each handled once |
+//! | [`caller`] | who makes a request: a user, an application with a token, or a customer's API key |
+//! | [`action`] | WorkOS's Actions: verified questions whether somebody may sign in or register, and signed answers |
 //! | [`token`] | access tokens and their claims |
+//! | [`connect`] | the tokens of OAuth and M2M applications and of MCP clients, for APIs that they call |
 //! | [`api`] | the endpoints that need an API key |
 //! | [`sso`] | SSO without AuthKit |
 //! | [`secret`] | keys, codes and tokens |
@@ -122,6 +126,12 @@
 //! login in any web framework; the features `tower` and `axum` put them into one. On a user's device, a
 //! [`TokenSession`](session::TokenSession) keeps the refresh token in a [`TokenStore`](session::TokenStore).
 //!
+//! # An API or an MCP server
+//!
+//! Whoever calls an API for a user or for themselves brings an access token that the AuthKit domain has issued to an OAuth or M2M
+//! application, or to an MCP client. A [`ResourceServer`](connect::ResourceServer) verifies it, and tells a client without one where to get
+//! it. Such a token is none of a session, nor the other way round: they are different types.
+//!
 //! # Between two requests, and after a restart
 //!
 //! A client that holds an API key seals a login or step that waits for a human with [`Parking`](parking::Parking), for example in a
@@ -153,7 +163,7 @@
 //! | `hyper` | a lighter one, which `ClientBuilder::build` uses without `reqwest`; without both, bring a [`Transport`](transport::Transport) |
 //! | `http2` | HTTP/2 in `reqwest` and `hyper` |
 //! | `api` (default) | the endpoints that need an API key, and SSO without AuthKit |
-//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks; it includes `api` |
+//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks, Actions; it includes `api` |
 //! | `loopback` | the redirect listener |
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |
@@ -175,15 +185,25 @@
 // What only the modules of a feature call is no part of the program without them. All features together have no dead code.
 #![cfg_attr(not(feature = "server"), allow(dead_code))]
 
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod action;
 mod address;
 #[cfg(feature = "api")]
 #[cfg_attr(docsrs, doc(cfg(feature = "api")))]
 pub mod api;
+mod authorization;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub mod axum;
 mod base64url;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod caller;
 mod client;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod connect;
 #[cfg(feature = "server")]
 mod cookies;
 mod credentials;
@@ -213,6 +233,8 @@ mod runtime;
 mod sealed;
 pub mod secret;
 pub mod session;
+#[cfg(feature = "server")]
+mod signature;
 mod single_flight;
 #[cfg(feature = "api")]
 #[cfg_attr(docsrs, doc(cfg(feature = "api")))]

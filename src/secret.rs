@@ -2,12 +2,15 @@
 //!
 //! | types | for |
 //! | --- | --- |
-//! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`] | the application |
+//! | [`ApiKey`], [`CookiePassword`], [`WebhookSecret`], [`ActionSecret`] | the application |
+//! | [`CustomerApiKey`] | a customer of the application |
+//! | [`MachineSecret`], [`MachineAccessToken`] | a machine, which calls others |
 //! | [`AuthorizationCode`], [`CodeVerifier`], [`State`], [`AuthorizationUrl`], [`DeviceCode`] | a login |
 //! | [`Password`], [`TotpCode`], [`MagicAuthCode`] and other codes | what a user types |
 //! | [`PendingAuthenticationToken`] | a login that is not finished |
 //! | [`AccessToken`], [`RefreshToken`], [`SessionHandle`], [`StoredToken`] | a session |
 //! | [`SsoAccessToken`], [`ProviderAccessToken`], [`ProviderRefreshToken`] | tokens of SSO and of OAuth providers |
+//! | [`BearerToken`] | what a request presents to an application that is a resource server |
 //! | [`ServerMessage`] | a text of the API that may repeat what was sent |
 //!
 //! [`ExposeSecret`] shows the value. `Debug` doesn't, and there is no `Display`, `Serialize` or `==`.
@@ -27,14 +30,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
-use http::HeaderValue;
+use http::header::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::authorization::{self, NoBearer};
 use crate::base64url::BASE64URL;
-use crate::error::Error;
+use crate::error::{CustomerKeyError, Error, NoBearerToken};
 use crate::wiped::WipedBytes;
 
 /// Takes a text whose allocation has its exact size. Another one is copied and wiped: shrinking a `String` may move it, and leaves the
@@ -213,6 +217,9 @@ secrets! {
     /// An SSO access token. It is opaque, and only `GET /sso/profile` accepts it.
     SsoAccessToken;
 
+    /// The access token of a machine, as it is presented to other services: see [`MachineToken`](crate::connect::MachineToken).
+    MachineAccessToken;
+
     /// An access token of the OAuth provider the user signed in with (not a WorkOS token).
     #[derive(Clone)]
     ProviderAccessToken;
@@ -243,6 +250,71 @@ secrets!(@redacted AuthorizationCode);
 impl AuthorizationCode {
     pub(crate) fn new(value: impl Into<String>) -> Self {
         Self(seal(value.into()))
+    }
+}
+
+/// The bearer token that a request presents.
+fn presented(headers: &HeaderMap) -> Result<&str, NoBearerToken> {
+    authorization::bearer(headers).map_err(|reason| match reason {
+        NoBearer::Missing => NoBearerToken::Missing,
+        NoBearer::Malformed => NoBearerToken::Malformed,
+        NoBearer::Repeated => NoBearerToken::Repeated,
+    })
+}
+
+/// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
+pub(crate) const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// What a request presents in its `Authorization: Bearer` header (RFC 6750 §2.1), such as the access token of an OAuth or M2M
+/// application. Nothing of it is verified.
+///
+/// It is no [`AccessToken`], which belongs to a user's session: [`ResourceServer::verify`](crate::connect::ResourceServer::verify) takes
+/// this one, and [`TokenVerifier::verify`](crate::TokenVerifier::verify) the other.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::HeaderMap;
+/// use workos_auth::error::NoBearerToken;
+/// use workos_auth::secret::BearerToken;
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(BearerToken::from_headers(&headers).err(), Some(NoBearerToken::Missing));
+///
+/// headers.insert("authorization", "bearer mF_9.B5f-4.1JqM".parse()?);
+/// assert!(BearerToken::from_headers(&headers).is_ok());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct BearerToken(SecretString);
+
+secrets!(@redacted BearerToken);
+
+impl BearerToken {
+    /// Parses a token without the word `Bearer`: letters, digits and `-._~+/`, then `=`; at most 16 KiB.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `bearer_token`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let token = Self(seal(value.into()));
+        let text = token.expose_secret();
+        if text.len() <= MAX_TOKEN_BYTES && authorization::is_b64token(text) {
+            Ok(token)
+        } else {
+            Err(Error::invalid_value("bearer_token", "must be letters, digits and `-._~+/`, and at most 16 KiB"))
+        }
+    }
+
+    /// Takes the token out of the headers of a request. The scheme is in upper or lower case.
+    ///
+    /// # Errors
+    /// [`NoBearerToken`]: there is no such header, there are several, or it is malformed.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, NoBearerToken> {
+        let token = presented(headers)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(NoBearerToken::Malformed);
+        }
+        Ok(Self(SecretBox::new(token.into())))
     }
 }
 
@@ -300,6 +372,91 @@ impl ApiKey {
     }
 }
 
+/// An API key that the application has issued to a customer, as a request presents it. It is none of WorkOS's own keys: an [`ApiKey`] can't
+/// be given in its place, nor the other way round.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+///
+/// ```
+/// use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+/// use workos_auth::secret::CustomerApiKey;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer sk_customer"));
+/// let presented = CustomerApiKey::from_headers(&headers)?;
+/// assert_eq!(format!("{presented:?}"), "CustomerApiKey([REDACTED])");
+/// # Ok::<_, workos_auth::Error>(())
+/// ```
+pub struct CustomerApiKey(SecretString);
+
+secrets!(@redacted CustomerApiKey);
+
+/// Longer texts are no keys: nobody should be able to send WorkOS large ones through the application.
+const MAX_CUSTOMER_KEY_BYTES: usize = 512;
+
+impl CustomerApiKey {
+    /// Parses a key: 1 to 512 characters of visible ASCII, without spaces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `customer_api_key`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let key = Self(seal(value.into()));
+        let text = key.0.expose_secret();
+        if text.is_empty() || text.len() > MAX_CUSTOMER_KEY_BYTES {
+            Err(Error::invalid_value("customer_api_key", "must have 1 to 512 characters"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("customer_api_key", "must be visible ASCII without spaces"))
+        } else {
+            Ok(key)
+        }
+    }
+
+    /// The key of a request: `Authorization: Bearer …` (RFC 6750 §2.1).
+    ///
+    /// # Errors
+    /// [`ErrorKind::CustomerKey`](crate::ErrorKind::CustomerKey): there is no such header, there are several, or it isn't `Bearer` and
+    /// a key. With the feature `server`, `response()` answers the request.
+    pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
+        let refuse = |reason| Error::customer_key(CustomerKeyError::NotPresented(reason));
+        let token = presented(headers).map_err(refuse)?;
+        Self::new(token).map_err(|_| refuse(NoBearerToken::Malformed))
+    }
+}
+
+impl<'de> Deserialize<'de> for CustomerApiKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let secret = deserializer.deserialize_string(SecretVisitor);
+        // The format's own message would show a value that isn't a string.
+        secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
+    }
+}
+
+/// The secret of a machine (an M2M application of Connect), which the dashboard shows once. With it, a
+/// [`MachineClient`](crate::connect::MachineClient) gets its tokens. It is no [`ApiKey`].
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+pub struct MachineSecret(SecretString);
+
+secrets!(@redacted MachineSecret);
+
+impl MachineSecret {
+    /// Parses a secret: visible ASCII, not empty, without spaces.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `machine_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        let secret = Self(seal(value.into()));
+        let text = secret.0.expose_secret();
+        if text.is_empty() {
+            Err(Error::invalid_value("machine_secret", "must not be empty"))
+        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Err(Error::invalid_value("machine_secret", "must be visible ASCII without spaces"))
+        } else {
+            Ok(secret)
+        }
+    }
+}
+
 /// The secret of a webhook endpoint, which the dashboard shows: it signs the requests to the endpoint.
 ///
 /// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
@@ -314,15 +471,37 @@ impl WebhookSecret {
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `webhook_secret`. The error never shows the value.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-        let secret = Self(seal(value.into()));
-        let text = secret.0.expose_secret();
-        if text.len() < 16 {
-            Err(Error::invalid_value("webhook_secret", "must have at least 16 characters"))
-        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(Error::invalid_value("webhook_secret", "must be visible ASCII without spaces"))
-        } else {
-            Ok(secret)
-        }
+        signing_secret("webhook_secret", value.into()).map(Self)
+    }
+}
+
+/// The secret of an Actions endpoint, which the dashboard shows: it signs the requests to the endpoint, and the endpoint's answers.
+///
+/// Its `Debug` is redacted; only [`ExposeSecret`] gives the value.
+#[derive(Clone)]
+pub struct ActionSecret(SecretString);
+
+secrets!(@redacted ActionSecret);
+
+impl ActionSecret {
+    /// Parses a secret: at least 16 characters of visible ASCII, without spaces. With an empty one, everybody could sign.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `action_secret`. The error never shows the value.
+    pub fn new(value: impl Into<String>) -> Result<Self, Error> {
+        signing_secret("action_secret", value.into()).map(Self)
+    }
+}
+
+fn signing_secret(field: &'static str, value: String) -> Result<SecretString, Error> {
+    let secret = seal(value);
+    let text = secret.expose_secret();
+    if text.len() < 16 {
+        Err(Error::invalid_value(field, "must have at least 16 characters"))
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err(Error::invalid_value(field, "must be visible ASCII without spaces"))
+    } else {
+        Ok(secret)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::id::{BaseUrl, ClientId, JwksUrl, LogoutUrl, RedirectUri, ReturnPath, SessionId};
 use crate::runtime::Random;
 use crate::secret::{
-    ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, RefreshToken, SessionHandle, State,
+    ApiKey, AuthorizationUrl, CodeVerifier, InvitationToken, MachineSecret, RefreshToken, SessionHandle, State,
     bearer as bearer_header,
 };
 use crate::wiped::WipedBytes;
@@ -36,6 +36,7 @@ pub(crate) const RADAR_CHALLENGES: &str = "/user_management/radar_challenges";
 pub(crate) const ENROLL_FACTOR: &str = "/user_management/users/{id}/auth_factors";
 pub(crate) const SSO_TOKEN: &str = "/sso/token";
 pub(crate) const SSO_PROFILE: &str = "/sso/profile";
+pub(crate) const CONNECT_TOKEN: &str = "/oauth2/token";
 pub(crate) const CHALLENGE_FACTOR: &str = "/auth/factors/{id}/challenge";
 const AUTHORIZE: &str = "/user_management/authorize";
 const SSO_AUTHORIZE: &str = "/sso/authorize";
@@ -238,7 +239,26 @@ pub(crate) fn body(value: &impl Serialize) -> Result<Bytes, Error> {
     Ok(buffer.into_bytes())
 }
 
-/// A field of a query. Most have only characters that a query keeps, and need no encoding.
+/// The form that asks for a token of a machine (RFC 6749 §4.4.2), with its secret in the body (§2.3.1). No scope is no field.
+pub(crate) fn client_credentials(client_id: &ClientId, secret: &MachineSecret, scope: &str) -> Bytes {
+    let fields = [
+        Field::Plain("grant_type", "client_credentials"),
+        Field::Plain("client_id", client_id.as_str()),
+        Field::Encoded("client_secret", secret.expose_secret()),
+        Field::Encoded("scope", scope),
+    ];
+    let fields = &fields[..if scope.is_empty() { 3 } else { 4 }];
+    let mut form = String::with_capacity(fields.iter().map(|field| field.length() + 1).sum());
+    for field in fields {
+        if !form.is_empty() {
+            form.push('&');
+        }
+        field.write(&mut form);
+    }
+    WipedBytes::from(form.into_bytes()).into_bytes()
+}
+
+/// A field of a query or a form. Most have only characters that a query keeps, and need no encoding.
 #[derive(Clone, Copy)]
 enum Field<'a> {
     Plain(&'a str, &'a str),

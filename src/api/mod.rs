@@ -11,6 +11,7 @@
 //! | [`mfa`](Client::mfa) | second factors: [`AuthenticationFactor`], [`AuthenticationChallenge`] |
 //! | [`invitations`](Client::invitations) | [`Invitation`] |
 //! | [`organization_memberships`](Client::organization_memberships) | [`OrganizationMembership`] |
+//! | [`api_keys`](Client::api_keys) | API keys of the application's customers: [`ValidApiKey`], [`ApiKeyValidator`] |
 //! | [`radar`](Client::radar) | challenges of Radar, the fraud detection |
 //! | [`request`](Client::request) | any other endpoint: [`CustomRequest`] |
 //!
@@ -31,15 +32,18 @@
 //! # Ok(()) }
 //! ```
 
+mod api_keys;
 mod custom;
 mod email;
 mod factors;
 mod invitations;
+mod key_validator;
 mod magic_auth;
 mod memberships;
 mod page;
 mod password_reset;
 mod radar;
+mod recent;
 mod sessions;
 mod users;
 
@@ -50,6 +54,10 @@ use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use api_keys::{
+    ApiKeyOwner, ApiKeyRecord, CreateOrganizationApiKey, CreateUserApiKey, CreatedApiKey, KeyNotValidated,
+    MissingKeyPermission, ValidApiKey,
+};
 pub use custom::CustomRequest;
 pub use email::{EmailChange, VerificationEmail};
 pub use factors::{
@@ -57,6 +65,7 @@ pub use factors::{
     TotpSettings, UserFactorEnrollment, VerifiedChallenge,
 };
 pub use invitations::{CreateInvitation, Invitation, InvitationState};
+pub use key_validator::ApiKeyValidator;
 pub use magic_auth::{CreateMagicAuth, MagicAuth};
 pub use memberships::{Group, MembershipStatus, OrganizationMembership, Roles};
 pub use page::{Items, List, Order, Page};
@@ -203,7 +212,7 @@ macro_rules! accessors {
     ($($(#[$attribute:meta])* $name:ident;)*) => {$(
         $(#[$attribute])*
         ///
-        /// Each method returns a call that is sent with `.send().await`.
+        /// A method returns a call that is sent with `.send().await`, unless it is `async` itself.
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
             api: Api<'a>,
@@ -244,6 +253,9 @@ accessors! {
 
     /// The memberships of users in organizations.
     OrganizationMemberships;
+
+    /// The API keys that the application issues to its customers. They are none of WorkOS's own.
+    ApiKeys;
 
     /// The challenges of WorkOS Radar, the fraud detection.
     Radar;
@@ -331,6 +343,15 @@ impl<K> Client<K> {
         K: HasApiKey,
     {
         OrganizationMemberships { api: Api::new(self) }
+    }
+
+    /// The API keys that the application issues to its customers, who present them to the application.
+    #[must_use]
+    pub fn api_keys(&self) -> ApiKeys<'_>
+    where
+        K: HasApiKey,
+    {
+        ApiKeys { api: Api::new(self) }
     }
 
     /// The challenges of WorkOS Radar, the fraud detection.

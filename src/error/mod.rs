@@ -8,6 +8,8 @@
 //! | [`ApiError`] | what the API refused: its code and message |
 //! | [`TokenError`], [`SealError`], [`ParkedError`], [`CallbackError`] | why a token, a sealed session, a parked login or a callback was refused |
 //! | [`RefusedRequest`] | why a request that would change something was refused |
+//! | [`CustomerKeyError`] | why the API key of a customer's request was refused |
+//! | [`NoBearerToken`] | why a request presents no bearer token |
 //! | [`AuthorizationErrorCode`] | the code of an `error` callback |
 //!
 //! ```
@@ -37,7 +39,7 @@ use jiff::Timestamp;
 
 pub(crate) use codes::plain_code;
 pub use codes::{ApiError, AuthorizationErrorCode, ErrorCode};
-pub use reasons::{CallbackError, ParkedError, RefusedRequest, SealError, TokenError};
+pub use reasons::{CallbackError, CustomerKeyError, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError};
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
@@ -111,6 +113,9 @@ pub enum ErrorKind {
     /// The signing keys are unavailable, so the token can't be checked at the moment.
     #[error("the signing keys are unavailable")]
     KeysUnavailable,
+    /// The metadata of an issuer (RFC 8414) names another issuer, or keys of another origin; these were not fetched.
+    #[error("the issuer's metadata names another issuer or another origin: check the AuthKit domain")]
+    IssuerMetadata,
     /// A session could not be sealed or opened.
     #[error("{0}")]
     Sealed(SealError),
@@ -190,6 +195,12 @@ pub enum ErrorKind {
     /// The login of a callback that was accepted as an impersonation wasn't one; the result was discarded.
     #[error("the login isn't an impersonation")]
     NotImpersonated,
+    /// The token of a machine has fewer scopes than were asked for; it was discarded.
+    #[error("the token has fewer scopes than were asked for: check the scopes of the application")]
+    ScopesNotGranted,
+    /// The API key of a customer's request was refused, or could not be validated now.
+    #[error("the customer's API key was refused: {0}")]
+    CustomerKey(CustomerKeyError),
     /// The code that answered a challenge with `mfa().verify` is wrong. In a login, a wrong code is [`Api`](Self::Api) with a code of its
     /// own, such as [`ErrorCode::InvalidOneTimeCode`].
     #[error("the code is wrong")]
@@ -215,6 +226,10 @@ impl Error {
 
     pub(crate) fn callback(error: CallbackError) -> Self {
         Self::local(ErrorKind::Callback(error))
+    }
+
+    pub(crate) fn customer_key(error: CustomerKeyError) -> Self {
+        Self::local(ErrorKind::CustomerKey(error))
     }
 
     pub(crate) fn refused_request(error: RefusedRequest) -> Self {
@@ -244,6 +259,10 @@ impl Error {
 
     pub(crate) fn keys_unavailable(source: Option<Self>) -> Self {
         Self::with_source(ErrorKind::KeysUnavailable, source.map(|source| Box::new(source) as Source))
+    }
+
+    pub(crate) fn issuer_metadata() -> Self {
+        Self::local(ErrorKind::IssuerMetadata)
     }
 
     pub(crate) fn seal(error: SealError) -> Self {
@@ -386,7 +405,8 @@ impl Error {
     }
 
     /// Whether a later try may succeed, because the failure says nothing about the credential: there was no connection or no
-    /// complete reply, the status was 408, 429 or 5xx, or the keys or a store were unavailable. A store that reports a problem
+    /// complete reply, the status was 408, 429 or 5xx, the keys or a store were unavailable, or too many keys of customers are to be
+    /// validated. A store that reports a problem
     /// which must be fixed first, such as the mode of a file, a locked keyring or the certificate of a server, isn't transient.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -405,6 +425,7 @@ impl Error {
                         | ErrorKind::KeysUnavailable
                         | ErrorKind::Randomness
                 ) || self.is_store_failure() && !self.must_be_fixed()
+                    || matches!(self.0.kind, ErrorKind::CustomerKey(CustomerKeyError::TooManyRequests))
             }
         }
     }

@@ -36,7 +36,8 @@ pub enum TokenError {
     /// Its claims have a different shape than those of WorkOS.
     #[error("its claims are malformed")]
     MalformedClaims,
-    /// It lacks `exp`, `sub` or `sid`.
+    /// It lacks `exp`, `sub` or `sid`; at a [`ResourceServer`](crate::connect::ResourceServer) `exp`, `sub` or `jti`, so that it may be an
+    /// ID token.
     #[error("a required claim is missing")]
     MissingClaim,
     /// It doesn't say which application it was issued to: it has no `client_id`, and its issuer is the API as a whole. If the
@@ -52,6 +53,13 @@ pub enum TokenError {
     /// It is for a different audience.
     #[error("its audience is wrong")]
     WrongAudience,
+    /// It is the token of a user's session, where one of an OAuth or M2M application belongs.
+    #[error("it is the token of a user's session")]
+    SessionToken,
+    /// It is the token of an OAuth application or MCP client that acts for the user, where one of the user's session belongs. A
+    /// [`ResourceServer`](crate::connect::ResourceServer) verifies such tokens.
+    #[error("it is the token of an application, and of no session")]
+    ApplicationToken,
     /// It becomes valid in the future.
     #[error("it is not valid yet")]
     NotYetValid,
@@ -177,6 +185,39 @@ pub enum CallbackError {
     /// The user or the server refused the authorization (RFC 6749 §4.1.2.1).
     #[error("the authorization was refused: {0}")]
     Authorization(AuthorizationErrorCode),
+}
+
+/// Why the API key of a customer's request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CustomerKeyError {
+    /// The request presents none, or one that can't be a key: the header is malformed, or it has more than 512 bytes.
+    #[error("{0}")]
+    NotPresented(NoBearerToken),
+    /// WorkOS doesn't know the key: it is made up, was deleted, or has expired.
+    #[error("it isn't valid")]
+    Invalid,
+    /// The key may be good, and this process may not ask WorkOS about it now.
+    #[error("too many keys are to be validated")]
+    TooManyRequests,
+    /// The key is valid, and lacks this permission.
+    #[error("it lacks the permission {0}")]
+    MissingPermission(String),
+}
+
+/// Why a request presents no bearer token (RFC 6750 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoBearerToken {
+    /// It has no `Authorization` header, or one of another scheme.
+    #[error("the request has no bearer token")]
+    Missing,
+    /// It has several `Authorization` headers.
+    #[error("the request has several Authorization headers")]
+    Repeated,
+    /// What comes after `Bearer` isn't a token, or has more than 16 KiB.
+    #[error("the bearer token is malformed")]
+    Malformed,
 }
 
 /// Why a request that would change something was refused: it may come from a page of another origin.

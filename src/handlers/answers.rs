@@ -4,7 +4,9 @@ use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, SET_
 use http::{Response, StatusCode};
 
 use crate::cookies::SetCookie;
-use crate::error::{Error, ErrorCode, ErrorKind, ParkedError, RefusedRequest, SealError, TokenError};
+use crate::error::{
+    CustomerKeyError, Error, ErrorCode, ErrorKind, NoBearerToken, ParkedError, RefusedRequest, SealError, TokenError,
+};
 use crate::response::ResponseHeaders;
 
 /// How long a client waits after an outage, unless the API says otherwise.
@@ -12,8 +14,14 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 /// What a 401 asks for (RFC 9110 §11.6.1): a session. No scheme for cookies is registered. Browsers ask the user nothing for a scheme that
 /// they don't know.
 const COOKIE: &str = "Cookie";
-/// What it asks for where a token was refused (RFC 6750 §3.1).
+/// What it asks for where a token or an API key was refused (RFC 6750 §3.1).
 const BEARER: &str = "Bearer error=\"invalid_token\"";
+/// The same where a request has none.
+const NO_BEARER: &str = "Bearer";
+/// The same where a request's `Authorization` can't be read.
+const BAD_BEARER: &str = "Bearer error=\"invalid_request\"";
+/// What a caller with an API key is told instead of "Please sign in."
+const KEY_NEEDED: &str = "A valid API key is needed.";
 
 /// # The response to a request that failed
 impl Error {
@@ -22,9 +30,10 @@ impl Error {
     /// | status | when |
     /// | --- | --- |
     /// | 400 | a value, callback or code was refused |
-    /// | 401 | the session is over, or the token was refused; with `WWW-Authenticate`, as RFC 9110 §15.5.2 wants it |
-    /// | 403 | the token is for another organization, the API forbids it, or the request comes from another origin |
+    /// | 401 | the session is over, or the token or API key was refused; with `WWW-Authenticate`, as RFC 9110 §15.5.2 wants it |
+    /// | 403 | the token is for another organization, a permission is missing, the API forbids it, or the request comes from another origin |
     /// | 405 | a request that isn't a `POST` would change something |
+    /// | 429 | too many API keys of customers are to be validated; with `Retry-After` |
     /// | 500 | this application is set up wrongly, or its store fails until somebody fixes it |
     /// | 502 | WorkOS can't be reached safely, or its reply makes no sense |
     /// | 503 | a later try may succeed; with `Retry-After` |
@@ -41,10 +50,18 @@ impl Error {
     #[must_use]
     pub fn response(&self) -> Response<String> {
         let mut response = sentence(status(self));
-        if let ErrorKind::InvalidToken(_) = self.kind()
-            && response.status() == StatusCode::UNAUTHORIZED
-        {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
+        let challenge = match self.kind() {
+            ErrorKind::InvalidToken(_) if response.status() == StatusCode::UNAUTHORIZED => Some(BEARER),
+            ErrorKind::CustomerKey(CustomerKeyError::NotPresented(NoBearerToken::Missing)) => Some(NO_BEARER),
+            ErrorKind::CustomerKey(CustomerKeyError::NotPresented(_)) => Some(BAD_BEARER),
+            ErrorKind::CustomerKey(CustomerKeyError::Invalid) => Some(BEARER),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let (ErrorKind::CustomerKey(_), StatusCode::UNAUTHORIZED) = (self.kind(), response.status()) {
+            KEY_NEEDED.clone_into(response.body_mut());
         }
         response.extensions_mut().insert(self.clone());
         if self.is_transient() {
@@ -59,6 +76,14 @@ impl Error {
 
 fn status(error: &Error) -> StatusCode {
     match error.kind() {
+        ErrorKind::CustomerKey(reason) => match reason {
+            CustomerKeyError::NotPresented(NoBearerToken::Missing) | CustomerKeyError::Invalid => {
+                StatusCode::UNAUTHORIZED
+            }
+            CustomerKeyError::NotPresented(_) => StatusCode::BAD_REQUEST,
+            CustomerKeyError::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            CustomerKeyError::MissingPermission(_) => StatusCode::FORBIDDEN,
+        },
         _ if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Parked(ParkedError::Store | ParkedError::TooLarge { .. })
         | ErrorKind::Sealed(SealError::TooLarge { .. }) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -89,6 +114,7 @@ fn status(error: &Error) -> StatusCode {
             _ => StatusCode::BAD_REQUEST,
         },
         ErrorKind::AnotherOrganization
+        | ErrorKind::IssuerMetadata
         | ErrorKind::Certificate
         | ErrorKind::Tls
         | ErrorKind::TooLarge
@@ -107,6 +133,7 @@ pub(super) fn sentence(status: StatusCode) -> Response<String> {
         StatusCode::FORBIDDEN => "You are not allowed to do that.",
         StatusCode::METHOD_NOT_ALLOWED => "This address takes a POST.",
         StatusCode::PAYLOAD_TOO_LARGE => "This is too long.",
+        StatusCode::TOO_MANY_REQUESTS => "These are too many requests. Please try again.",
         StatusCode::SERVICE_UNAVAILABLE => "This is not available at the moment. Please try again.",
         _ => "Something went wrong. Please try again later.",
     };
@@ -126,8 +153,10 @@ pub(super) fn unavailable(error: &Error) -> Response<String> {
     response
 }
 
-fn retry_later(response: &mut Response<String>, error: &Error) {
-    let wait = error.retry_after().map_or(RETRY_AFTER_SECONDS, |wait| wait.as_secs());
+pub(crate) fn retry_later(response: &mut Response<String>, error: &Error) {
+    // A part of a second counts as one: whoever comes too early is turned away again.
+    let wait =
+        error.retry_after().map_or(RETRY_AFTER_SECONDS, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
 }
 
@@ -194,6 +223,7 @@ mod tests {
             (Error::token(TokenError::Expired), 401),
             (Error::seal(SealError::BadMac), 401),
             (Error::token(TokenError::WrongOrganization), 403),
+            (Error::customer_key(CustomerKeyError::MissingPermission("posts:read".to_owned())), 403),
             (Error::from(RefusedRequest::CrossOrigin), 403),
             (Error::from(RefusedRequest::NotPost), 405),
             (Error::seal(SealError::TooLarge { bytes: 5_000 }), 500),

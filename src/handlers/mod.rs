@@ -12,9 +12,13 @@
 //! Every failure has its own response: [`Error::response`], [`NotAdmitted::response`], [`NotSwitched::response`],
 //! [`NotLoggedOut::response`]. A [`RefusedRequest`] came from a page that may not be the application's, and changed nothing.
 //!
+//! A request that a customer's API key makes has no session: [`PermittedKey`] is its gate, and
+//! [`KeyNotValidated::response`](crate::api::KeyNotValidated::response) its refusal.
+//!
 //! With axum, the module `axum` (feature `axum`) does all of it.
 
 mod answers;
+mod customer_keys;
 mod links;
 mod outcomes;
 mod permitted;
@@ -29,11 +33,13 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
+pub(crate) use answers::retry_later;
 #[cfg(feature = "axum")]
 pub(crate) use answers::too_large;
 #[cfg(feature = "tower")]
 pub(crate) use answers::trace_refusal;
 use answers::{redirect, with_cookies};
+pub use customer_keys::{KeyNotAdmitted, PermittedKey};
 #[cfg(feature = "axum")]
 use links::named_in;
 use links::{Paths, return_path};

@@ -9,6 +9,7 @@
 //! | [`TestUser`], [`TestMembership`], [`RadarDemand`] | who signs in there, what they may do, and what is asked of them |
 //! | [`Fault`], [`Endpoint`] | what goes wrong with a request, and where: a status, a delay, a lost reply |
 //! | [`Browser`] | signs a user in, as a browser does |
+//! | [`ConnectToken`] | an access token of an OAuth or M2M application, right or wrong |
 //! | [`ManualClock`] | the clock of an AuthKit and its clients, moved by the test |
 //! | [`check_session_store`] | the suite for an application's own session store |
 //!
@@ -240,7 +241,10 @@ mod clock;
 #[cfg(feature = "server")]
 mod session_store;
 
-pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestMembership, TestUser};
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub use authkit::{ActionVerdict, ConnectToken, TestMachine};
+pub use authkit::{AuthKit, AuthKitBuilder, Endpoint, Fault, RadarDemand, TestApiKey, TestMembership, TestUser};
 pub use browser::{Browser, BrowserError};
 pub(crate) use clock::SeededRandom;
 pub use clock::{ManualClock, Skew};

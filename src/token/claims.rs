@@ -54,14 +54,14 @@ pub(super) struct Actor {
 /// One audience or several (RFC 7519 §4.1.3).
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub(super) enum Audience<'a> {
+pub(crate) enum Audience<'a> {
     #[serde(borrow)]
     One(Text<'a>),
     Several(Vec<String>),
 }
 
 impl Audience<'_> {
-    pub(super) fn names(&self, audience: &str) -> bool {
+    pub(crate) fn names(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one.0 == audience,
             Self::Several(several) => several.iter().any(|one| one == audience),
@@ -70,7 +70,7 @@ impl Audience<'_> {
 }
 
 /// `NumericDate` (RFC 7519 §2): seconds, with an optional fraction.
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+pub(crate) fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
     let unfit = || serde::de::Error::custom("not a date");
     if !seconds.is_finite() || seconds.abs() > 1e11 {

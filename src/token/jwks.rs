@@ -22,6 +22,7 @@ use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
 use http::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::{self, Handle};
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use tokio::sync::watch;
 use super::object::Object;
 use crate::base64url::BASE64URL;
 use crate::error::{Error, TokenError};
-use crate::id::ClientId;
+use crate::id::{ClientId, Issuer};
 use crate::runtime::{Clock, Moment};
 use crate::transport::{self, Body, Call, Core, RequestKind, Route, TransportError};
 
@@ -67,8 +68,27 @@ struct Jwk {
     e: Option<String>,
 }
 
+/// Where an issuer says what it is (RFC 8414 §3).
+const ISSUER_METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// The metadata of an issuer (RFC 8414 §2).
+#[derive(Deserialize)]
+struct IssuerMetadata {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// Who publishes the keys. Its base URL is that of the core.
+#[derive(Clone, Debug)]
+pub(crate) enum KeySource {
+    /// The API, for the sessions of this application.
+    Client(ClientId),
+    /// An issuer, where its metadata says.
+    Issuer(Issuer),
+}
+
 /// A prepared key.
-pub(super) struct VerifyingKey {
+pub(crate) struct VerifyingKey {
     pub(super) kid: String,
     n: Vec<u8>,
     e: Vec<u8>,
@@ -109,17 +129,17 @@ pub(crate) struct KeyCaches(Mutex<HashMap<ClientId, Arc<Jwks>>>);
 impl KeyCaches {
     pub(super) fn of(&self, core: &Arc<Core>, client_id: &ClientId) -> Arc<Jwks> {
         let mut caches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Jwks::new(core, client_id.clone()));
+        let new = || Arc::new(Jwks::new(core, KeySource::Client(client_id.clone())));
         Arc::clone(caches.entry(client_id.clone()).or_insert_with(new))
     }
 }
 
-/// The keys of one client ID.
+/// The keys of one client ID, or of one issuer.
 pub(super) struct Jwks {
     /// The core keeps these keys, so they must not keep it; each verifier does.
     core: Weak<Core>,
     clock: Arc<dyn Clock>,
-    client_id: ClientId,
+    source: KeySource,
     /// Every check reads them, on all threads at once and without a lock. They are only written while the state is locked.
     keys: ArcSwapOption<KeySet>,
     state: Mutex<State>,
@@ -156,9 +176,9 @@ struct Awaited {
 }
 
 impl Jwks {
-    fn new(core: &Arc<Core>, client_id: ClientId) -> Self {
+    pub(super) fn new(core: &Arc<Core>, source: KeySource) -> Self {
         let clock = Arc::clone(&core.runtime.clock);
-        Self { core: Arc::downgrade(core), clock, client_id, keys: ArcSwapOption::empty(), state: Mutex::default() }
+        Self { core: Arc::downgrade(core), clock, source, keys: ArcSwapOption::empty(), state: Mutex::default() }
     }
 
     pub(super) fn now(&self) -> jiff::Timestamp {
@@ -292,14 +312,27 @@ impl Jwks {
     }
 
     async fn download(&self) -> Result<HashMap<String, Key>, Error> {
-        let route = Route::of("/sso/jwks/{client_id}", &self.client_id)?;
-        let call = Call { method: Method::GET, route, authorization: None, body: Body::None, kind: RequestKind::Keys };
         let core = self.core.upgrade().ok_or_else(Error::abandoned)?;
-        let reply = core.send(call).await.map_err(|failure| failure.error)?;
-        let Object(document) = transport::read(reply).map_err(|failure| failure.error)?;
+        let route = match &self.source {
+            KeySource::Client(client_id) => Route::of("/sso/jwks/{client_id}", client_id)?,
+            KeySource::Issuer(issuer) => {
+                let metadata: IssuerMetadata = get(&core, ISSUER_METADATA.into()).await?;
+                // RFC 8414 §3.3. Keys of another origin would be those of another server.
+                let path = issuer.path_of(&metadata.jwks_uri).filter(|_| metadata.issuer == issuer.as_str());
+                Route::joined("{jwks_uri}", path.ok_or_else(Error::issuer_metadata)?)?
+            }
+        };
+        let document = get(&core, route).await?;
         let known = self.keys.load();
         Ok(prepare(document, known.as_ref().map(|known| &known.keys)))
     }
+}
+
+/// One of the documents that lead to the keys.
+async fn get<T: DeserializeOwned>(core: &Core, route: Route) -> Result<T, Error> {
+    let call = Call { method: Method::GET, route, authorization: None, body: Body::None, kind: RequestKind::Keys };
+    let reply = core.send(call).await.map_err(|failure| failure.error)?;
+    transport::read(reply).map(|Object(document)| document).map_err(|failure| failure.error)
 }
 
 /// Owns the fetch in flight; removes it if the task dies.
@@ -386,7 +419,7 @@ fn parse(kid: &str, jwk: &Jwk, known: Option<&Arc<VerifyingKey>>) -> Key {
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Jwks").field("client_id", &self.client_id).finish_non_exhaustive()
+        formatter.debug_struct("Jwks").field("source", &self.source).finish_non_exhaustive()
     }
 }
 
@@ -441,7 +474,7 @@ mod tests {
         let runtime = Runtime { clock: Arc::clone(&clock) as _, ..Runtime::default() };
         let core = Core::new(base_url, transport, HeaderValue::from_static("test"), LONG, 3, runtime);
         let core = Arc::new(core);
-        let jwks = Jwks::new(&core, ClientId::new("client_123").unwrap());
+        let jwks = Jwks::new(&core, KeySource::Client(ClientId::new("client_123").unwrap()));
         (core, Arc::new(jwks), asked, clock)
     }
 

@@ -19,13 +19,20 @@
 
 mod claims;
 mod jwks;
+mod jws;
 mod memory;
 mod object;
 mod texts;
 mod verifier;
 
 #[cfg(feature = "server")]
-pub(crate) use claims::Member;
+pub(crate) use claims::{Audience, Member, date};
 pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
+#[cfg(feature = "server")]
+pub(crate) use jws::{Signatures, check_not_early};
+#[cfg(feature = "server")]
+pub(crate) use object::Object;
+#[cfg(feature = "server")]
+pub(crate) use texts::Text;
 pub(crate) use verifier::unverified_session_id;
 pub use verifier::{NotVerified, TokenVerifier};

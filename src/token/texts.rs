@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for TextsVisitor {
 
 /// A text that is borrowed if it has no escapes. (Inside an `Option`, serde would copy a `Cow`.)
 #[derive(Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

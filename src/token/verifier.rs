@@ -5,35 +5,22 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken};
-use super::jwks::{Jwks, KeyCaches, VerifyingKey};
+use super::jwks::VerifyingKey;
+use super::jws::{Signatures, check_not_early, unverified_payload};
 use super::memory::{Memory, Remembered};
 use super::object::Object;
 use super::texts::Text;
-use crate::base64url::BASE64URL;
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::error::{Error, ErrorKind, TokenError};
 use crate::id::{ClientId, SessionId};
-use crate::secret::AccessToken;
-use crate::transport::Core;
+use crate::secret::{AccessToken, MAX_TOKEN_BYTES};
 use crate::wire;
-
-/// The maximum bytes of a token. A token of WorkOS has one or two kilobytes.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// The maximum bytes of a decoded header. An algorithm, a type and the ID of a key have about a hundred.
-const MAX_HEADER_BYTES: usize = 1024;
-/// The bytes of a signature by the longest RSA key, which has 8192 bits.
-const MAX_SIGNATURE_BYTES: usize = 1024;
-/// The tolerance for `nbf` and `iat`: a server whose clock is ahead issues tokens that become valid in the future.
-const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
-/// How long a check waits for keys, unless the application sets another duration.
-const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Verifies access tokens against the keys that WorkOS publishes.
 ///
@@ -65,11 +52,8 @@ const DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 /// # }
 /// ```
 pub struct TokenVerifier<C = NoCustomClaims> {
-    /// It sends the requests for the keys.
-    core: Arc<Core>,
-    jwks: Arc<Jwks>,
+    signatures: Signatures,
     policy: Policy,
-    keys_timeout: Duration,
     /// The tokens that this policy has accepted. A changed policy starts with an empty memory.
     memory: Option<Arc<Memory<C>>>,
     custom: PhantomData<fn() -> C>,
@@ -147,8 +131,7 @@ impl<K> Client<K> {
     {
         let (client_id, base_url) = (self.client_id().clone(), self.base_url());
         TokenVerifier {
-            core: Arc::clone(&self.core),
-            jwks: self.core.shared.get::<KeyCaches>().of(&self.core, &client_id),
+            signatures: Signatures::of_client(&self.core, &client_id),
             policy: Policy {
                 shared_issuers: [base_url.to_owned(), format!("{base_url}/")],
                 own_issuers: vec![format!("{base_url}/user_management/{client_id}")],
@@ -157,7 +140,6 @@ impl<K> Client<K> {
                 leeway: Duration::ZERO,
                 min_ttl: Duration::ZERO,
             },
-            keys_timeout: DEFAULT_KEYS_TIMEOUT,
             memory: None,
             custom: PhantomData,
         }
@@ -211,7 +193,7 @@ impl<C> TokenVerifier<C> {
     /// a check never waits, and the first checks find no keys.
     #[must_use]
     pub fn keys_timeout(mut self, timeout: Duration) -> Self {
-        self.keys_timeout = timeout;
+        self.signatures.keys_timeout = timeout;
         self
     }
 
@@ -219,8 +201,8 @@ impl<C> TokenVerifier<C> {
     #[must_use]
     pub fn custom_claims<D: DeserializeOwned>(self) -> TokenVerifier<D> {
         let memory = self.memory.map(|memory| Memory::new(memory.capacity));
-        let Self { core, jwks, policy, keys_timeout, .. } = self;
-        TokenVerifier { core, jwks, policy, keys_timeout, memory, custom: PhantomData }
+        let Self { signatures, policy, .. } = self;
+        TokenVerifier { signatures, policy, memory, custom: PhantomData }
     }
 
     /// Remembers up to this many verified tokens, so that the next check of one costs a hash and a look-up instead of a signature.
@@ -268,16 +250,16 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         }
         let fingerprint = Memory::<C>::fingerprint(token);
         let known = memory.read(&fingerprint, |known| {
-            let key = (!self.jwks.has_at_hand(&known.key)).then(|| Arc::clone(&known.key));
+            let key = (!self.signatures.has_at_hand(&known.key)).then(|| Arc::clone(&known.key));
             (known.token.clone(), key)
         });
         if let Some((token, unsure)) = known {
             let is_published = match unsure {
                 None => Ok(true),
-                Some(key) => self.key(&key.kid).await.map(|published| Arc::ptr_eq(&published, &key)),
+                Some(key) => self.signatures.key(&key.kid).await.map(|published| Arc::ptr_eq(&published, &key)),
             };
             match is_published {
-                Ok(true) if self.has_expired(token.expires_at(), self.jwks.now()) => {
+                Ok(true) if self.has_expired(token.expires_at(), self.signatures.now()) => {
                     return Ok(Judged::Expired(token.expire()));
                 }
                 Ok(true) => return Ok(Judged::Good(token)),
@@ -293,26 +275,9 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
     }
 
     async fn verify_signature(&self, token: &str) -> Result<(Judged<C>, Arc<VerifyingKey>), Error> {
-        let token = SplitToken::split(token).map_err(Error::token)?;
-        let key = if let Some(key) = self.jwks.by_header(token.header) {
-            key
-        } else {
-            self.key(&token.key_id().map_err(Error::token)?).await?
-        };
-        let mut signature = [0; MAX_SIGNATURE_BYTES];
-        let length = decode(token.signature, &mut signature).map_err(Error::token)?;
-        key.verify(token.signed.as_bytes(), &signature[..length]).map_err(Error::token)?;
-        key.keep_header(token.header);
-        let payload = BASE64URL.decode(token.payload).map_err(|_| Error::token(TokenError::Malformed))?;
+        let (payload, key) = self.signatures.payload(token).await?;
         let judged = self.judge(&payload).map_err(Error::token)?;
         Ok((judged, key))
-    }
-
-    async fn key(&self, kid: &str) -> Result<Arc<VerifyingKey>, Error> {
-        match self.jwks.at_hand(kid) {
-            Some(key) => key.map_err(Error::token),
-            None => self.jwks.key(kid, self.keys_timeout).await,
-        }
     }
 
     /// Checks the claims of a token whose signature is right.
@@ -340,11 +305,12 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
         let (Some(user_id), Some(session_id), Some(expires_at)) = (claims.sub, claims.sid, claims.exp) else {
             return Err(TokenError::MissingClaim);
         };
-        let now = self.jwks.now();
-        let soon = now.checked_add(CLOCK_LEEWAY).unwrap_or(now);
-        if claims.nbf.is_some_and(|nbf| nbf > soon) || claims.iat.is_some_and(|iat| iat > soon) {
-            return Err(TokenError::NotYetValid);
+        // A custom domain may issue both kinds: that of an application has the ID of a consent instead of a session's.
+        if session_id.as_str().starts_with("app_consent_") {
+            return Err(TokenError::ApplicationToken);
         }
+        let now = self.signatures.now();
+        check_not_early(now, [claims.nbf, claims.iat])?;
         if self.has_expired(expires_at, now) {
             return Ok(Judged::Expired(ExpiredToken { user_id, session_id, expires_at, issued_at: claims.iat }));
         }
@@ -382,74 +348,15 @@ pub(crate) fn unverified_session_id(token: &AccessToken) -> Option<SessionId> {
     struct Claims {
         sid: SessionId,
     }
-    let token = SplitToken::split(wire::text(token)).ok()?;
-    let payload = BASE64URL.decode(token.payload).ok()?;
+    let payload = unverified_payload(wire::text(token))?;
     serde_json::from_slice(&payload).ok().map(|Object(Claims { sid })| sid)
-}
-
-/// A token split into its parts (RFC 7515 §3.1), which aren't trusted yet.
-struct SplitToken<'a> {
-    header: &'a str,
-    signed: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-}
-
-/// `jku`, `jwk` and `x5u` aren't read: with them a token could name its own key.
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    alg: Option<Text<'a>>,
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    serde::de::IgnoredAny::deserialize(deserializer).map(|_| true)
-}
-
-impl<'a> SplitToken<'a> {
-    fn split(token: &'a str) -> Result<Self, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLarge);
-        }
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        if payload.contains('.') {
-            return Err(TokenError::Malformed);
-        }
-        Ok(Self { header, signed, payload, signature })
-    }
-
-    /// Reads the header, and returns the ID of the key.
-    fn key_id(&self) -> Result<String, TokenError> {
-        let mut buffer = [0; MAX_HEADER_BYTES];
-        let length = decode(self.header, &mut buffer)?;
-        let Object(header): Object<Header<'_>> =
-            serde_json::from_slice(&buffer[..length]).map_err(|_| TokenError::Malformed)?;
-        if header.alg.is_none_or(|Text(algorithm)| algorithm != "RS256") {
-            return Err(TokenError::WrongAlgorithm);
-        }
-        if header.crit {
-            return Err(TokenError::CriticalHeader);
-        }
-        header.kid.ok_or(TokenError::MissingKeyId)
-    }
-}
-
-/// The decoder refuses padding, other characters and trailing bits, so each token has exactly one encoding.
-fn decode(text: &str, buffer: &mut [u8]) -> Result<usize, TokenError> {
-    BASE64URL.decode_slice(text, buffer).map_err(|_| TokenError::Malformed)
 }
 
 impl<C> Clone for TokenVerifier<C> {
     fn clone(&self) -> Self {
         Self {
-            core: Arc::clone(&self.core),
-            jwks: Arc::clone(&self.jwks),
+            signatures: self.signatures.clone(),
             policy: self.policy.clone(),
-            keys_timeout: self.keys_timeout,
             memory: self.memory.clone(),
             custom: PhantomData,
         }

@@ -256,6 +256,8 @@ pub(crate) struct Call {
 pub(crate) enum Body {
     None,
     Json(Bytes),
+    /// `application/x-www-form-urlencoded`
+    Form(Bytes),
 }
 
 impl Body {
@@ -263,6 +265,7 @@ impl Body {
         match self {
             Self::None => (Bytes::new(), None),
             Self::Json(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/json"))),
+            Self::Form(bytes) => (bytes.clone(), Some(HeaderValue::from_static("application/x-www-form-urlencoded"))),
         }
     }
 }
@@ -362,6 +365,11 @@ impl Core {
 
     /// Sends a request as often as its row of the retry table allows, and returns the last complete reply.
     pub(crate) async fn send(&self, call: Call) -> Result<Reply, Failure> {
+        self.send_while(call, || true).await
+    }
+
+    /// The same, where each attempt but the first must be allowed by the caller, too.
+    pub(crate) async fn send_while(&self, call: Call, may_repeat: impl Fn() -> bool) -> Result<Reply, Failure> {
         let rule = call.kind.rule();
         let clock = &self.runtime.clock;
         let first_sent = clock.elapsed();
@@ -390,8 +398,10 @@ impl Core {
             let wait = || backoff(attempt, advised, self.runtime.random.as_ref());
             if let Some(wait) = rule.next(verdict, &progress, self.retries, wait) {
                 clock.sleep(wait).await;
-                attempt += 1;
-                continue;
+                if may_repeat() {
+                    attempt += 1;
+                    continue;
+                }
             }
             let replay_before = maybe_done.and_then(|then| call.kind.replay_before(then));
             return match outcome {

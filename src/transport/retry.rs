@@ -19,6 +19,10 @@ pub(crate) enum RequestKind {
     Read,
     /// The signing keys, for which callers that check a token may wait.
     Keys,
+    /// A token of a machine, for its client ID and secret, which aren't used up (RFC 6749 §4.4).
+    MachineToken,
+    /// The validation of a customer's API key, which changes nothing, and for which the customer's request waits.
+    Validation,
     /// A refresh: the API answers a replay of the same token with the same pair for a short while.
     Refresh,
     /// The exchange of an authorization code, which must not be used twice (RFC 6749 §4.1.2).
@@ -100,8 +104,8 @@ const NEVER: Rule = Rule {
 impl RequestKind {
     pub(crate) const fn rule(self) -> Rule {
         match self {
-            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
-            Self::Keys => Rule {
+            Self::Read | Self::MachineToken => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
+            Self::Keys | Self::Validation => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,

@@ -7,6 +7,7 @@ use std::io;
 use http::StatusCode;
 
 use crate::error::Error;
+use crate::signature::SignatureError;
 
 /// An event was not handled. Answer the request with [`status`](Self::status): WorkOS then sends the event again.
 ///
@@ -92,6 +93,19 @@ impl WebhookError {
 impl From<WebhookErrorKind> for WebhookError {
     fn from(kind: WebhookErrorKind) -> Self {
         Self { kind, source: None }
+    }
+}
+
+impl From<SignatureError> for WebhookError {
+    fn from(error: SignatureError) -> Self {
+        Self::from(match error {
+            SignatureError::Missing => WebhookErrorKind::MissingSignature,
+            SignatureError::Repeated => WebhookErrorKind::RepeatedSignature,
+            SignatureError::Malformed => WebhookErrorKind::MalformedSignature,
+            SignatureError::Wrong => WebhookErrorKind::WrongSignature,
+            SignatureError::TooOld => WebhookErrorKind::TooOld,
+            SignatureError::TooNew => WebhookErrorKind::TooNew,
+        })
     }
 }
 

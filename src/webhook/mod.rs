@@ -79,7 +79,6 @@
 mod apply;
 mod error;
 mod event;
-mod signature;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -94,22 +93,22 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-pub use error::{WebhookError, WebhookErrorKind};
-pub use event::{
-    ApiKeyChange, ApiKeyOwner, Authentication, AuthenticationError, AuthenticationSso, Emailed, EventData,
-    InvitationChange, MembershipChange, RadarRisk, RoleChange, SessionChange, UnknownEvent, UserDeletion, WebhookEvent,
-};
-#[cfg(feature = "testing")]
-pub(crate) use signature::sign;
-
 use crate::client::Client;
 use crate::credentials::HasClientId;
 use crate::runtime::Runtime;
 pub use crate::secret::WebhookSecret;
 use crate::session::SessionStore;
+use crate::signature;
 use crate::tasks::Tasks;
 use crate::wire;
+pub use error::{WebhookError, WebhookErrorKind};
+pub use event::{
+    ApiKeyChange, ApiKeyOwner, Authentication, AuthenticationError, AuthenticationSso, Emailed, EventData,
+    InvitationChange, MembershipChange, RadarRisk, RoleChange, SessionChange, UnknownEvent, UserDeletion, WebhookEvent,
+};
 
+/// How old a signature may be, and how far in the future.
+const TOLERANCE: Duration = Duration::from_secs(180);
 /// How many bytes a body may have, unless the application says otherwise. An event of WorkOS has a few thousand.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 /// How long it is remembered that an event was handled, unless the application says otherwise. WorkOS sends events again for three days.
@@ -246,7 +245,7 @@ impl<S: SessionStore> Webhooks<S> {
         if body.len() > self.max_body_bytes {
             return Err(WebhookErrorKind::TooLarge.into());
         }
-        signature.verify(&self.secrets, body, self.runtime.clock.now())?;
+        signature.verify(&self.secrets, body, TOLERANCE, self.runtime.clock.now())?;
         event::parse(body).ok_or_else(|| WebhookErrorKind::Unreadable.into())
     }
 }

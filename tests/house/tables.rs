@@ -223,7 +223,7 @@ fn each_span_and_event_is_in_the_guide() {
 }
 
 /// Each default that `docs/operations.md` names, with the constant that it comes from.
-const DEFAULTS: [(&str, &str, &str, &str); 12] = [
+const DEFAULTS: [(&str, &str, &str, &str); 18] = [
     ("making a connection", "10 s", "transport/mod.rs", "DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10)"),
     ("one attempt", "30 s", "client.rs", "DEFAULT_TIMEOUT: Duration = Duration::from_secs(30)"),
     ("retries", "3,", "transport/retry.rs", "DEFAULT_RETRIES: u32 = 3"),
@@ -232,13 +232,34 @@ const DEFAULTS: [(&str, &str, &str, &str); 12] = [
     ("retries", "up to 60 s", "transport/retry.rs", "RETRY_AFTER_CAP: Duration = Duration::from_secs(60)"),
     ("an answer about a session", "10 s", "session/checks.rs", "ANSWER_WITHIN: Duration = Duration::from_secs(10)"),
     ("a refresh ahead of expiry", "30 s", "session/checks.rs", "REFRESH_AHEAD: Duration = Duration::from_secs(30)"),
-    ("a check waits for keys", "10 s", "token/verifier.rs", "DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10)"),
+    ("a check waits for keys", "10 s", "token/jws.rs", "DEFAULT_KEYS_TIMEOUT: Duration = Duration::from_secs(10)"),
     ("a call of a store", "5 s", "session/manager/stored.rs", "STORE_TIMEOUT: Duration = Duration::from_secs(5)"),
     (
         "a session in a store",
         "30 days",
         "session/manager/mod.rs",
         "SESSION_LIFETIME: Duration = Duration::from_secs(30 * 86_400)",
+    ),
+    ("a customer's API key is validated", "25 requests", "api/key_validator.rs", "DEFAULT_RATE: u32 = 25"),
+    ("a customer's API key is validated", "50 at once", "api/key_validator.rs", "DEFAULT_BURST: u32 = 50"),
+    (
+        "a customer's API key is remembered",
+        "30 s at most",
+        "api/key_validator.rs",
+        "MAX_VALID_FOR: Duration = Duration::from_secs(30)",
+    ),
+    (
+        "a customer's API key is remembered",
+        "an invalid one 5 s",
+        "api/key_validator.rs",
+        "MAX_INVALID_FOR: Duration = Duration::from_secs(5)",
+    ),
+    ("keys that a validator knows", "8,192", "api/key_validator.rs", "DEFAULT_CAPACITY: usize = 8_192"),
+    (
+        "a machine's token is replaced",
+        "30 s",
+        "connect/machine.rs",
+        "REFRESH_AHEAD: Duration = Duration::from_secs(30)",
     ),
     ("a parked login", "10 minutes", "login/parking/mod.rs", "DEFAULT_LIFETIME: Duration = Duration::from_secs(600)"),
 ];

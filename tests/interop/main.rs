@@ -1,5 +1,5 @@
 //! Sealed sessions that go to and fro between this crate and the libraries for Node: the WorkOS SDK, authkit-session,
-//! authkit-nextjs and iron-session. And `docs/coming-from-node.md` has each name that their type declarations have.
+//! authkit-nextjs and iron-session. Webhooks, Actions and access tokens go to and fro, too. And `docs/coming-from-node.md` has each name that their type declarations have.
 //!
 //! It needs Node and `npm ci --prefix tests/interop`, so it runs where `WORKOS_INTEROP` is set, and there it must run.
 
@@ -12,10 +12,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
+use workos_auth::action::{Action, ActionSecret, Actions};
+use workos_auth::connect::{ResourceServer, Scopes, Subject};
+use workos_auth::id::{Issuer, ResourceUri};
 use workos_auth::login::{AuthenticationMethod, Impersonator};
 use workos_auth::parking::Parking;
+use workos_auth::secret::BearerToken;
 use workos_auth::session::{CookieSessions, MemorySessionStore, SessionParts};
-use workos_auth::testing::{AuthKit, Browser, TestUser};
+use workos_auth::testing::{ActionVerdict, AuthKit, Browser, TestMembership, TestUser};
 use workos_auth::webhook::{Delivery, EventData, WebhookSecret, Webhooks};
 use workos_auth::{
     AccessToken, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret, LoginHandlers,
@@ -85,6 +89,8 @@ fn run() -> Outcome {
     passwords_with_ids(&mut node, &client)?;
     live(&mut node)?;
     webhooks(&mut node)?;
+    actions(&mut node)?;
+    resource_tokens(&mut node)?;
     move_to_and_fro(&mut node)?;
     guide_is_complete(&mut node)
 }
@@ -321,6 +327,162 @@ fn webhooks(node: &mut Node) -> Outcome {
         }
     }
     println!("{SESSIONS} webhooks each way");
+    Ok(())
+}
+
+/// Actions that the SDK for Node has signed are read here, it reads those that were signed here, and its answers are ours, byte for byte.
+fn actions(node: &mut Node) -> Outcome {
+    const SECRET: &str = "interop-secret-of-an-endpoint";
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let user = TestUser::new("ada@example.com").name("Åsa", "Łukasiewicz").organization(TestMembership::new("org_one"));
+    let authkit = runtime.block_on(AuthKit::builder().user(user).start())?;
+    let secret = ActionSecret::new(SECRET)?;
+    let actions = Actions::new(&authkit.confidential_client(), secret.clone());
+    for seed in 0..SESSIONS {
+        let mut dice = Dice(seed);
+        let (text, email) = (dice.text(200), format!("{seed}@example.com"));
+
+        // Theirs.
+        let data = json!({"object": "user_data", "email": email, "name": text, "first_name": "Åsa", "last_name": "Ł"});
+        let id = format!("action_{seed}");
+        let body = json!({"object": "user_registration_action_context", "id": id, "user_data": data}).to_string();
+        let signed = node.ask(&json!({"op": "signAction", "body": body, "secret": SECRET}))?;
+        let header = signed["header"].as_str().ok_or("no signature")?;
+        let headers = http::HeaderMap::from_iter([("workos-signature".parse()?, header.parse()?)]);
+        match actions.verify(&headers, body.as_bytes()).map_err(|error| format!("Action {seed}: {error}"))? {
+            Action::UserRegistration(action) if action.user_data.name.as_ref() == Some(&text) => drop(action),
+            _ => return Err(format!("Action {seed} of the SDK for Node is another Action").into()),
+        }
+
+        // Ours.
+        let requests = [
+            (authkit.authentication_action(&secret, "ada@example.com")?, "authentication"),
+            (authkit.user_registration_action(&secret, &email)?, "user_registration"),
+        ];
+        for (request, kind) in requests {
+            let (header, body) =
+                (request.headers()["workos-signature"].to_str()?, str::from_utf8(request.body())?.to_owned());
+            let check = |body: &str| json!({"op": "checkAction", "body": body, "header": header, "secret": SECRET});
+            let seen = node.ask(&check(&body))?;
+            let seen_email = if kind == "authentication" { &seen["user"]["email"] } else { &seen["userData"]["email"] };
+            let is_right = match kind {
+                "authentication" => {
+                    *seen_email == "ada@example.com"
+                        && seen["organization"]["id"] == "org_one"
+                        && seen["organizationMembership"]["role"]["slug"] == "member"
+                }
+                _ => *seen_email == *email,
+            };
+            if !is_right || seen["deviceFingerprint"] != "a-device" {
+                return Err(format!("the SDK for Node reads {seen} in {body}").into());
+            }
+            if node.ask(&check(&body.replacen("a-device", "another", 1))).is_ok() {
+                return Err("the SDK for Node takes another body".into());
+            }
+
+            // The answers.
+            for verdict in ["Allow", "Deny", "Deny with a message"] {
+                let action = actions.verify(request.headers(), request.body())?;
+                let mut answer = json!({"type": kind, "verdict": verdict.split(' ').next()});
+                let (ours, is_read) = match verdict {
+                    "Allow" => (action.allow(), ActionVerdict::Allow),
+                    "Deny" => (action.deny(""), ActionVerdict::Deny(None)),
+                    _ => {
+                        answer["errorMessage"] = json!(text);
+                        (action.deny(&*text), ActionVerdict::Deny(Some(text.clone())))
+                    }
+                };
+                let ours = ours.into_response().into_body();
+                let time = serde_json::from_str::<Value>(&ours)?["payload"]["timestamp"].clone();
+                let ask = json!({"op": "answerAction", "answer": answer, "time": time, "secret": SECRET});
+                let theirs = node.ask(&ask)?;
+                if theirs["body"] != *ours {
+                    return Err(format!("the SDK for Node answers {}, and not {ours}", theirs["body"]).into());
+                }
+                if authkit.read_action_answer(&secret, &request, &ours)? != is_read {
+                    return Err(format!("{ours} is another answer").into());
+                }
+            }
+        }
+    }
+    println!("{SESSIONS} Actions each way, and their answers, byte for byte");
+    Ok(())
+}
+
+/// Access tokens that `jose` has signed are good at a resource server, and it takes those of the in-process AuthKit.
+fn resource_tokens(node: &mut Node) -> Outcome {
+    const RESOURCE: &str = "https://api.example.com";
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let issuer = node.ask(&json!({"op": "issuer"}))?["url"].as_str().ok_or("no issuer")?.to_owned();
+    let server = ResourceServer::new(Issuer::new(&*issuer)?, ResourceUri::new(RESOURCE)?)?;
+    let now = jiff::Timestamp::now().as_second();
+    for seed in 0..SESSIONS {
+        let mut dice = Dice(seed);
+        let is_machine = dice.roll(2) == 0;
+        let scopes = ["read:posts", "write:posts", "openid"].into_iter().filter(|_| dice.roll(2) == 0);
+        let scopes = Scopes::new(scopes.map(str::to_owned).collect::<Vec<_>>())?;
+        let subject = if is_machine { format!("client_{seed}") } else { format!("user_{seed}") };
+        let mut claims = json!({
+            "iss": issuer, "aud": RESOURCE, "sub": subject, "client_id": format!("client_{seed}"), "jti": dice.token(20),
+            "iat": now, "exp": now + 300, "scope": scopes.to_string(), "something_new": dice.text(40),
+        });
+        dice.perhaps(&mut claims, "org_id", |dice| format!("org_{}", dice.roll(1000)).into());
+        let claims = present(&claims);
+        let mut sign = |more: Value| {
+            let mut command = json!({"op": "signToken", "claims": claims});
+            for (name, value) in more.as_object().into_iter().flatten() {
+                match name.as_str() {
+                    "claims" => value.as_object().into_iter().flatten().for_each(|(claim, value)| {
+                        command["claims"][claim] = value.clone();
+                    }),
+                    _ => command[name] = value.clone(),
+                }
+            }
+            let signed = node.ask(&command)?;
+            Outcome::Ok(BearerToken::new(signed["token"].as_str().ok_or("no token")?)?)
+        };
+        let token = runtime.block_on(server.verify(&sign(json!({}))?)).map_err(|error| format!("{claims}: {error}"))?;
+        let subject_seen = match token.subject() {
+            Subject::User(id) => id.as_str(),
+            Subject::Machine(id) => id.as_str(),
+            _ => "another",
+        };
+        let seen = (subject_seen, token.organization_id().map(OrganizationId::as_str), token.scopes());
+        if seen != (subject.as_str(), claims["org_id"].as_str(), &scopes) {
+            return Err(format!("{token:?} is not {claims}").into());
+        }
+        if seed % 20 == 0 {
+            for wrong in [
+                json!({"isForged": true}),
+                json!({"isForged": true, "alg": "ES256"}),
+                json!({"alg": "PS256", "isForged": true}),
+                json!({"claims": {"aud": "https://other.example.com"}}),
+                json!({"claims": {"iss": "https://other.example.com"}}),
+                json!({"claims": {"exp": now - 61}}),
+                json!({"claims": {"sid": "session_1"}}),
+            ] {
+                if runtime.block_on(server.verify(&sign(wrong.clone())?)).is_ok() {
+                    return Err(format!("a token of `jose` is accepted with {wrong}").into());
+                }
+            }
+        }
+    }
+
+    let authkit = runtime.block_on(AuthKit::start())?;
+    for seed in 0..SESSIONS {
+        let mut dice = Dice(seed);
+        let (scopes, id) = (format!("read:posts {}", dice.token(20)), format!("org_{seed}"));
+        let token = authkit.connect_token().audience(RESOURCE).scopes(&*scopes).organization(&*id).sign()?;
+        let verify = |audience: &str| json!({"op": "verifyToken", "token": token.expose_secret(), "issuer": authkit.issuer().as_str(), "audience": audience});
+        let seen = node.ask(&verify(RESOURCE))?;
+        if seen["scope"] != *scopes || seen["org_id"] != *id || seen["client_id"] != "client_test_connect" {
+            return Err(format!("`jose` reads {seen}").into());
+        }
+        if node.ask(&verify("https://other.example.com")).is_ok() {
+            return Err("`jose` takes a token for another audience".into());
+        }
+    }
+    println!("{SESSIONS} access tokens of Connect each way, with `jose`");
     Ok(())
 }
 

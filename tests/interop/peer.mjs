@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { WorkOS } from '@workos-inc/node';
 import { AuthService, CookieSessionStorage, sessionEncryption } from '@workos/authkit-session';
 import { sealData, unsealData } from 'iron-session';
+import { calculateJwkThumbprint, createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose';
 import { cookieJar } from './next.mjs';
 
 /** An SDK whose API answers with this. */
@@ -70,6 +71,9 @@ function members(package_, kind, name) {
   throw new Error(`${package_} has no ${kind} ${name}`);
 }
 
+/** Where it is, and what it signs with. */
+let issuer;
+
 const commands = {
   // A login with the SDK, sealed by it and by iron-session, which authkit-nextjs uses.
   async seal({ response, password }) {
@@ -91,6 +95,55 @@ const commands = {
   async checkWebhook({ body, header, secret }) {
     const { id, event } = await sdk('http://127.0.0.1:9').webhooks.constructEvent({ payload: body, sigHeader: header, secret });
     return { id, event };
+  },
+  // An Action, signed by the SDK.
+  async signAction({ body, secret }) {
+    const time = Date.now();
+    const signature = await sdk('http://127.0.0.1:9').webhooks.computeSignature(time, body, secret);
+    return { header: `t=${time}, v1=${signature}` };
+  },
+  // An Action, checked and read by the SDK.
+  async checkAction({ body, header, secret }) {
+    return sdk('http://127.0.0.1:9').actions.constructAction({ payload: body, sigHeader: header, secret });
+  },
+  // The SDK's answer to an Action, as it would be sent at this time.
+  async answerAction({ answer, time, secret }) {
+    const { now } = Date;
+    Date.now = () => time;
+    try {
+      return { body: JSON.stringify(await sdk('http://127.0.0.1:9').actions.signResponse(answer, secret)) };
+    } finally {
+      Date.now = now;
+    }
+  },
+  // An issuer of access tokens, made with `jose`: its metadata and its key are served until the end.
+  async issuer() {
+    const { publicKey, privateKey } = await generateKeyPair('RS256');
+    const jwk = await exportJWK(publicKey);
+    const key = { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'RS256', use: 'sig' };
+    const server = createServer(({ url }, response) => {
+      const served = {
+        '/.well-known/oauth-authorization-server': { issuer: issuer.url, jwks_uri: `${issuer.url}/oauth2/jwks` },
+        '/oauth2/jwks': { keys: [key] },
+      };
+      response.writeHead(url in served ? 200 : 404, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(served[url] ?? {}));
+    });
+    await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+    server.unref();
+    issuer = { url: `http://127.0.0.1:${server.address().port}`, privateKey, kid: key.kid };
+    return { url: issuer.url };
+  },
+  // An access token of this issuer, or one that only says so.
+  async signToken({ claims, alg = 'RS256', isForged = false }) {
+    const privateKey = isForged ? (await generateKeyPair(alg)).privateKey : issuer.privateKey;
+    return { token: await new SignJWT(claims).setProtectedHeader({ alg, kid: issuer.kid }).sign(privateKey) };
+  },
+  // An access token of ours, verified by `jose` with the keys that the issuer's metadata names.
+  async verifyToken({ token, issuer, audience }) {
+    const metadata = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+    const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
+    return (await jwtVerify(token, keys, { issuer, audience, algorithms: ['RS256'] })).payload;
   },
   async open({ sealed, password }) {
     const workos = sdk('http://127.0.0.1:9');

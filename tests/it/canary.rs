@@ -14,15 +14,18 @@ use std::time::Duration;
 
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
-use workos_auth::api::{CreateMagicAuth, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser};
-use workos_auth::id::ConnectionId;
+use workos_auth::api::{
+    CreateMagicAuth, CreateOrganizationApiKey, CreateUser, PasswordHashType, SendRadarSms, TotpSettings, UpdateUser,
+};
+use workos_auth::id::{ConnectionId, Issuer};
 use workos_auth::login::RequestContext;
 use workos_auth::parking::{LoginCookies, LoginHandle, Parking};
 use workos_auth::secret::{
-    ApiKey, AuthKitAuthorizationCode, AuthorizationCode, CodeVerifier, DeviceCode, EmailChangeCode,
-    EmailVerificationCode, InvitationToken, InvitationUrl, MagicAuthCode, PasswordHash, PasswordResetToken,
-    PasswordResetUrl, PendingAuthenticationToken, ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage,
-    SessionHandle, SsoAccessToken, State, StoredToken, TotpQrCode, TotpSecret, TotpUri,
+    ActionSecret, ApiKey, AuthKitAuthorizationCode, AuthorizationCode, BearerToken, CodeVerifier, CustomerApiKey,
+    DeviceCode, EmailChangeCode, EmailVerificationCode, InvitationToken, InvitationUrl, MachineAccessToken,
+    MachineSecret, MagicAuthCode, PasswordHash, PasswordResetToken, PasswordResetUrl, PendingAuthenticationToken,
+    ProviderAccessToken, ProviderRefreshToken, RadarCode, ServerMessage, SessionHandle, SsoAccessToken, State,
+    StoredToken, TotpQrCode, TotpSecret, TotpUri,
 };
 use workos_auth::session::{
     CookieSessions, FileTokenStore, MemorySessionStore, MemoryTokenStore, NotActive, RefreshError, SessionParts,
@@ -30,6 +33,7 @@ use workos_auth::session::{
 };
 use workos_auth::step::{MfaEnrollment, TotpChallenge};
 use workos_auth::testing::{AuthKit, Browser, Endpoint, Fault};
+use workos_auth::transport::TransportError;
 use workos_auth::webhook::WebhookSecret;
 use workos_auth::{
     AccessToken, Callback, Client, Confidential, ConfidentialClient, CookiePassword, EmailAddress, Error, ExposeSecret,
@@ -182,6 +186,7 @@ fn every_secret_type_is_redacted() -> Outcome {
         PasswordResetToken,
         PasswordResetUrl,
         SsoAccessToken,
+        MachineAccessToken,
         ProviderAccessToken,
         ProviderRefreshToken,
         SessionHandle,
@@ -193,9 +198,13 @@ fn every_secret_type_is_redacted() -> Outcome {
     debug("AuthorizationCode", &code());
     assert_eq!(format!("{:?}", code()), "AuthorizationCode([REDACTED])");
     debug("ApiKey", &ApiKey::new("sk_canary")?);
+    debug("CustomerApiKey", &CustomerApiKey::new("sk_canary")?);
+    debug("MachineSecret", &MachineSecret::new("a-canary")?);
     let password = CookiePassword::new("canary-of-at-least-thirty-two-characters")?;
     debug("CookiePassword", &password);
+    debug("BearerToken", &BearerToken::new("canary.in.a-token")?);
     debug("WebhookSecret", &WebhookSecret::new("canary-of-an-endpoint")?);
+    debug("ActionSecret", &ActionSecret::new("canary-of-an-endpoint")?);
     let client = ConfidentialClient::new("client_123", "sk_canary")?;
     let session = client.authorize(redirect()).authkit().invitation_token(InvitationToken::new("canary")).begin()?;
     assert!(session.url().as_str().contains(CANARY));
@@ -212,10 +221,19 @@ fn every_secret_type_is_redacted() -> Outcome {
 #[test]
 fn refused_values_are_not_echoed() {
     let cage = Cage::default();
+    let header = |value: &'static str| -> http::HeaderMap {
+        [(http::header::AUTHORIZATION, http::HeaderValue::from_static(value))].into_iter().collect()
+    };
     let errors = [
         ApiKey::new("canary with spaces").map(drop).unwrap_err(),
         ApiKey::new("canary\n").map(drop).unwrap_err(),
+        CustomerApiKey::new("canary with spaces").map(drop).unwrap_err(),
+        ActionSecret::new("canary with spaces in it").map(drop).unwrap_err(),
+        MachineSecret::new("canary with spaces").map(drop).unwrap_err(),
+        CustomerApiKey::from_headers(&header("Bearer canary canary")).map(drop).unwrap_err(),
+        CustomerApiKey::from_headers(&header("Canary canary")).map(drop).unwrap_err(),
         ApiKey::new("client_canary").map(drop).unwrap_err(),
+        BearerToken::new("canary with spaces").map(drop).unwrap_err(),
         CookiePassword::new("canary").map(drop).unwrap_err(),
         ConfidentialClient::new("client_123", "sk_canary\u{7}").map(drop).unwrap_err(),
         ConfidentialClient::new("sk_canary", "client_123").map(drop).unwrap_err(),
@@ -525,6 +543,27 @@ async fn the_session_layer_holds_no_secret() -> Outcome {
     Ok(())
 }
 
+/// The API key of a customer, and a machine. Gives the number of tokens that were read.
+async fn callers_hold_no_secret(cage: &Cage, client: &ConfidentialClient, base_url: String) -> Outcome<usize> {
+    let validator = client.api_keys().validator();
+    cage.error(&validator.validate(&CustomerApiKey::new("canary-key")?).await.unwrap_err());
+    cage.debug("validator", &validator);
+    let machine = Client::builder().timeout(Duration::from_millis(500)).clock(clock());
+    let secret = MachineSecret::new("canary-secret")?;
+    let machine = machine.machine(Issuer::new(base_url)?, "client_machine".parse()?, secret)?;
+    cage.debug("machine", &machine);
+    match machine.token().await {
+        Ok(token) => {
+            cage.debug("token", &(&token, token.authorization_header()));
+            Ok(1)
+        }
+        Err(error) => {
+            cage.error(&error);
+            Ok(0)
+        }
+    }
+}
+
 /// Every call of the API that carries a secret, on servers that refuse it, break off and answer with secrets.
 async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
     if passed_alone(&adapter.test("canary::the_api_and_sso_hold_no_secret"))? {
@@ -543,8 +582,9 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
         "authentication_factor":{{"id":"f_1","type":"totp",{times},
             "totp":{{"issuer":"i","user":"u","secret":"canary","qr_code":"canary","uri":"canary"}}}},
         "authentication_challenge":{{"id":"c_1","authentication_factor_id":"f_1","code":"canary",{times}}},
-        "access_token":"canary","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
+        "access_token":"canary","token_type":"Bearer","expires_in":600,"oauth_tokens":{{"provider":"GoogleOAuth","access_token":"canary",
             "refresh_token":"canary","expires_at":1,"scopes":[]}},
+        "owner":{{"type":"organization","id":"org_1"}},"name":"CI","obfuscated_value":"sk_...","permissions":[],"value":"canary",
         "profile":{{"id":"prof_1","connection_id":"conn_1","connection_type":"TestIdp","idp_id":"1","email":"ada@example.com"}}}}"#
     );
     let answers = [
@@ -601,15 +641,22 @@ async fn the_api_and_sso_hold_no_secret(adapter: Adapter) -> Outcome {
             client.invitations().get_by_token(&InvitationToken::new("canary"));
             client.radar().send_sms(&sms);
             client.radar().get(&"a_1".parse()?);
+            client.api_keys().create_for_organization(&"org_1".parse()?, &CreateOrganizationApiKey::new("CI"));
             client.exchange_sso_code(code());
             handle.profile();
         }
+        read += callers_hold_no_secret(&cage, &client, server.base_url()).await?;
         bodies += &server.requests().concat();
     }
-    assert_eq!(read, 8, "what is read holds secrets");
-    for sent in
-        ["/invitations/by_token/canary", "Bearer canary-sso", r#""client_secret":"sk_canary"#, r#""password":"canary""#]
-    {
+    assert_eq!(read, 10, "what is read holds secrets");
+    for sent in [
+        "/invitations/by_token/canary",
+        "Bearer canary-sso",
+        r#""client_secret":"sk_canary"#,
+        r#""password":"canary""#,
+        r#"{"value":"canary-key"}"#,
+        "client_secret=canary-secret",
+    ] {
         assert!(bodies.contains(sent), "{sent}");
     }
     assert!(cage.text().contains("/user_management/invitations/by_token/{token}"), "nothing was traced");
@@ -747,7 +794,7 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(|_| async {
         let mut reply = http::Response::new(bytes::Bytes::new());
         *reply.status_mut() = http::StatusCode::NOT_FOUND;
-        Ok::<_, workos_auth::transport::TransportError>(reply)
+        Ok::<_, TransportError>(reply)
     })?;
     let parking = Parking::new(CookiePassword::new("a-random-password-of-32-characters")?);
     let session = client.authorize(redirect()).authkit().invitation_token(token()).begin()?;
@@ -763,6 +810,49 @@ async fn nothing_of_a_state_or_an_invitation_token_is_left_in_memory() -> Outcom
     drop((plain.url().clone(), plain));
     assert!(client.invitations().get_by_token(&token()).send().await.is_err());
     assert_eq!(copies(&secret)?, 0, "after a look-up");
+    Ok(())
+}
+
+/// A caller's key is in the header of its request, which is the framework's. A machine holds its secret once.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_of_a_customers_key_or_of_a_machines_secret_is_left_in_memory() -> Outcome {
+    use crate::support::clients::reply;
+    use crate::support::memory::copies;
+    use zeroize::Zeroizing;
+
+    if passed_alone("canary::nothing_of_a_customers_key_or_of_a_machines_secret_is_left_in_memory")? {
+        return Ok(());
+    }
+    let key: Vec<u8> = (0..40).map(|n: u8| !(b'a' + (n * 5 + n / 7) % 26)).collect();
+    let secret: Vec<u8> = (0..40).map(|n: u8| !(b'A' + (n * 3 + n / 4) % 26)).collect();
+    let transport = |_| async { Ok::<_, TransportError>(reply(200, r#"{"api_key":null}"#)) };
+    let client = Client::builder().client_id("client_123").api_key("sk_example").build_with(transport)?;
+    let validator = client.api_keys().validator().remember_invalid(Duration::from_secs(5))?;
+    let mut value = Zeroizing::new(Vec::with_capacity(100));
+    value.extend_from_slice(b"Bearer ");
+    value.extend(key.iter().map(|byte| !byte));
+    let headers = [(http::header::AUTHORIZATION, http::HeaderValue::from_bytes(&value)?)].into_iter().collect();
+    drop(value);
+    assert_eq!(copies(&key)?, 1, "the search finds what is there, and nothing else");
+    for _ in 0..3 {
+        let presented = CustomerApiKey::from_headers(&headers)?;
+        assert_eq!(copies(&key)?, 2);
+        assert!(client.api_keys().validate(&presented).await.is_err());
+        assert!(validator.validate(&presented).await.is_err());
+    }
+    assert_eq!(copies(&key)?, 1, "after a validation");
+
+    let held = MachineSecret::new(secret.iter().map(|byte| char::from(!*byte)).collect::<String>())?;
+    let issuer = Issuer::new("https://example.authkit.app")?;
+    let machine = Client::builder().machine_with(issuer, "client_machine".parse()?, held, transport)?;
+    assert_eq!(copies(&secret)?, 1);
+    for _ in 0..3 {
+        assert!(machine.token().await.is_err());
+    }
+    assert_eq!(copies(&secret)?, 1, "after a request");
+    drop(machine);
+    assert_eq!(copies(&secret)?, 0);
     Ok(())
 }
 

@@ -1,9 +1,12 @@
 //! One program for all tests that need no process of their own: what is common to them is compiled and linked once.
 
+mod actions;
 mod api;
+mod api_keys;
 mod authkit;
 mod axum_app;
 mod axum_layer;
+mod callers;
 mod canary;
 mod connections;
 mod cookie_sessions;
@@ -15,12 +18,14 @@ mod http2;
 mod journey;
 mod login;
 mod loopback;
+mod machine;
 mod manager;
 mod not_signed_in;
 mod outcomes;
 mod own_sessions;
 mod parking;
 mod released;
+mod resource_server;
 mod session;
 mod several_sessions;
 mod shutdown;

@@ -16,6 +16,9 @@ impl State {
         let path: Vec<String> = path.split('/').skip(1).map(decode).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match path.as_slice() {
+            ["user_management", "users", id, "api_keys"] => self.user_keys_api(method, id, &query, body),
+            ["organizations", id, "api_keys"] => self.organization_keys_api(method, id, &query, body),
+            ["api_keys", rest @ ..] => self.customer_keys_api(method, rest, body),
             ["user_management", "users", rest @ ..] => self.users_api(method, rest, &query, body),
             ["user_management", "invitations", rest @ ..] => self.invitations_api(method, rest, &query, body),
             ["user_management", "organization_memberships", rest @ ..] => {

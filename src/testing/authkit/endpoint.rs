@@ -14,6 +14,12 @@ pub enum Endpoint {
     DeviceAuthorization,
     /// `/sso/jwks/{client_id}`: the keys that verify access tokens.
     Jwks,
+    /// `/.well-known/oauth-authorization-server`: where the keys of OAuth and M2M applications are.
+    IssuerMetadata,
+    /// `/oauth2/token`, where machines get their tokens.
+    IssuerToken,
+    /// `/oauth2/jwks`: the keys that verify the tokens of OAuth and M2M applications.
+    IssuerJwks,
     /// `/user_management/sessions/logout`, which the browser visits.
     Logout,
     /// `/user_management/sessions/revoke`
@@ -36,6 +42,10 @@ pub enum Endpoint {
     RadarChallenges,
     /// `/auth/factors` and `/auth/challenges`, and below.
     Factors,
+    /// `/api_keys/validations`, where a customer's API key is validated.
+    ApiKeyValidation,
+    /// `/api_keys/{id}`, and the API keys of organizations and users.
+    ApiKeys,
     /// `/sso/authorize`, where a login with SSO begins in the browser.
     SsoAuthorize,
     /// `/sso/token`
@@ -57,6 +67,7 @@ impl Endpoint {
                 ["sessions", "logout"] => Self::Logout,
                 ["sessions", "revoke"] => Self::RevokeSession,
                 ["users"] => Self::Users,
+                ["users", _, "api_keys"] => Self::ApiKeys,
                 ["users", ..] => Self::User,
                 ["organization_memberships", ..] => Self::Memberships,
                 ["invitations", ..] => Self::Invitations,
@@ -67,7 +78,12 @@ impl Endpoint {
                 _ => return None,
             },
             ["auth", ..] => Self::Factors,
+            ["api_keys", "validations"] => Self::ApiKeyValidation,
+            ["api_keys", ..] | ["organizations", _, "api_keys"] => Self::ApiKeys,
             ["sso", "jwks", _] => Self::Jwks,
+            [".well-known", "oauth-authorization-server"] => Self::IssuerMetadata,
+            ["oauth2", "jwks"] => Self::IssuerJwks,
+            ["oauth2", "token"] => Self::IssuerToken,
             ["sso", "authorize"] => Self::SsoAuthorize,
             ["sso", "token"] => Self::SsoToken,
             ["sso", "profile"] => Self::SsoProfile,

@@ -3,7 +3,12 @@
 //! `state.rs` holds what it remembers. Files named for what they serve add their methods to it. `routes.rs` and
 //! `server.rs` speak HTTP.
 
+#[cfg(feature = "server")]
+mod actions;
 mod api;
+#[cfg(feature = "server")]
+mod connect;
+mod customer_keys;
 mod device;
 mod email;
 mod endpoint;
@@ -12,6 +17,8 @@ mod fault;
 mod hosted;
 mod invitations;
 mod keys;
+#[cfg(feature = "server")]
+mod machines;
 mod memberships;
 mod oauth;
 mod one_time_code;
@@ -41,9 +48,16 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "server")]
+pub use actions::ActionVerdict;
+#[cfg(feature = "server")]
+pub use connect::ConnectToken;
+pub use customer_keys::TestApiKey;
 pub use endpoint::Endpoint;
 pub use fault::Fault;
 use keys::SigningKey;
+#[cfg(feature = "server")]
+pub use machines::TestMachine;
 use state::{Config, Impersonator, SharedState, State};
 pub use user::{RadarDemand, TestMembership, TestUser};
 use values::after;
@@ -51,6 +65,7 @@ use values::after;
 use super::clock::{ManualClock, Skew};
 use crate::client::{Client, ClientBuilder, ConfidentialClient, PublicClient};
 use crate::credentials::{Confidential, Public};
+use crate::id::Issuer;
 
 /// An AuthKit inside the process that serves real HTTP on loopback.
 ///
@@ -73,6 +88,7 @@ pub struct AuthKit {
     state: SharedState,
     config: Arc<Config>,
     base_url: String,
+    issuer: Issuer,
     clock: ManualClock,
     /// What all its clients are made of. No request is sent with it.
     client: ConfidentialClient,
@@ -290,6 +306,9 @@ impl Default for AuthKitBuilder {
                 client_id: "client_test_authkit".to_owned(),
                 api_key: "sk_test_authkit".to_owned(),
                 users: Vec::new(),
+                customer_keys: Vec::new(),
+                #[cfg(feature = "server")]
+                machines: Vec::new(),
                 redirect_uris: Vec::new(),
                 sso_domains: Vec::new(),
                 access_token_lifetime: Duration::from_secs(300),
@@ -317,6 +336,20 @@ impl AuthKitBuilder {
     /// Adds a user. The default is one user: Ada Lovelace, `ada@example.com`.
     pub fn user(mut self, user: TestUser) -> Self {
         self.config.users.push(user);
+        self
+    }
+
+    /// Adds an API key of one of the application's customers. The default is none.
+    pub fn customer_api_key(mut self, key: TestApiKey) -> Self {
+        self.config.customer_keys.push(key);
+        self
+    }
+
+    /// Adds a machine: an M2M application of Connect. The default is none.
+    #[cfg(feature = "server")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+    pub fn machine(mut self, machine: TestMachine) -> Self {
+        self.config.machines.push(machine);
         self
     }
 
@@ -359,14 +392,15 @@ impl AuthKitBuilder {
     /// Starts the server on 127.0.0.1.
     ///
     /// # Errors
-    /// Fails when the port isn't free, when no key could be generated, when a user is in one organization twice, or when no
-    /// client could be made, such as with an empty client ID.
+    /// Fails when the port isn't free, when no key could be generated, when a user is in one organization twice, when an API key
+    /// has an unknown user, or when no client could be made, such as with an empty client ID.
     pub async fn start(mut self) -> io::Result<AuthKit> {
         if self.config.users.is_empty() {
             self.config.users.push(TestUser::new("ada@example.com").name("Ada", "Lovelace"));
         }
         let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
+        let issuer = Issuer::new(base_url.clone()).map_err(io::Error::other)?;
         let config = Arc::new(self.config);
         let clock = self.clock.unwrap_or_else(|| ManualClock::ticking(SystemTime::now()));
         let client =
@@ -375,9 +409,10 @@ impl AuthKitBuilder {
             State::new(Arc::clone(&config), base_url.clone(), clock.clone(), SigningKey::unused(&base_url)?);
         state.add_configured_memberships().map_err(|_| io::Error::other("a user is in one organization twice"))?;
         state.enroll_configured_factors().map_err(|_| io::Error::other("no factor could be enrolled"))?;
+        state.add_configured_customer_keys().map_err(|_| io::Error::other("an API key has an unknown user"))?;
         let state = SharedState::new(state);
         let server = tokio::spawn(server::serve(listener, state.clone()));
-        Ok(AuthKit { state, config, base_url, clock, client, server })
+        Ok(AuthKit { state, config, base_url, issuer, clock, client, server })
     }
 }
 

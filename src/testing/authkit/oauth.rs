@@ -19,8 +19,12 @@ use crate::wire;
 impl State {
     /// `GET /sso/jwks/{client_id}`
     pub(super) fn jwks(&self, client_id: &str) -> Option<Value> {
-        let keys = || self.keys.iter().map(SigningKey::jwk).collect::<Vec<_>>();
-        self.knows_client(Some(client_id)).then(|| json!({"keys": keys()}))
+        self.knows_client(Some(client_id)).then(|| self.published_keys())
+    }
+
+    /// `GET /oauth2/jwks`: the same keys, for the tokens of Connect.
+    pub(super) fn published_keys(&self) -> Value {
+        json!({"keys": self.keys.iter().map(SigningKey::jwk).collect::<Vec<_>>()})
     }
 
     /// `GET /user_management/authorize` and `GET /sso/authorize` (RFC 6749 §4.1.1).

@@ -31,12 +31,20 @@ pub(super) async fn route(state: &SharedState, request: Request<Incoming>) -> Re
         "/sign-in" if post => sign_in(state, request).await,
         "/user_management/authenticate" if post => authenticate(state, request).await,
         "/user_management/authorize/device" if post => authorize_device(state, request).await,
+        #[cfg(feature = "server")]
+        "/.well-known/oauth-authorization-server" if get => {
+            reply::json(StatusCode::OK, &state.lock().issuer_metadata())
+        }
+        #[cfg(feature = "server")]
+        "/oauth2/token" if post => machine_token(state, request).await,
+        #[cfg(feature = "server")]
+        "/oauth2/jwks" if get => reply::json(StatusCode::OK, &state.lock().published_keys()),
         "/device" if get => pages::device(&field(query.as_bytes(), "user_code").unwrap_or_default(), None).reply(),
         "/device" if post => decide_device(state, request).await,
         "/user_management/sessions/logout" if get => log_out(state, &query),
         path => match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "sso", "jwks", client_id] if get => jwks(state, client_id),
-            ["", "user_management" | "auth", ..] => api(state, request, &query).await,
+            ["", "user_management" | "auth" | "api_keys" | "organizations", ..] => api(state, request, &query).await,
             _ => reply::refusal(&Refusal::NotFound),
         },
     };
@@ -75,6 +83,14 @@ async fn authenticate(state: &SharedState, request: Request<Incoming>) -> Reply 
 async fn sso_token(state: &SharedState, request: Request<Incoming>) -> Reply {
     let received = json_body(request).await;
     json_or_refusal(received.and_then(|(_, body)| state.lock().exchange_sso_code(&body)))
+}
+
+#[cfg(feature = "server")]
+async fn machine_token(state: &SharedState, request: Request<Incoming>) -> Reply {
+    let is_form = request.headers().get(CONTENT_TYPE).is_some_and(|is| is == "application/x-www-form-urlencoded");
+    let form = body(request).await.filter(|_| is_form);
+    let form = form.ok_or(Refusal::OAuth("invalid_request", "The body is not a form."));
+    json_or_refusal(form.and_then(|form| state.lock().machine_token(|name| field(&form, name))))
 }
 
 fn sso_profile(state: &SharedState, request: &Request<Incoming>) -> Reply {

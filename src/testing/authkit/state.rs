@@ -8,10 +8,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::customer_keys::TestApiKey;
 use super::endpoint::Endpoint;
 use super::factors::Factors;
 use super::fault::{Fault, Faults};
 use super::keys::SigningKey;
+#[cfg(feature = "server")]
+use super::machines::TestMachine;
 use super::one_time_code::OneTimeCode;
 use super::redirect::is_loopback;
 use super::refusal::Refusal;
@@ -24,6 +27,9 @@ pub(super) struct Config {
     pub(super) client_id: String,
     pub(super) api_key: String,
     pub(super) users: Vec<TestUser>,
+    pub(super) customer_keys: Vec<TestApiKey>,
+    #[cfg(feature = "server")]
+    pub(super) machines: Vec<TestMachine>,
     pub(super) redirect_uris: Vec<String>,
     /// Domains whose users must sign in with SSO, and their connections.
     pub(super) sso_domains: Vec<(String, String)>,
@@ -90,6 +96,8 @@ pub(super) struct State {
     /// By user ID: the last code that was sent, for the test to read.
     pub(super) last_codes: HashMap<String, String>,
     pub(super) records: Records,
+    /// By the value of an API key: its ID.
+    pub(super) customer_key_values: HashMap<String, String>,
 }
 
 /// Objects that the API creates and returns as they are. Each list has the oldest first.
@@ -100,6 +108,8 @@ pub(super) struct Records {
     pub(super) magic_auths: Vec<Value>,
     pub(super) invitations: Vec<Value>,
     pub(super) memberships: Vec<Value>,
+    /// Without their values.
+    pub(super) customer_keys: Vec<Value>,
 }
 
 /// A sign-in on the AuthKit's pages that isn't finished.
@@ -247,6 +257,7 @@ impl State {
             email_changes: HashMap::new(),
             last_codes: HashMap::new(),
             records: Records::default(),
+            customer_key_values: HashMap::new(),
             config,
         }
     }

@@ -4,12 +4,13 @@ use std::io;
 
 use bytes::Bytes;
 use http::{Request, header};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::AuthKit;
 use super::values::{api_time, random};
 use crate::secret::WebhookSecret;
-use crate::webhook;
+use crate::signature;
 
 /// # Webhooks
 impl AuthKit {
@@ -47,9 +48,18 @@ impl AuthKit {
     /// # Errors
     /// Fails when the body can't be signed.
     pub fn sign_webhook(&self, secret: &WebhookSecret, body: impl Into<Bytes>) -> io::Result<Request<Bytes>> {
-        let body = body.into();
-        let signature = webhook::sign(secret, &body, self.state.lock().now());
-        let request = Request::post("/webhooks/workos")
+        self.signed("/webhooks/workos", secret, body.into())
+    }
+
+    /// The request that WorkOS sends to this path now, by the server's time.
+    pub(super) fn signed(
+        &self,
+        path: &str,
+        secret: &impl ExposeSecret<str>,
+        body: Bytes,
+    ) -> io::Result<Request<Bytes>> {
+        let signature = signature::header(secret, &body, self.state.lock().now());
+        let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/json")
             .header("workos-signature", signature)
             .body(body);

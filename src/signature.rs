@@ -1,28 +1,36 @@
-//! The header `WorkOS-Signature`.
+//! The header `WorkOS-Signature` of webhooks and Actions, and what it is made with.
 
 use std::time::Duration;
 
 use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key, Tag};
 use http::HeaderMap;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 
-use super::WebhookErrorKind;
-use crate::secret::WebhookSecret;
 use crate::wire;
 
 const HEADER: &str = "workos-signature";
-/// How old a signature may be, and how far in the future.
-const TOLERANCE: Duration = Duration::from_secs(180);
 /// A time in milliseconds has had more digits since 1973, and a time in seconds will have no more until 5138.
 const DIGITS_OF_SECONDS: usize = 11;
 /// The digits of the last time that can be represented, in milliseconds.
 const MAX_DIGITS: usize = 15;
 const MAC_BYTES: usize = 32;
 
+/// Why a request isn't taken for one of WorkOS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignatureError {
+    Missing,
+    Repeated,
+    Malformed,
+    Wrong,
+    TooOld,
+    TooNew,
+}
+
 /// A signature whose form is right.
 #[derive(Debug)]
-pub(super) struct Signature<'a> {
+pub(crate) struct Signature<'a> {
     /// The time as it was signed.
     signed_time: &'a str,
     time: Timestamp,
@@ -30,13 +38,13 @@ pub(super) struct Signature<'a> {
 }
 
 /// Reads the header: `t` and `v1`, each once and in this order, then perhaps signatures of later versions.
-pub(super) fn parse(headers: &HeaderMap) -> Result<Signature<'_>, WebhookErrorKind> {
+pub(crate) fn parse(headers: &HeaderMap) -> Result<Signature<'_>, SignatureError> {
     let mut values = headers.get_all(HEADER).iter();
-    let value = values.next().ok_or(WebhookErrorKind::MissingSignature)?;
+    let value = values.next().ok_or(SignatureError::Missing)?;
     if values.next().is_some() {
-        return Err(WebhookErrorKind::RepeatedSignature);
+        return Err(SignatureError::Repeated);
     }
-    value.to_str().ok().and_then(read).ok_or(WebhookErrorKind::MalformedSignature)
+    value.to_str().ok().and_then(read).ok_or(SignatureError::Malformed)
 }
 
 fn read(value: &str) -> Option<Signature<'_>> {
@@ -86,34 +94,38 @@ fn mac(text: &str) -> Option<[u8; MAC_BYTES]> {
 }
 
 impl Signature<'_> {
-    /// Checks the signature, then its time: the time of a request that somebody made up says nothing.
-    pub(super) fn verify(
+    /// Checks the signature, then its time, and says which secret made it. The time of a request that somebody made up says nothing.
+    ///
+    /// `tolerance` is how old the signature may be, and how far in the future.
+    pub(crate) fn verify<'s, S: ExposeSecret<str>>(
         &self,
-        secrets: &[WebhookSecret],
+        secrets: &'s [S],
         body: &[u8],
+        tolerance: Duration,
         now: Timestamp,
-    ) -> Result<(), WebhookErrorKind> {
+    ) -> Result<&'s S, SignatureError> {
+        let mut right = None;
         // Every secret is tried, so that the time doesn't tell which one it was.
-        let right = secrets.iter().filter(|secret| {
+        for secret in secrets {
             let computed = computed(secret, self.signed_time, body);
-            bool::from(computed.as_ref().ct_eq(&self.mac))
-        });
-        if right.count() == 0 {
-            return Err(WebhookErrorKind::WrongSignature);
+            if computed.as_ref().ct_eq(&self.mac).into() {
+                right = Some(secret);
+            }
         }
+        let secret = right.ok_or(SignatureError::Wrong)?;
         let age = now.duration_since(self.time);
-        if age.unsigned_abs() <= TOLERANCE {
-            Ok(())
+        if age.unsigned_abs() <= tolerance {
+            Ok(secret)
         } else if age.is_positive() {
-            Err(WebhookErrorKind::TooOld)
+            Err(SignatureError::TooOld)
         } else {
-            Err(WebhookErrorKind::TooNew)
+            Err(SignatureError::TooNew)
         }
     }
 }
 
 /// HMAC-SHA256 of the time, a dot, and the body.
-fn computed(secret: &WebhookSecret, time: &str, body: &[u8]) -> Tag {
+fn computed(secret: &impl ExposeSecret<str>, time: &str, body: &[u8]) -> Tag {
     let mut context = Context::with_key(&Key::new(HMAC_SHA256, wire::text(secret).as_bytes()));
     for part in [time.as_bytes(), b".", body] {
         context.update(part);
@@ -121,17 +133,22 @@ fn computed(secret: &WebhookSecret, time: &str, body: &[u8]) -> Tag {
     context.sign()
 }
 
+/// The signature of a body at this time, in milliseconds, in hexadecimal.
+pub(crate) fn signature(secret: &impl ExposeSecret<str>, milliseconds: i64, body: &[u8]) -> String {
+    wire::hex(computed(secret, &milliseconds.to_string(), body).as_ref())
+}
+
 /// The header's value, as WorkOS writes it.
 #[cfg(feature = "testing")]
-pub(crate) fn sign(secret: &WebhookSecret, body: &[u8], now: Timestamp) -> String {
-    let time = now.as_millisecond().to_string();
-    let mac = computed(secret, &time, body);
-    format!("t={time}, v1={}", wire::hex(mac.as_ref()))
+pub(crate) fn header(secret: &impl ExposeSecret<str>, body: &[u8], now: Timestamp) -> String {
+    let time = now.as_millisecond();
+    format!("t={time}, v1={}", signature(secret, time, body))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::WebhookSecret;
 
     const MAC: &str = "00ff102030405060708090a0b0c0d0e0f0123456789abcdef0123456789abcde";
 
@@ -207,12 +224,12 @@ mod tests {
             format!("t=2026-11-27T21:40:23Z,v1={MAC}"),
         ];
         for value in malformed {
-            assert_eq!(parse(&with(&value)).unwrap_err(), WebhookErrorKind::MalformedSignature, "{value}");
+            assert_eq!(parse(&with(&value)).unwrap_err(), SignatureError::Malformed, "{value}");
         }
-        assert_eq!(parse(&HeaderMap::new()).unwrap_err(), WebhookErrorKind::MissingSignature);
+        assert_eq!(parse(&HeaderMap::new()).unwrap_err(), SignatureError::Missing);
         let mut twice = with(&format!("t=1795815623000,v1={MAC}"));
         twice.append(HEADER, twice[HEADER].clone());
-        assert_eq!(parse(&twice).unwrap_err(), WebhookErrorKind::RepeatedSignature);
+        assert_eq!(parse(&twice).unwrap_err(), SignatureError::Repeated);
     }
 
     #[test]
@@ -222,6 +239,6 @@ mod tests {
         let mac = "1141804bb3a81b1b6388519d9d78b489d114e71d290973d9920189fd5e656222";
         let headers = with(&format!("t=1795815623000, v1={mac}"));
         let now = Timestamp::from_millisecond(1_795_815_623_000).unwrap();
-        parse(&headers).unwrap().verify(&[secret], br#"{"id":"event_1"}"#, now).unwrap();
+        parse(&headers).unwrap().verify(&[secret], br#"{"id":"event_1"}"#, Duration::ZERO, now).unwrap();
     }
 }

@@ -1,0 +1,82 @@
+//! `Authorization: Bearer …` of a request that comes in (RFC 6750 §2.1).
+
+use http::header::{AUTHORIZATION, HeaderMap};
+
+/// Why a request presents no token. It is a public error elsewhere, which this module can't import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBearer {
+    /// It has no `Authorization` header, or one of another scheme.
+    Missing,
+    /// What comes after `Bearer` isn't a token.
+    Malformed,
+    /// It has several of these headers.
+    Repeated,
+}
+
+/// The token of the one `Authorization` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearer> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().ok_or(NoBearer::Missing)?;
+    if values.next().is_some() {
+        return Err(NoBearer::Repeated);
+    }
+    let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
+    if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
+        return Err(NoBearer::Missing);
+    }
+    let token = parts.next().and_then(|rest| str::from_utf8(rest).ok()).unwrap_or_default().trim_start_matches(' ');
+    if is_b64token(token) { Ok(token) } else { Err(NoBearer::Malformed) }
+}
+
+/// `b64token` (RFC 6750 §2.1).
+pub(crate) fn is_b64token(text: &str) -> bool {
+    let characters = text.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !characters.is_empty() && characters.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn one_header_with_one_token_is_read() {
+        for (value, token) in [
+            ("Bearer abc", "abc"),
+            ("bearer abc", "abc"),
+            ("BEARER  a-._~+/9==", "a-._~+/9=="),
+            ("Bearer sk_live_1", "sk_live_1"),
+        ] {
+            assert_eq!(bearer(&headers(&[value.as_bytes()])), Ok(token), "{value}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        assert_eq!(bearer(&HeaderMap::new()), Err(NoBearer::Missing));
+        assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearer::Repeated));
+        assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearer::Repeated));
+        for value in [&b""[..], b" Bearer a", b"Basic abc", b"Bearers abc", b"Bearer\ta", b"abc", b"\xe4 a"] {
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Missing), "{value:?}");
+        }
+        for value in [
+            &b"Bearer"[..],
+            b"Bearer ",
+            b"Bearer =",
+            b"Bearer a b",
+            b"Bearer a,Bearer b",
+            b"Bearer a=b",
+            b"Bearer a ",
+            b"Bearer \"a\"",
+            b"Bearer \xe4",
+        ] {
+            assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Malformed), "{value:?}");
+        }
+    }
+}
