@@ -10,6 +10,7 @@ mod callers;
 mod canary;
 mod connections;
 mod cookie_sessions;
+mod corpus;
 mod decode;
 mod device;
 mod documented;
