@@ -409,7 +409,8 @@ mod tests {
         while allowance.take(false, seconds(5)).is_ok() {}
         let wait = allowance.take(false, seconds(5)).unwrap_err();
         assert_eq!(wait, Duration::from_millis(250));
-        assert_eq!(allowance.take(false, seconds(5) + wait - Duration::from_nanos(1)), Err(Duration::from_nanos(1)));
+        let almost = (seconds(5) + wait).saturating_sub(Duration::from_nanos(1));
+        assert_eq!(allowance.take(false, almost), Err(Duration::from_nanos(1)));
         assert_eq!(allowance.take(false, seconds(5) + wait), Ok(()));
         while allowance.take(true, seconds(6)).is_ok() {}
         // The reserve comes in first.
