@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::header::{COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Request, Response, StatusCode};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
@@ -17,7 +17,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use url::{Host, ParseError, Url, form_urlencoded};
+use workos_auth::action::{ActionSecret, Actions};
+use workos_auth::api::KeyNotValidated;
+use workos_auth::caller::Credential;
+use workos_auth::connect::ResourceServer;
+use workos_auth::id::{Issuer, ResourceUri};
 use workos_auth::parking::Parking;
+use workos_auth::secret::{BearerToken, CustomerApiKey};
 use workos_auth::session::{MemorySessionStore, SessionParts};
 use workos_auth::transport::TransportError;
 use workos_auth::webhook::{WebhookSecret, Webhooks};
@@ -28,10 +34,15 @@ use workos_auth::{
 
 /// Each target's name, which is that of its corpus.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("action", action),
+    ("api_key", api_key),
     ("authenticate", authenticate),
+    ("bearer", bearer),
     ("callback", callback),
+    ("connect_token", connect_token),
     ("cookie_header", cookie_header),
     ("device", device),
+    ("issuer_metadata", issuer_metadata),
     ("jwks", jwks),
     ("jwt", jwt),
     ("loopback", loopback),
@@ -410,4 +421,101 @@ fn loopback(data: &[u8]) {
         assert!(page.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&page));
         assert!(waiting.await.unwrap().is_ok());
     });
+}
+
+/// The same of an Action's request.
+fn action(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == 0);
+    let Ok(value) = HeaderValue::from_bytes(parts.next().unwrap_or_default()) else { return };
+    let body = parts.next().unwrap_or_default();
+    let headers = HeaderMap::from_iter([("workos-signature".parse().unwrap(), value)]);
+    let actions = Actions::new(&offline(), ActionSecret::new("a-secret-of-the-endpoint").unwrap());
+    let refused = actions.verify(&headers, body).expect_err("nobody has signed it");
+    assert_hides(data, texts(&refused));
+}
+
+/// The `Authorization` header of a request, or several, with a zero byte between them. What is taken for a credential is what one bearer
+/// presents.
+fn bearer(data: &[u8]) {
+    let mut headers = HeaderMap::new();
+    for value in data.split(|byte| *byte == 0) {
+        let Ok(value) = HeaderValue::from_bytes(value) else { return };
+        headers.append(AUTHORIZATION, value);
+    }
+    let presented = match Credential::of(&headers) {
+        Ok(Credential::Token(token)) => token.expose_secret().to_owned(),
+        Ok(Credential::Key(key)) => key.expose_secret().to_owned(),
+        Ok(Credential::Session) => return,
+        Err(error) => return assert_hides(data, texts(&error)),
+    };
+    let (scheme, rest) = data.split_at("Bearer ".len());
+    assert!(scheme.eq_ignore_ascii_case(b"bearer "), "{data:?}");
+    assert_eq!(rest.trim_ascii(), presented.as_bytes(), "{data:?}");
+}
+
+const RESOURCE: &str = "https://api.example.com";
+
+/// A resource server for the tokens of an issuer that answers with these documents.
+fn resource_server(metadata: String, jwks: String) -> ResourceServer {
+    let transport = move |request: Request<Bytes>| {
+        let is_metadata = request.uri().path() == "/.well-known/oauth-authorization-server";
+        assert!(request.uri().to_string().starts_with(&format!("{NOWHERE}/")), "a request to {}", request.uri());
+        let body = if is_metadata { metadata.clone() } else { jwks.clone() };
+        async move { Ok::<_, TransportError>(Response::new(Bytes::from(body))) }
+    };
+    let (issuer, resource) = (Issuer::new(NOWHERE).unwrap(), ResourceUri::new(RESOURCE).unwrap());
+    Client::builder().retries(0).resource_server_with(issuer, resource, transport).unwrap()
+}
+
+/// The payload of a token that the issuer has signed. `jsonwebtoken` accepts whatever is accepted here, for this resource.
+fn connect_token(data: &[u8]) {
+    let metadata = json!({"issuer": NOWHERE, "jwks_uri": format!("{NOWHERE}/oauth2/jwks")}).to_string();
+    let server = resource_server(metadata, SIGNER.jwks.clone());
+    let token = SIGNER.sign(HEADER, data);
+    let Ok(presented) = BearerToken::new(&*token) else { return };
+    match runtime().block_on(server.verify(&presented)) {
+        Ok(accepted) => {
+            let mut validation = Validation::new(Algorithm::RS256);
+            validation.validate_nbf = true;
+            validation.set_audience(&[RESOURCE]);
+            validation.set_issuer(&[NOWHERE]);
+            let peer = jsonwebtoken::decode::<Value>(&token, &SIGNER.decoding, &validation).expect(&token);
+            assert_eq!(peer.claims["jti"], accepted.token_id());
+            assert!(peer.claims["sub"].is_string());
+        }
+        Err(error) => assert_hides(data, texts(&error)),
+    }
+}
+
+/// The metadata of an issuer. Whatever it says, keys come from the issuer's own origin.
+fn issuer_metadata(data: &[u8]) {
+    let Ok(metadata) = str::from_utf8(data) else { return };
+    let server = resource_server(metadata.to_owned(), SIGNER.jwks.clone());
+    let claims = json!({"iss": NOWHERE, "sub": "user_1", "aud": RESOURCE, "jti": "1", "exp": 4_000_000_000_u64});
+    let token = BearerToken::new(SIGNER.sign(HEADER, claims.to_string().as_bytes())).unwrap();
+    match runtime().block_on(server.verify(&token)) {
+        Ok(_) => {
+            let metadata: Value = serde_json::from_str(metadata).unwrap();
+            assert_eq!(metadata["issuer"], NOWHERE);
+            let keys = Url::parse(metadata["jwks_uri"].as_str().unwrap()).unwrap();
+            assert_eq!(keys.origin(), Url::parse(NOWHERE).unwrap().origin());
+        }
+        Err(error) => assert_hides(data, texts(&error)),
+    }
+}
+
+/// The status, in two bytes, and the body of an answer about a customer's API key. It is invalid only if the answer says `null`.
+fn api_key(data: &[u8]) {
+    let (number, body) = split(data, 2);
+    let (status, body) = (status(number), body.to_vec());
+    let reply = body.clone();
+    let client = client(move |_| answer(status, &reply));
+    let key = CustomerApiKey::new("sk_customer").unwrap();
+    let validated = runtime().block_on(async { client.api_keys().validate(&key).await });
+    let said = || serde_json::from_slice::<Value>(&body).unwrap()["api_key"].clone();
+    match validated {
+        Ok(valid) => assert!(status.is_success() && said()["id"] == valid.id().as_str()),
+        Err(KeyNotValidated::Invalid) => assert!(status.is_success() && said().is_null()),
+        Err(error) => assert_hides(data, texts(&error)),
+    }
 }
