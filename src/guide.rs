@@ -19,6 +19,7 @@ macro_rules! guides {
 
 guides! {
     choosing_a_client: "choosing-a-client",
+    callers: "callers",
     command_line: "command-line",
     organizations: "organizations",
     own_sessions: "own-sessions",

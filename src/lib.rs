@@ -35,7 +35,8 @@
 //! | [`ApiKeyClient`] | an API key | calls that need no client ID | become a [`ConfidentialClient`] |
 //!
 //! A `PublicClient` has no place for an API key and never reads `WORKOS_API_KEY`. A call that a client can't make is a
-//! compile error that says what to do instead.
+//! compile error that says what to do instead. A program that calls other services for itself, without a user, holds a
+//! [`MachineClient`](connect::MachineClient).
 //!
 //! # What comes back
 //!
@@ -47,11 +48,15 @@
 //! | `send` of a login or of a step's answer | [`AuthenticationResponse`]: the user is signed in | [`NotSignedIn`]: a [`Step`], or [`Rejected`] |
 //! | [`TokenVerifier::verify`] | [`VerifiedToken`] | [`NotVerified`](token::NotVerified): expired, invalid, or the keys are unavailable |
 //! | [`ResourceServer::admit`](connect::ResourceServer::admit) | [`ResourceToken`](connect::ResourceToken) | [`NotAuthorized`](connect::NotAuthorized): no token, not accepted, or the keys are unavailable |
+//! | [`ApiKeyValidator::admit`](api::ApiKeyValidator::admit) | [`ValidApiKey`](api::ValidApiKey) | [`KeyNotAdmitted`](handlers::KeyNotAdmitted): no key, invalid, too many keys, or nobody can tell |
+//! | [`MachineClient::token`](connect::MachineClient::token) | [`MachineToken`](connect::MachineToken) with all scopes that were asked for | [`Error`] |
+//! | [`Actions::verify`](action::Actions::verify) | [`Action`](action::Action): WorkOS's question, which waits for an answer | [`ActionError`](action::ActionError) |
 //! | [`OpenedSession::check`] | [`ActiveSession`] | [`NotActive`](session::NotActive): expired, invalid, or the keys are unavailable |
 //! | [`ActiveSession::refresh`] | [`Refreshed`]: new tokens, to be kept before use | [`RefreshError`](session::RefreshError): the session was kept, or it ended |
 //! | `send` of an API call | the API's answer | [`Error`] |
 //!
-//! `?` turns each of these into an [`Error`]. [`Rejected::recover`] gives back the session, code or refresh token if it was not used
+//! `?` turns each of these into an [`Error`], but for [`NotAuthorized`](connect::NotAuthorized) and [`ActionError`](action::ActionError):
+//! they know the response to give. [`Rejected::recover`] gives back the session, code or refresh token if it was not used
 //! up. A forged callback, a refused connection or a 429 ends no login. A timeout or a 5xx ends no session.
 //!
 //! A session layer says [`SessionState`]: active, signed out, or temporarily unknown. An outage is temporarily unknown.
@@ -81,7 +86,7 @@
 //! | [`danger`] | functions that leave out a check |
 //! | [`typestate`] | names for code that is generic over clients and logins |
 //! | [`reexports`] | the crates that public signatures name |
-//! | [`guide`] | guides: servers, command lines, operations, coming from another crate |
+//! | [`guide`] | guides: servers, callers, command lines, operations, coming from another crate |
 #![cfg_attr(
     feature = "tower",
     doc = "| [`tower`](crate::tower) | the session of each request, for services of tower |"
@@ -128,9 +133,13 @@
 //!
 //! # An API or an MCP server
 //!
-//! Whoever calls an API for a user or for themselves brings an access token that the AuthKit domain has issued to an OAuth or M2M
-//! application, or to an MCP client. A [`ResourceServer`](connect::ResourceServer) verifies it, and tells a client without one where to get
-//! it. Such a token is none of a session, nor the other way round: they are different types.
+//! Applications call an API with an access token. The AuthKit domain issues it to an OAuth or M2M application or to an MCP client. A
+//! [`ResourceServer`](connect::ResourceServer) verifies it, and tells a client that has none where to get one. The access token of a user's
+//! session is another type: neither is accepted for the other.
+//!
+//! Customers call it with an API key: an [`ApiKeyValidator`](api::ApiKeyValidator) asks WorkOS about it. A [`Caller`](caller::Caller) is a
+//! user, an application or a customer. [`Actions`](action::Actions) are questions of WorkOS itself. All callers in one table: the guide
+//! [who calls your server](guide::callers).
 //!
 //! # Between two requests, and after a restart
 //!
