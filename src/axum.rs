@@ -56,7 +56,8 @@
 //! # An API or an MCP server
 //!
 //! Its callers bring access tokens of their own, and there is no login. A handler that takes a [`ResourceToken`] is reached only with a good
-//! one, and one that takes a [`Scoped<S>`](Scoped) only with the scope. They need a [`ResourceServer`] in the router's state:
+//! one, and one that takes a [`Scoped<S>`](Scoped) only with the scope. They need a [`ResourceServer`] in the router's state. Merge its
+//! [`routes`](ResourceServer::routes), too: they say where to get a token, and each refusal sends clients there.
 //!
 //! ```
 //! use axum::Router;

@@ -13,7 +13,7 @@
 //!
 //! # One caller
 //!
-//! A request has one caller, never a mixture. [`Credential::of`] decides by the form of the request, before anything is verified:
+//! A [`Caller`] is one of the three, never a mixture. [`Credential::of`] decides by the form of the request, before anything is verified:
 //!
 //! | the request has | the caller is |
 //! | --- | --- |
@@ -22,8 +22,14 @@
 //! | any other bearer | whoever the API key says |
 //! | several `Authorization` headers, or a bearer that can't be read | nobody: it is refused |
 //!
-//! A bearer wins over a cookie: a browser adds cookies by itself, and a bearer never. A bearer that is refused is not made up for by a
-//! cookie. Other schemes, such as the `Basic` that a proxy asks for, say nothing about the caller.
+//! A bearer wins over a cookie: a browser adds cookies by itself, and a bearer never. Where the bearer is refused, the request is refused,
+//! also if its cookie is good. Other schemes, such as the `Basic` that a proxy asks for, say nothing about the caller.
+//!
+//! A handler that takes one kind looks for this kind only: [`SignedIn`] looks at the cookie and ignores a bearer, the others look at the
+//! bearer and ignore a cookie.
+//!
+//! An organization can be `None` for a user or an application. So don't compare two `Option`s, of which both may be `None`: compare with
+//! the organization that the data belongs to, `caller.organization_id() == Some(&owner)`.
 //!
 //! With axum, [`Caller`] is an extractor; see the module [`axum`](crate::axum). In another framework:
 //!

@@ -91,8 +91,13 @@ impl ApiKeys<'_> {
         self.api.post((OF_USER, id), &key.0)
     }
 
-    /// Deletes a key for good (`DELETE /api_keys/{id}`). A validator that remembers keys may take it for a few seconds more, unless it
-    /// is told to [`forget`](ApiKeyValidator::forget) the key.
+    /// Deletes a key for good (`DELETE /api_keys/{id}`), whichever customer's key it is. Where the ID comes from a request, first look for
+    /// it in the [list of that customer's organization](Self::list_of_organization): the guide [who calls your server][guide] does.
+    ///
+    /// A validator that remembers keys may take it for a few seconds more, unless it is told to [`forget`](ApiKeyValidator::forget) the
+    /// key.
+    ///
+    /// [guide]: crate::guide::callers
     pub fn delete(&self, id: &ApiKeyId) -> ApiRequest<()> {
         self.api.delete(("/api_keys/{id}", id))
     }

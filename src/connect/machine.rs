@@ -35,6 +35,9 @@ type Answer = Result<MachineToken, Error>;
 /// A token is kept until shortly before it expires. Callers share it, and they share the request for the next one. Cloning is cheap, and
 /// clones share the token.
 ///
+/// The audience of its tokens is the client ID of the WorkOS environment. An API that this crate protects accepts them only with
+/// [`ResourceServer::accept_client`](super::ResourceServer::accept_client).
+///
 /// ```
 /// use workos_auth::connect::{MachineClient, Scopes};
 /// # use workos_auth::testing::{AuthKit, TestMachine};

@@ -25,7 +25,8 @@ use crate::wire;
 ///
 /// A token must be signed by the issuer with RS256, be for this resource (`aud`), and not have expired. The audience is always required:
 /// a token for another server isn't accepted. Nor is the token of a user's session, which a
-/// [`TokenVerifier`](crate::TokenVerifier) verifies, nor an ID token.
+/// [`TokenVerifier`](crate::TokenVerifier) verifies, nor an ID token. The tokens of M2M applications have another audience, which
+/// [`accept_client`](Self::accept_client) names.
 ///
 /// The keys are found by the issuer's metadata (RFC 8414), and kept as those of a [`TokenVerifier`](crate::TokenVerifier): there is one
 /// fetch at a time, and the last good keys are used in an outage. Cloning is cheap, and clones share the keys.
@@ -124,10 +125,11 @@ impl ResourceServer {
 
 /// # Settings
 impl ResourceServer {
-    /// Also accepts tokens whose audience (`aud`) is this client ID, as those of M2M applications, and those of clients that send no resource
-    /// indicator (RFC 8707). The audience is then the client ID of the WorkOS environment, whatever the application.
+    /// Also accepts tokens whose audience (`aud`) is this client ID: give it the client ID of your WorkOS environment. This is the audience
+    /// of the tokens of all M2M applications, and of clients that name no resource (RFC 8707): see WorkOS's
+    /// [access token claims](https://workos.com/docs/authkit/connect/token-claims). So an API that M2M applications call needs it.
     ///
-    /// Such a token is for every API of the environment. Name the client ID only where that is meant.
+    /// Such a token is good at every API of the environment that does the same. Leave it out where no M2M application calls.
     #[must_use]
     pub fn accept_client(mut self, client_id: ClientId) -> Self {
         Arc::make_mut(&mut self.policy).clients.push(client_id);

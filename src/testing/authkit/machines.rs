@@ -56,7 +56,9 @@ impl TestMachine {
         self
     }
 
-    /// The resource that its tokens are for (`aud`).
+    /// The audience of its tokens (`aud`). At WorkOS it is the client ID of the environment: see
+    /// [`ResourceServer::accept_client`](crate::connect::ResourceServer::accept_client). Without this they have no audience, and no
+    /// resource server accepts them.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
