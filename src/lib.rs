@@ -172,7 +172,7 @@
 //! | `hyper` | a lighter one, which `ClientBuilder::build` uses without `reqwest`; without both, bring a [`Transport`](transport::Transport) |
 //! | `http2` | HTTP/2 in `reqwest` and `hyper` |
 //! | `api` (default) | the endpoints that need an API key, and SSO without AuthKit |
-//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks, Actions; it includes `api` |
+//! | `server` (default) | what only servers need: cookies, session layers and their stores, handlers, webhooks, Actions, other callers, and machines; it includes `api` |
 //! | `loopback` | the redirect listener |
 //! | `cookie` | cookies of the crate `cookie` |
 //! | `keyring` | stores in the operating system's keyring |

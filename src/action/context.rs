@@ -12,8 +12,8 @@ use crate::open_enum::open_enum;
 
 /// Somebody signs in.
 ///
-/// It says nothing about where it comes from: only an [`AuthenticationAction`](super::AuthenticationAction) holds one of a verified
-/// request. A function that decides can take it, and its tests can make it of JSON.
+/// It doesn't say where it comes from: only an [`AuthenticationAction`](super::AuthenticationAction) holds the one of a verified
+/// request. A function of yours can take it, and its tests can read it from JSON.
 ///
 /// A field that is there and can't be read makes the whole request [unreadable](super::ActionErrorKind::Unreadable): a decision must not
 /// take it for absent.
@@ -42,8 +42,8 @@ pub struct AuthenticationContext {
 
 /// Somebody registers. The user doesn't exist yet.
 ///
-/// It says nothing about where it comes from: only a [`UserRegistrationAction`](super::UserRegistrationAction) holds one of a verified
-/// request. A function that decides can take it, and its tests can make it of JSON.
+/// It doesn't say where it comes from: only a [`UserRegistrationAction`](super::UserRegistrationAction) holds the one of a verified
+/// request. A function of yours can take it, and its tests can read it from JSON.
 ///
 /// A field that is there and can't be read makes the whole request [unreadable](super::ActionErrorKind::Unreadable): a decision must not
 /// take it for absent.

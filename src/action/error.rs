@@ -7,8 +7,8 @@ use http::StatusCode;
 
 use crate::signature::SignatureError;
 
-/// An Action was not answered. Answer the request with [`status`](Self::status): what WorkOS does then is a
-/// [setting](super#when-there-is-no-answer) of the endpoint, and to deny unless it says otherwise.
+/// An Action was not answered. Answer the request with [`status`](Self::status). WorkOS then denies, unless a
+/// [setting](super#when-there-is-no-answer) of the endpoint says otherwise.
 ///
 /// It shows nothing of the request.
 #[derive(Debug)]
@@ -31,15 +31,15 @@ pub enum ActionErrorKind {
     /// No secret makes this signature of the body. The endpoint's secret is another one, the body isn't as it came, or somebody else
     /// sent it.
     WrongSignature,
-    /// The signature is right, and older than 30 seconds: the request is repeated, or this machine's clock is ahead.
+    /// The signature is right, but older than 30 seconds: the request was sent again, or this machine's clock is ahead.
     TooOld,
-    /// The signature is right, and from more than 30 seconds in the future: this machine's clock is behind.
+    /// The signature is right, but from more than 30 seconds in the future: this machine's clock is behind.
     TooNew,
     /// The body is larger than [`max_body_bytes`](super::Actions::max_body_bytes).
     TooLarge,
-    /// The signature is right, and the body isn't an Action, or not the one that its `object` says.
+    /// The signature is right, but the body isn't an Action, or isn't of the kind that its `object` names.
     Unreadable,
-    /// The signature is right, and the Action is of a kind that this release has no type for.
+    /// The signature is right, but this release has no type for this kind of Action.
     UnknownAction,
     /// The application's handler failed. Its error is the source.
     Handler,

@@ -55,7 +55,7 @@
 //! A request that can't be verified or read, or whose handler fails, has no answer: neither is anything allowed, nor anything signed. The
 //! response then has an error's [`status`](ActionError::status). What WorkOS does is a setting of the endpoint in the dashboard (*error
 //! handling behavior*): it denies, unless you have chosen to allow. So where that is set to allow, an outage of the endpoint lets everybody
-//! in. A handler that must never do so catches its own failures, and answers with `deny(…)`.
+//! in. A handler that must never let somebody in by its own failure answers that failure with `deny(…)`.
 //!
 //! The same request is accepted again for 30 seconds. So a handler should only decide: what follows from a sign-in or a registration is told
 //! by [webhooks](crate::webhook), each event once.
@@ -219,7 +219,7 @@ impl Action {
     }
 }
 
-/// The question whether somebody may sign in. What is known about it is an [`AuthenticationContext`], whose fields it has.
+/// The question whether somebody may sign in. It has the fields of an [`AuthenticationContext`]: `action.user.email`.
 ///
 /// Only [`Actions`] make it, of a request whose signature was right.
 #[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
@@ -234,13 +234,13 @@ impl AuthenticationAction {
         self.signer.answer(AUTHENTICATION_ANSWER, Verdict::Allow)
     }
 
-    /// The answer that doesn't, with a message for the user. An empty message is left out.
+    /// The answer that doesn't let the user sign in, with a message for the user. An empty message is left out.
     pub fn deny(self, message: impl Into<String>) -> ActionAnswer {
         self.signer.answer(AUTHENTICATION_ANSWER, Verdict::Deny { message: message.into() })
     }
 }
 
-/// The question whether somebody may register. What is known about it is a [`UserRegistrationContext`], whose fields it has.
+/// The question whether somebody may register. It has the fields of a [`UserRegistrationContext`]: `action.user_data.email`.
 ///
 /// Only [`Actions`] make it, of a request whose signature was right.
 #[must_use = "WorkOS waits for an answer: `allow()` or `deny(…)`"]
@@ -255,7 +255,7 @@ impl UserRegistrationAction {
         self.signer.answer(USER_REGISTRATION_ANSWER, Verdict::Allow)
     }
 
-    /// The answer that doesn't, with a message for the user. An empty message is left out.
+    /// The answer that doesn't let the user register, with a message for the user. An empty message is left out.
     pub fn deny(self, message: impl Into<String>) -> ActionAnswer {
         self.signer.answer(USER_REGISTRATION_ANSWER, Verdict::Deny { message: message.into() })
     }

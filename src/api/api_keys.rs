@@ -57,7 +57,7 @@ impl ApiKeys<'_> {
         ask(self.api.core, validation(self.api, key), || true).await
     }
 
-    /// A validator for a server: its callers share requests, and it sends only so many. It has settings of its own.
+    /// A validator for a server: its callers share requests, and it sends a limited number of them. It has settings of its own.
     #[must_use]
     pub fn validator(&self) -> ApiKeyValidator {
         ApiKeyValidator::new(self.api)

@@ -39,12 +39,12 @@ type Answer = Result<ValidApiKey, KeyNotValidated>;
 /// the process, and clone it: clones share everything.
 ///
 /// - Callers with the same key share one request. It goes on when one of them is cancelled.
-/// - It sends [so many requests](Self::rate) in a second at most, whatever keys are made up, and more than that are in flight never. A
-///   key that it may not ask about is [`KeyNotValidated::TooManyRequests`].
-/// - Half of that is reserved for keys that were good in the last hour, so that made-up keys don't keep the callers of good ones out. A
-///   good key that this process sees for the first time can't be told from a made-up one, and waits with them.
+/// - It sends [`rate`](Self::rate) requests in a second, after a quiet time [`burst`](Self::burst) at once, and has at most 256 in flight,
+///   whatever keys are made up. A key that it may not ask about now is [`KeyNotValidated::TooManyRequests`].
+/// - Half of each is reserved for keys that were good in the last hour, so that made-up keys don't keep the callers of good ones out. A
+///   good key that this process sees for the first time can't be told from a made-up one, and is treated like one.
 /// - It remembers no answer, unless [`remember_valid`](Self::remember_valid) or [`remember_invalid`](Self::remember_invalid) says so.
-///   Keys are known by their SHA-256, and there are [so many](Self::capacity) of them at most.
+///   It remembers the SHA-256 of a key, not the key, and at most [`capacity`](Self::capacity) good ones and bad ones.
 ///
 /// ```
 /// use std::time::Duration;
