@@ -89,6 +89,8 @@
 //! A handler that takes a [`ValidApiKey`] is reached only with a good key, and one that takes a [`PermittedKey<P>`](PermittedKey) only with
 //! the permission. They need an [`ApiKeyValidator`] in the router's state. A handler that takes a [`Caller`] is reached by users, tokens and
 //! keys, and needs all three in the state. The module [`caller`](crate::caller) says who the caller is where a request presents several.
+//! None of these can be an `Option`. A page that is also for others takes a `Result<Caller, NotIdentified>`, and decides what it shows in
+//! an outage.
 //!
 //! ```
 //! use std::sync::Arc;
