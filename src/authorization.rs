@@ -28,6 +28,11 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearer> {
     if is_b64token(token) { Ok(token) } else { Err(NoBearer::Malformed) }
 }
 
+/// Whether a bearer token has the form of a signed one (RFC 7515 §7.1). An API key has not.
+pub(crate) fn is_signed(token: &str) -> bool {
+    token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 /// `b64token` (RFC 6750 §2.1).
 pub(crate) fn is_b64token(text: &str) -> bool {
     let characters = text.trim_end_matches('=');

@@ -261,7 +261,7 @@ use ::axum::routing::{MethodRouter, any, get, post};
 use http::request::Parts;
 
 use crate::action::{Action, ActionAnswer, ActionError, ActionErrorKind, Actions};
-use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey};
+use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey, WrongKeyOrganization};
 use crate::caller::{Caller, NotIdentified};
 use crate::connect::{MissingScope, NotAuthorized, ResourceServer, ResourceToken, Scope, Scoped};
 use crate::error::{Error, RefusedRequest};
@@ -331,7 +331,7 @@ impl<S> HasSessions for S where Sessions: FromRef<S> {}
 #[diagnostic::on_unimplemented(
     message = "the router's state `{Self}` holds no `ResourceServer`, so nobody verifies the token of a request",
     label = "this handler needs a state with a `ResourceServer`",
-    note = "write `Router<ResourceServer>` and `routes.with_state(server)`",
+    note = "write `Router<ResourceServer>` and `routes.merge(server.routes()).with_state(server)`",
     note = "a state of your own has a field of type `ResourceServer` and `#[derive(FromRef)]`",
     note = "`#[axum::debug_handler]` needs `(state = ResourceServer)`, or the type of your own state"
 )]
@@ -772,6 +772,14 @@ impl IntoResponse for KeyNotAdmitted {
 /// As [`KeyNotValidated::response`].
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 impl IntoResponse for KeyNotValidated {
+    fn into_response(self) -> Response {
+        traced(&self, self.response())
+    }
+}
+
+/// As [`WrongKeyOrganization::response`].
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+impl IntoResponse for WrongKeyOrganization {
     fn into_response(self) -> Response {
         traced(&self, self.response())
     }

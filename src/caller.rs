@@ -28,8 +28,8 @@
 //! A handler that takes one kind looks for this kind only: [`SignedIn`] looks at the cookie and ignores a bearer, the others look at the
 //! bearer and ignore a cookie.
 //!
-//! An organization can be `None` for a user or an application. So don't compare two `Option`s, of which both may be `None`: compare with
-//! the organization that the data belongs to, `caller.organization_id() == Some(&owner)`.
+//! A user or an application may act in no organization. So don't compare two `Option`s, of which both may be `None`: ask with
+//! [`in_organization`](Caller::in_organization) for the organization that the data belongs to.
 //!
 //! With axum, [`Caller`] is an extractor; see the module [`axum`](crate::axum). In another framework:
 //!
@@ -64,8 +64,9 @@ use http::header::{HeaderMap, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use crate::api::{ApiKeyValidator, KeyNotValidated, ValidApiKey};
+use crate::authorization;
 use crate::connect::{NotAuthorized, ResourceServer, ResourceToken};
-use crate::error::NoBearerToken;
+use crate::error::{Error, NoBearerToken, TokenError};
 use crate::handlers::NotAdmitted;
 use crate::id::OrganizationId;
 use crate::secret::{BearerToken, CustomerApiKey};
@@ -108,7 +109,7 @@ impl Credential {
             Err(NoBearerToken::Missing) => return Ok(Self::Session),
             Err(unclear) => return Err(unclear),
         };
-        if wire::text(&token).bytes().filter(|byte| *byte == b'.').count() == 2 {
+        if authorization::is_signed(wire::text(&token)) {
             Ok(Self::Token(token))
         } else {
             CustomerApiKey::new(wire::text(&token)).map(Self::Key).map_err(|_| NoBearerToken::Malformed)
@@ -162,6 +163,18 @@ impl Caller {
             Self::User(user) => user.organization_id(),
             Self::Token(token) => token.organization_id(),
             Self::Key(key) => Some(key.organization_id()),
+        }
+    }
+
+    /// Checks that the caller acts in this organization, to which the requested data belongs.
+    ///
+    /// # Errors
+    /// An [`Error`] whose [`response`](Error::response) is 403, also for a caller who acts in none.
+    pub fn in_organization(&self, id: &OrganizationId) -> Result<(), Error> {
+        match self {
+            Self::User(user) => user.token().in_organization(id).map(drop),
+            Self::Token(token) => token.in_organization(id).map_err(|_| Error::token(TokenError::WrongOrganization)),
+            Self::Key(key) => Ok(key.in_organization(id)?),
         }
     }
 }

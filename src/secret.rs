@@ -415,10 +415,14 @@ impl CustomerApiKey {
     ///
     /// # Errors
     /// [`ErrorKind::CustomerKey`](crate::ErrorKind::CustomerKey): there is no such header, there are several, or it isn't `Bearer` and
-    /// a key. With the feature `server`, `response()` answers the request.
+    /// a key: what has the form of an access token is invalid. With the feature `server`, `response()` answers the request.
     pub fn from_headers(headers: &HeaderMap) -> Result<Self, Error> {
         let refuse = |reason| Error::customer_key(CustomerKeyError::NotPresented(reason));
         let token = presented(headers).map_err(refuse)?;
+        if authorization::is_signed(token) {
+            // An access token, of which WorkOS would say the same.
+            return Err(Error::customer_key(CustomerKeyError::Invalid));
+        }
         Self::new(token).map_err(|_| refuse(NoBearerToken::Malformed))
     }
 }

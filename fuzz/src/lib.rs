@@ -1,5 +1,7 @@
 //! What is fuzzed. Each function takes any bytes, and panics if a property doesn't hold. The tests run them on the corpus, too.
 
+use std::error::Error;
+use std::iter;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -32,8 +34,10 @@ use workos_auth::{
     RefreshToken, ReturnPath, SessionCookie,
 };
 
-/// Each target's name, which is that of its corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A name, which is that of the corpus, and what is done with each input.
+type Target = (&'static str, fn(&[u8]));
+
+pub const TARGETS: &[Target] = &[
     ("action", action),
     ("api_key", api_key),
     ("authenticate", authenticate),
@@ -66,7 +70,7 @@ const NOWHERE: &str = "http://127.0.0.1:9";
 const REDIRECT: &str = "https://app.example.com/callback";
 const PASSWORD: &str = "a-password-of-forty-characters-for-tests";
 /// What an error must never show, wherever it came from.
-const CANARY: &str = "CANARY";
+const CANARY: &str = "<CANARY>";
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -101,14 +105,10 @@ fn assert_hides(data: &[u8], shown: String) {
 }
 
 /// An error's texts, with those of its sources.
-fn texts(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut texts = format!("{error:?}");
-    let mut next = Some(error);
-    while let Some(error) = next {
-        texts.push_str(&format!(" {error}"));
-        next = error.source();
-    }
-    texts
+fn texts(error: &(dyn Error + 'static)) -> String {
+    let sources = iter::successors(Some(error), |error: &&(dyn Error + 'static)| (**error).source())
+        .map(|error| format!(" {error}"));
+    format!("{error:?}") + &sources.collect::<String>()
 }
 
 /// The query of a callback, in which `STATE` is the login's state. Only one code and one state, which is right, get a login on.

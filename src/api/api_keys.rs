@@ -218,6 +218,14 @@ impl ValidApiKey {
         if self.has_permission(slug) { Ok(()) } else { Err(MissingKeyPermission { slug: slug.to_owned() }) }
     }
 
+    /// Checks that the key is for this organization, to which the requested data belongs.
+    ///
+    /// # Errors
+    /// [`WrongKeyOrganization`].
+    pub fn in_organization(&self, id: &OrganizationId) -> Result<(), WrongKeyOrganization> {
+        if self.organization_id() == id { Ok(()) } else { Err(WrongKeyOrganization) }
+    }
+
     /// Name, times and all else that the API says about the key.
     #[must_use]
     pub fn record(&self) -> &ApiKeyRecord {
@@ -243,6 +251,18 @@ pub struct MissingKeyPermission {
 impl From<MissingKeyPermission> for Error {
     fn from(missing: MissingKeyPermission) -> Self {
         Self::customer_key(CustomerKeyError::MissingPermission(missing.slug))
+    }
+}
+
+/// A valid API key is for another organization. With the feature `server`, `response()` answers the request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the API key is for another organization")]
+#[non_exhaustive]
+pub struct WrongKeyOrganization;
+
+impl From<WrongKeyOrganization> for Error {
+    fn from(_: WrongKeyOrganization) -> Self {
+        Self::customer_key(CustomerKeyError::WrongOrganization)
     }
 }
 

@@ -56,7 +56,7 @@ use serde::de::DeserializeOwned;
 
 pub use api_keys::{
     ApiKeyOwner, ApiKeyRecord, CreateOrganizationApiKey, CreateUserApiKey, CreatedApiKey, KeyNotValidated,
-    MissingKeyPermission, ValidApiKey,
+    MissingKeyPermission, ValidApiKey, WrongKeyOrganization,
 };
 pub use custom::CustomRequest;
 pub use email::{EmailChange, VerificationEmail};

@@ -56,7 +56,7 @@ impl From<NotAccepted> for Error {
 ///
 /// It comes from [`ResourceServer::admit`](super::ResourceServer::admit), and `?` makes one of a [`MissingScope`].
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{refusal}")]
+#[error("the request is not authorized")]
 #[must_use = "it has the response: `.response()`"]
 pub struct NotAuthorized {
     #[source]
@@ -77,6 +77,9 @@ pub enum Refusal {
     /// Its token is good, and lacks a scope.
     #[error(transparent)]
     MissingScope(MissingScope),
+    /// Its token is good, and for another organization, or for none.
+    #[error("the access token is for another organization")]
+    WrongOrganization,
 }
 
 impl NotAuthorized {
@@ -99,6 +102,7 @@ impl NotAuthorized {
     /// | 401 | | there is no token |
     /// | 401 | `invalid_token` | the token isn't accepted |
     /// | 403 | `insufficient_scope`, with the `scope` | the token lacks a scope |
+    /// | 403 | no such header | the token is for another organization |
     /// | 503 | no such header, but `Retry-After` | the signing keys are unavailable |
     #[must_use]
     pub fn response(&self) -> Response<String> {
@@ -117,6 +121,11 @@ impl NotAuthorized {
                 response
             }
             Refusal::MissingScope(missing) => missing.response(),
+            Refusal::WrongOrganization => {
+                let mut response = sentence(StatusCode::FORBIDDEN);
+                "The access token is for another organization.".clone_into(response.body_mut());
+                response
+            }
         }
     }
 }

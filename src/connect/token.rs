@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::challenge::Challenge;
+use super::challenge::{Challenge, NotAuthorized, Refusal};
 use super::scopes::{MissingScope, Scopes};
 use crate::error::TokenError;
 use crate::id::{ClientId, OrganizationId, UserId};
@@ -146,6 +146,18 @@ impl ResourceToken {
     #[must_use]
     pub fn organization_id(&self) -> Option<&OrganizationId> {
         self.0.organization_id.as_ref()
+    }
+
+    /// Checks that the token is for this organization, to which the requested data belongs. A token for no organization is for none.
+    ///
+    /// # Errors
+    /// [`NotAuthorized`] with [`Refusal::WrongOrganization`], whose response is 403.
+    pub fn in_organization(&self, id: &OrganizationId) -> Result<(), NotAuthorized> {
+        if self.organization_id() == Some(id) {
+            Ok(())
+        } else {
+            Err(NotAuthorized::new(Refusal::WrongOrganization, &self.0.challenge))
+        }
     }
 
     /// What the application may do (`scope`).

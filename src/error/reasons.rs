@@ -203,6 +203,9 @@ pub enum CustomerKeyError {
     /// The key is valid, and lacks this permission.
     #[error("it lacks the permission {0}")]
     MissingPermission(String),
+    /// The key is valid, and for another organization.
+    #[error("it is for another organization")]
+    WrongOrganization,
 }
 
 /// Why a request presents no bearer token (RFC 6750 §2.1).

@@ -82,7 +82,7 @@ fn status(error: &Error) -> StatusCode {
             }
             CustomerKeyError::NotPresented(_) => StatusCode::BAD_REQUEST,
             CustomerKeyError::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            CustomerKeyError::MissingPermission(_) => StatusCode::FORBIDDEN,
+            CustomerKeyError::MissingPermission(_) | CustomerKeyError::WrongOrganization => StatusCode::FORBIDDEN,
         },
         _ if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
         ErrorKind::Parked(ParkedError::Store | ParkedError::TooLarge { .. })

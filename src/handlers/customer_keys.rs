@@ -8,7 +8,7 @@ use http::{HeaderMap, Response};
 
 use super::answers::unavailable;
 use super::permitted::Permission;
-use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey};
+use crate::api::{ApiKeyValidator, KeyNotValidated, MissingKeyPermission, ValidApiKey, WrongKeyOrganization};
 use crate::error::Error;
 use crate::secret::CustomerApiKey;
 
@@ -103,6 +103,9 @@ pub enum KeyNotAdmitted {
     /// The key is valid, and lacks a permission.
     #[error(transparent)]
     MissingPermission(#[from] MissingKeyPermission),
+    /// The key is valid, and for another organization.
+    #[error(transparent)]
+    WrongOrganization(#[from] WrongKeyOrganization),
 }
 
 impl KeyNotAdmitted {
@@ -114,6 +117,7 @@ impl KeyNotAdmitted {
             Self::NoKey(error) => error.response(),
             Self::NotValidated(not_validated) => not_validated.response(),
             Self::MissingPermission(missing) => missing.response(),
+            Self::WrongOrganization(wrong) => wrong.response(),
         }
     }
 }
@@ -124,6 +128,7 @@ impl From<KeyNotAdmitted> for Error {
             KeyNotAdmitted::NoKey(error) => error,
             KeyNotAdmitted::NotValidated(not_validated) => not_validated.into(),
             KeyNotAdmitted::MissingPermission(missing) => missing.into(),
+            KeyNotAdmitted::WrongOrganization(wrong) => wrong.into(),
         }
     }
 }
@@ -166,6 +171,15 @@ impl KeyNotValidated {
 
 /// # The response to a request whose key lacks a permission
 impl MissingKeyPermission {
+    /// The response: 403.
+    #[must_use]
+    pub fn response(&self) -> Response<String> {
+        Error::from(self.clone()).response()
+    }
+}
+
+/// # The response to a request whose key is for another organization
+impl WrongKeyOrganization {
     /// The response: 403.
     #[must_use]
     pub fn response(&self) -> Response<String> {

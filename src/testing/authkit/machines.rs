@@ -56,9 +56,8 @@ impl TestMachine {
         self
     }
 
-    /// The audience of its tokens (`aud`). At WorkOS it is the client ID of the environment: see
-    /// [`ResourceServer::accept_client`](crate::connect::ResourceServer::accept_client). Without this they have no audience, and no
-    /// resource server accepts them.
+    /// Another audience of its tokens (`aud`). Unless given, it is the client ID of the AuthKit, as at WorkOS it is that of the
+    /// environment: see [`ResourceServer::accept_client`](crate::connect::ResourceServer::accept_client).
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -109,7 +108,7 @@ impl State {
         let (now, lifetime) = (self.token_skew.of(self.now()), self.config.access_token_lifetime);
         let mut claims = json!({
             "iss": self.base_url, "sub": machine.client_id, "client_id": machine.client_id, "scope": scope,
-            "aud": machine.audience, "org_id": machine.organization_id, "jti": random("")?,
+            "aud": machine.audience.as_ref().unwrap_or(&self.config.client_id), "org_id": machine.organization_id, "jti": random("")?,
             "iat": now.as_second(), "exp": after(now, lifetime).as_second(),
         });
         if let Some(claims) = claims.as_object_mut() {
