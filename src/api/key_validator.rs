@@ -32,6 +32,8 @@ const MAX_IN_FLIGHT: usize = 256;
 const KNOWN_FOR: Duration = Duration::from_secs(3_600);
 /// What a caller is told where too many requests are in flight.
 const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
+/// An answer that took longer than this says what was true before the computer slept: a request takes half of it at most.
+const MAX_ANSWER_AGE: Duration = MAX_VALID_FOR;
 
 type Answer = Result<ValidApiKey, KeyNotValidated>;
 
@@ -173,8 +175,9 @@ impl ApiKeyValidator {
             let flight = match self.table.find(fingerprint)? {
                 Found::Remembered(answer) => return answer,
                 Found::InFlight(flight) => flight,
-                Found::Begun { flight, is_known } => {
-                    self.ask(key, fingerprint, flight.clone(), is_known);
+                Found::Begun(begun) => {
+                    let flight = begun.flight.clone();
+                    self.ask(key, fingerprint, begun);
                     flight
                 }
             };
@@ -197,15 +200,19 @@ impl ApiKeyValidator {
     }
 
     /// Asks in a task of its own, which goes on when the caller is cancelled.
-    fn ask(&self, key: &CustomerApiKey, fingerprint: Fingerprint, flight: Flight<Answer>, is_known: bool) {
+    fn ask(&self, key: &CustomerApiKey, fingerprint: Fingerprint, begun: Begun) {
+        let Begun { flight, since, is_known, place } = begun;
         let owner = Owner::new(Arc::clone(&self.table), fingerprint, flight);
         let core = Arc::clone(&self.core);
         let call = validation(Api { core: &self.core, key: &self.key }, key);
         tokio::spawn(async move {
             let may_repeat = || owner.table().may_send(is_known);
             let answer = owner.keep_alive(ask(&core, call, may_repeat)).await;
+            let is_late = since.age(&*core.runtime.clock) > MAX_ANSWER_AGE;
+            let answer = if is_late { Err(KeyNotValidated::Unavailable(Error::too_late())) } else { answer };
             // Before the flight ends, so that a later caller finds one of the two.
             owner.table().keep(owner.key(), owner.flight(), &answer);
+            drop(place);
             owner.finish(answer);
         });
     }
@@ -229,6 +236,8 @@ struct Table {
     clock: Arc<dyn Clock>,
     settings: Settings,
     state: Mutex<State>,
+    /// Each request in flight has a copy. Not all of them are in the state: a key may be asked about anew.
+    place: Arc<()>,
 }
 
 struct State {
@@ -257,7 +266,15 @@ struct Asked {
 enum Found {
     Remembered(Answer),
     InFlight(Flight<Answer>),
-    Begun { flight: Flight<Answer>, is_known: bool },
+    Begun(Begun),
+}
+
+/// A request that is to be sent.
+struct Begun {
+    flight: Flight<Answer>,
+    since: Moment,
+    is_known: bool,
+    place: Arc<()>,
 }
 
 impl Table {
@@ -269,7 +286,12 @@ impl Table {
             allowance: Allowance::new(settings.rate, settings.burst),
             forgotten: 0,
         };
-        Arc::new(Self { clock: Arc::clone(&core.runtime.clock), settings, state: Mutex::new(state) })
+        Arc::new(Self {
+            clock: Arc::clone(&core.runtime.clock),
+            settings,
+            state: Mutex::new(state),
+            place: Arc::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -296,15 +318,16 @@ impl Table {
         {
             return Ok(Found::InFlight(asked.flight.clone()));
         }
-        if state.in_flight.len() >= if is_known { MAX_IN_FLIGHT } else { MAX_IN_FLIGHT / 2 } {
+        let in_flight = Arc::strong_count(&self.place) - 1;
+        if in_flight >= if is_known { MAX_IN_FLIGHT } else { MAX_IN_FLIGHT / 2 } {
             return Err(KeyNotValidated::TooManyRequests { retry_after: IN_FLIGHT_WAIT });
         }
         let retry_after = |retry_after| KeyNotValidated::TooManyRequests { retry_after };
         state.allowance.take(is_known, clock.elapsed()).map_err(retry_after)?;
-        let flight = Flight::new();
-        let asked = Asked { flight: flight.clone(), since: Moment::now(clock), forgotten: state.forgotten };
+        let (flight, since) = (Flight::new(), Moment::now(clock));
+        let asked = Asked { flight: flight.clone(), since, forgotten: state.forgotten };
         state.in_flight.insert(fingerprint, asked);
-        Ok(Found::Begun { flight, is_known })
+        Ok(Found::Begun(Begun { flight, since, is_known, place: Arc::clone(&self.place) }))
     }
 
     /// Whether one more request may be sent now; it counts if so.

@@ -15,6 +15,7 @@ mod decode;
 mod device;
 mod documented;
 mod faults;
+mod hostile;
 mod http2;
 mod journey;
 mod login;

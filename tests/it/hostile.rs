@@ -1,0 +1,344 @@
+//! What somebody tries who wants in as another caller, wants a dead key or token to live on, or wants to hold up everybody else.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use workos_auth::api::{ApiKeyValidator, KeyNotValidated};
+use workos_auth::caller::Credential;
+use workos_auth::connect::{MachineClient, NotAccepted, ResourceServer};
+use workos_auth::id::{ApiKeyId, Issuer, ResourceUri};
+use workos_auth::secret::{BearerToken, CustomerApiKey, MachineSecret};
+use workos_auth::testing::{ManualClock, Skew};
+use workos_auth::transport::TransportError;
+use workos_auth::{Client, ClientId, ErrorKind, ExposeSecret, TokenVerifier};
+
+use crate::support::Outcome;
+use crate::support::clients::{NOWHERE, clock, confidential, public, reply};
+use crate::support::raw::{Answer, RawServer};
+use crate::support::signer::{Signer, encode};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn key(value: &str) -> CustomerApiKey {
+    CustomerApiKey::new(value).unwrap()
+}
+
+fn record() -> Value {
+    json!({
+        "id": "api_key_1", "owner": {"type": "organization", "id": "org_1"}, "name": "", "obfuscated_value": "",
+        "last_used_at": null, "permissions": [], "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
+    })
+}
+
+fn granted(token: &str) -> Value {
+    json!({"access_token": token, "token_type": "Bearer", "expires_in": 300})
+}
+
+/// A server whose replies wait until the test lets each of them go.
+#[derive(Clone)]
+struct Gate {
+    asked: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { asked: Arc::default(), permits: Arc::new(Semaphore::new(0)) }
+    }
+
+    async fn pass(self, body: String) -> Result<http::Response<Bytes>, TransportError> {
+        self.permits.acquire().await.unwrap().forget();
+        Ok(reply(200, body))
+    }
+
+    /// What a request is answered with once it passes.
+    fn transport(
+        &self,
+        body: impl Fn(usize) -> Value + Send + Sync + 'static,
+    ) -> impl workos_auth::transport::Transport {
+        let gate = self.clone();
+        move |_: Request<Bytes>| {
+            let number = gate.asked.fetch_add(1, Ordering::SeqCst);
+            gate.clone().pass(body(number).to_string())
+        }
+    }
+
+    fn validator(&self, clock: &ManualClock) -> Outcome<ApiKeyValidator> {
+        let transport = self.transport(|_| json!({"api_key": record()}));
+        Ok(confidential(NOWHERE).clock(clock.clone()).build_with(transport)?.api_keys().validator())
+    }
+
+    async fn until_asked(&self, requests: usize) {
+        while self.asked.load(Ordering::SeqCst) < requests {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn machine(clock: &ManualClock, transport: impl workos_auth::transport::Transport) -> Outcome<MachineClient> {
+    let secret = MachineSecret::new("the-secret")?;
+    let builder = Client::builder().clock(clock.clone());
+    Ok(builder.machine_with(Issuer::new(NOWHERE)?, ClientId::new("client_machine")?, secret, transport)?)
+}
+
+/// A computer that sleeps while a request is in flight wakes up with a reply that was true an hour ago.
+#[tokio::test]
+async fn an_answer_from_before_the_computer_slept_makes_no_key_valid() -> Outcome {
+    let (gate, clock) = (Gate::new(), clock());
+    let validator = gate.validator(&clock)?.remember_valid(Duration::from_secs(30))?;
+    let ask = || {
+        let validator = validator.clone();
+        tokio::spawn(async move { validator.validate(&key("sk_1")).await })
+    };
+    let early = ask();
+    gate.until_asked(1).await;
+    clock.advance(HOUR);
+    // Meanwhile the customer has deleted the key.
+    let late = ask();
+    tokio::task::yield_now().await;
+    gate.permits.add_permits(1);
+    for answer in [early.await?, late.await?] {
+        let Err(KeyNotValidated::Unavailable(error)) = answer else { panic!("{answer:?}") };
+        assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient());
+    }
+    gate.permits.add_permits(1);
+    assert!(validator.validate(&key("sk_1")).await.is_ok());
+    assert_eq!(gate.asked.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_forgotten_in_flight_counts_as_in_flight() -> Outcome {
+    let (gate, clock) = (Gate::new(), clock());
+    let validator = gate.validator(&clock)?.rate(1_000)?.burst(1_000)?;
+    let presented = key("sk_1");
+    for _ in 0..300 {
+        let mut caller = pin!(validator.validate(&presented));
+        let _ = caller.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        validator.forget(&ApiKeyId::new("api_key_1")?);
+    }
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gate.asked.load(Ordering::SeqCst), 128);
+    gate.permits.add_permits(128);
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    gate.permits.add_permits(1);
+    assert!(validator.validate(&presented).await.is_ok(), "they have ended");
+    Ok(())
+}
+
+struct Issued {
+    server: ResourceServer,
+    sessions: TokenVerifier,
+}
+
+const RESOURCE: &str = "https://api.example.com";
+const NOW: i64 = 1_800_000_000;
+
+/// A resource server, and a verifier of sessions that accepts the same issuer, as with a custom domain. They have the same keys.
+fn both(keys: Value) -> Outcome<Issued> {
+    let clock = ManualClock::new(jiff::Timestamp::from_second(NOW)?.into());
+    let transport = move |request: Request<Bytes>| {
+        let body = if request.uri().path().starts_with("/.well-known") {
+            json!({"issuer": NOWHERE, "jwks_uri": format!("{NOWHERE}/oauth2/jwks")})
+        } else {
+            json!({"keys": keys})
+        };
+        async move { Ok::<_, TransportError>(reply(200, body.to_string())) }
+    };
+    let (issuer, resource) = (Issuer::new(NOWHERE)?, ResourceUri::new(RESOURCE)?);
+    let server = Client::builder().clock(clock.clone()).resource_server_with(issuer, resource, transport.clone())?;
+    let sessions = public(NOWHERE).clock(clock).build_with(transport)?.verifier().issuer(NOWHERE);
+    Ok(Issued { server, sessions })
+}
+
+fn claims(sid: &str) -> Value {
+    json!({
+        "iss": NOWHERE, "aud": RESOURCE, "sub": "user_1", "sid": sid, "client_id": "client_123", "jti": "token_1",
+        "scope": "read:posts", "iat": NOW, "exp": NOW + 300,
+    })
+}
+
+/// Claims that two parsers read differently are read by neither.
+#[tokio::test]
+async fn claims_that_are_there_twice_are_refused() -> Outcome {
+    let signer = Signer::new("key_1");
+    let Issued { server, .. } = both(json!([signer.jwk()]))?;
+    let good = claims("app_consent_1").to_string();
+    let sign = |payload: &str| {
+        use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+        let header = encode(json!({"alg": "RS256", "kid": "key_1"}).to_string());
+        let text = format!("{header}.{}", encode(payload));
+        let mut signature = vec![0; signer.pair.public_modulus_len()];
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        signer.pair.sign(&RSA_PKCS1_SHA256, &random, text.as_bytes(), &mut signature).unwrap();
+        BearerToken::new(format!("{text}.{}", encode(signature))).unwrap()
+    };
+    assert!(server.verify(&sign(&good)).await.is_ok());
+    let more = |claim: &str| format!("{},{claim}}}", &good[..good.len() - 1]);
+    for payload in [
+        more(r#""aud":"https://api.example.com""#),
+        more(r#""a\u0075d":"https://api.example.com""#),
+        more(r#""iss":"http://127.0.0.1:9""#),
+        more(r#""exp":99999999999"#),
+        more(r#""sub":"user_2""#),
+        more(r#""s\u0069d":null"#),
+        more(r#""scope":"admin""#),
+        more(r#""org_id":"org_1","org_id":"org_2""#),
+        format!("{good}{good}"),
+        format!("[{good}]"),
+        format!("\u{feff}{good}"),
+        good.replace("\"https://api.example.com\"", "[\"https://api.example.com\",1]"),
+        good.replace("\"https://api.example.com\"", "[[\"https://api.example.com\"]]"),
+        good.replace("\"https://api.example.com\"", "{\"https://api.example.com\":1}"),
+    ] {
+        let refused = server.verify(&sign(&payload)).await.unwrap_err();
+        assert!(matches!(refused, NotAccepted::Invalid(_)), "{payload}: {refused:?}");
+    }
+    Ok(())
+}
+
+/// The key of one issuer proves nothing to a server of another one, whatever it is called there.
+#[tokio::test]
+async fn keys_of_issuers_are_not_mixed_up() -> Outcome {
+    let (ours, theirs) = (Signer::new("key_1"), Signer::new("key_1"));
+    let (mine, other) = (both(json!([ours.jwk()]))?, both(json!([theirs.jwk()]))?);
+    let (token, forged) = (ours.sign(&claims("app_consent_1")), theirs.sign(&claims("app_consent_1")));
+    for _ in 0..3 {
+        for (server, token, is_good) in [
+            (&mine.server, &token, true),
+            (&other.server, &forged, true),
+            (&mine.server, &forged, false),
+            (&other.server, &token, false),
+        ] {
+            assert_eq!(server.verify(&BearerToken::new(token.expose_secret())?).await.is_ok(), is_good);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_issuer_leads_nowhere() -> Outcome {
+    let thief = RawServer::start([Answer::json(200, "{}")]).await?;
+    let location = format!("Location: {}/\r\n", thief.base_url());
+    let token = BearerToken::new(Signer::new("key_1").sign(&claims("app_consent_1")).expose_secret())?;
+    for status in [301, 302, 307, 308] {
+        let server = RawServer::start([Answer::with_headers(status, &location, "{}")]).await?;
+        let issuer = || Issuer::new(server.base_url());
+        let resource_server = Client::builder().resource_server(issuer()?, ResourceUri::new(RESOURCE)?)?;
+        assert!(matches!(resource_server.verify(&token).await, Err(NotAccepted::KeysUnavailable(_))), "{status}");
+        let secret = MachineSecret::new("the-secret")?;
+        let machine = Client::builder().machine(issuer()?, ClientId::new("client_machine")?, secret)?;
+        let error = machine.token().await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::UnexpectedStatus), "{status}: {error:?}");
+        assert!(!format!("{error:?} {error}").contains("the-secret"));
+    }
+    assert_eq!(thief.requests(), Vec::<String>::new());
+    Ok(())
+}
+
+/// A transport that panics fails its callers, and nothing is stuck afterwards.
+#[tokio::test]
+async fn a_transport_that_panics_blocks_nobody() -> Outcome {
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let broken = Arc::clone(&is_broken);
+    let transport = move |_: Request<Bytes>| {
+        let broken = broken.load(Ordering::SeqCst);
+        async move {
+            assert!(!broken, "a bug of the transport");
+            let mut body = granted("t");
+            body["api_key"] = record();
+            Ok::<_, TransportError>(reply(200, body.to_string()))
+        }
+    };
+    let clock = clock();
+    let validator = confidential(NOWHERE).clock(clock.clone()).build_with(transport.clone())?.api_keys().validator();
+    let machine = machine(&clock, transport)?;
+    for _ in 0..3 {
+        assert!(matches!(validator.validate(&key("sk_1")).await, Err(KeyNotValidated::Unavailable(_))));
+        assert!(machine.token().await.unwrap_err().is_transient());
+    }
+    is_broken.store(false, Ordering::SeqCst);
+    assert!(validator.validate(&key("sk_1")).await.is_ok());
+    assert!(machine.token().await.is_ok());
+    assert!(format!("{validator:?}").contains("in_flight: 0"), "{validator:?}");
+    Ok(())
+}
+
+/// Whichever way the time of day is changed, a key is remembered no longer than is set.
+#[tokio::test]
+async fn a_changed_clock_keeps_no_key_alive() -> Outcome {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let transport = move |_: Request<Bytes>| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<_, TransportError>(reply(200, json!({"api_key": record()}).to_string())) }
+    };
+    let clock = clock();
+    let validator = confidential(NOWHERE).clock(clock.clone()).build_with(transport)?.api_keys().validator();
+    let validator = validator.remember_valid(Duration::from_secs(30))?;
+    let mut expected = 0;
+    for (skew, passes, is_asked) in [
+        (Skew::NONE, 0, true),
+        (Skew::Behind(HOUR), 29, false),
+        (Skew::Behind(HOUR), 1, true),
+        (Skew::NONE, 0, true),
+        (Skew::Ahead(HOUR), 0, true),
+        (Skew::Behind(HOUR), 29, false),
+        (Skew::NONE, 1, true),
+    ] {
+        clock.set_skew(skew);
+        clock.advance(Duration::from_secs(passes));
+        assert!(validator.validate(&key("sk_1")).await.is_ok());
+        expected += usize::from(is_asked);
+        assert_eq!(count.load(Ordering::SeqCst), expected, "{skew:?} {passes}");
+    }
+    Ok(())
+}
+
+/// A caller who is cancelled at any of its polls leaves nothing behind that holds up the next one.
+#[tokio::test]
+async fn callers_who_hang_up_at_any_point_hold_nobody_up() -> Outcome {
+    for polls in 0..6 {
+        let (gate, clock) = (Gate::new(), clock());
+        let validator = gate.validator(&clock)?;
+        let grants = Gate::new();
+        let machine = machine(&clock, grants.transport(|_| granted("t")))?;
+        let presented = key("sk_1");
+        {
+            let (mut caller, mut other) = (pin!(validator.validate(&presented)), pin!(machine.token()));
+            for _ in 0..polls {
+                let context = &mut Context::from_waker(Waker::noop());
+                assert!(caller.as_mut().poll(context).is_pending() && other.as_mut().poll(context).is_pending());
+                tokio::task::yield_now().await;
+            }
+        }
+        gate.permits.add_permits(1);
+        grants.permits.add_permits(1);
+        assert!(validator.validate(&presented).await.is_ok() && machine.token().await.is_ok(), "{polls}");
+        assert_eq!((gate.asked.load(Ordering::SeqCst), grants.asked.load(Ordering::SeqCst)), (1, 1), "{polls}");
+    }
+    Ok(())
+}
+
+/// A resource's path is taken literally by the router, whatever characters of URLs it has.
+#[test]
+fn a_strange_path_of_a_resource_is_no_pattern() -> Outcome {
+    for path in ["/:a", "/*", "/*a", "/a/:b/*c", "/%7Ba%7D", "//a", "/a//", "/~$&'()+,;=@"] {
+        let resource = ResourceUri::new(format!("{RESOURCE}{path}"))?;
+        let server = ResourceServer::new(Issuer::new(NOWHERE)?, resource)?;
+        let _: axum::Router = server.routes();
+        assert!(server.metadata_path().ends_with(path), "{path}");
+    }
+    Ok(())
+}
