@@ -200,7 +200,10 @@ impl MachineClient {
             let answer = owner.keep_alive(client.request()).await;
             {
                 let mut state = owner.table().lock();
+                let is_current = state.flight.as_ref().is_some_and(|flight| flight.is(owner.flight()));
                 match &answer {
+                    // It was given up, and another request took its place.
+                    _ if !is_current => {}
                     Ok(token) => (state.current, state.failed) = (Some(token.clone()), None),
                     Err(_) => state.failed = Some(Moment::now(&*client.core.runtime.clock)),
                 }
@@ -224,6 +227,10 @@ impl MachineClient {
         let granted = self.core.send(call).await.and_then(|reply| read(reply, &self.scopes));
         let Granted { token, lifetime, scopes } = granted.map_err(|failure| failure.error)?;
         let header = wire::bearer(&token)?;
+        // The computer slept, or the issuer is slower than its tokens last.
+        if since.age(&*self.core.runtime.clock) >= lifetime {
+            return Err(Error::too_late());
+        }
         let expires_at = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
         Ok(MachineToken(Arc::new(Issued { token, header, scopes, since, lifetime, expires_at })))
     }
@@ -309,6 +316,10 @@ fn read(reply: Reply, asked: &Scopes) -> Result<Granted, Failure> {
     if !token_type.eq_ignore_ascii_case("Bearer") || !authorization::is_b64token(wire::text(&token)) {
         return Err(reply.failure(ErrorKind::UnexpectedShape));
     }
+    let lifetime = seconds(expires_in);
+    if lifetime.is_zero() {
+        return Err(reply.failure(ErrorKind::UnexpectedShape));
+    }
     // A reply that names none grants what was asked for.
     let scopes = match scope.map(|scope| scope.parse::<Scopes>()) {
         None => asked.clone(),
@@ -318,7 +329,7 @@ fn read(reply: Reply, asked: &Scopes) -> Result<Granted, Failure> {
     if !asked.iter().all(|scope| scopes.contains(scope)) {
         return Err(reply.failure(ErrorKind::ScopesNotGranted));
     }
-    Ok(Granted { token, lifetime: seconds(expires_in), scopes })
+    Ok(Granted { token, lifetime, scopes })
 }
 
 /// The access token of a machine, to be presented to other services. It is no token of a user's session. A clone is cheap.

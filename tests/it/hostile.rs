@@ -137,6 +137,41 @@ async fn what_was_forgotten_in_flight_counts_as_in_flight() -> Outcome {
     Ok(())
 }
 
+/// `Ok` is a token that is good now.
+#[tokio::test]
+async fn a_machine_gets_no_token_that_has_expired() -> Outcome {
+    for (expires_in, is_good) in
+        [("0", false), ("-1", false), ("-1e300", false), ("1e-300", false), ("1e300", true), ("0.5", true)]
+    {
+        let body = format!(r#"{{"access_token":"t","token_type":"Bearer","expires_in":{expires_in}}}"#);
+        let transport = move |_: Request<Bytes>| {
+            let body = body.clone();
+            async move { Ok::<_, TransportError>(reply(200, body)) }
+        };
+        match machine(&clock(), transport)?.token().await {
+            Ok(_) => assert!(is_good, "{expires_in}"),
+            Err(error) => {
+                assert!(!is_good && matches!(error.kind(), ErrorKind::UnexpectedShape), "{expires_in}: {error:?}");
+            }
+        }
+    }
+    // It has come an hour late.
+    let (gate, clock) = (Gate::new(), clock());
+    let machine = machine(&clock, gate.transport(|number| granted(&format!("token-{number}"))))?;
+    let late = tokio::spawn({
+        let machine = machine.clone();
+        async move { machine.token().await }
+    });
+    gate.until_asked(1).await;
+    clock.advance(HOUR);
+    gate.permits.add_permits(1);
+    let error = late.await?.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Timeout) && error.is_transient(), "{error:?}");
+    gate.permits.add_permits(1);
+    assert_eq!(machine.token().await?.access_token().expose_secret(), "token-1");
+    Ok(())
+}
+
 struct Issued {
     server: ResourceServer,
     sessions: TokenVerifier,
@@ -303,6 +338,37 @@ async fn a_changed_clock_keeps_no_key_alive() -> Outcome {
         expected += usize::from(is_asked);
         assert_eq!(count.load(Ordering::SeqCst), expected, "{skew:?} {passes}");
     }
+    Ok(())
+}
+
+/// A request that a stopped runtime finishes late brings a token that is older than the one that took its place.
+#[test]
+fn a_late_token_does_not_replace_a_newer_one() -> Outcome {
+    let (gate, clock) = (Gate::new(), clock());
+    let machine = machine(&clock, gate.transport(|number| granted(&format!("token-{number}"))))?;
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (stopped, driven) = (runtime()?, runtime()?);
+    stopped.block_on(async {
+        let mut caller = pin!(machine.token());
+        assert!(caller.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        gate.until_asked(1).await;
+    });
+    let token = driven.block_on(async {
+        let newer = tokio::spawn({
+            let machine = machine.clone();
+            async move { machine.token().await }
+        });
+        gate.until_asked(2).await;
+        gate.permits.add_permits(2);
+        newer.await
+    })??;
+    assert_eq!(token.access_token().expose_secret(), "token-1");
+    stopped.block_on(async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(driven.block_on(machine.token())?.access_token().expose_secret(), "token-1");
     Ok(())
 }
 
