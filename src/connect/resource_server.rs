@@ -17,7 +17,7 @@ use crate::credentials::NoCredentials;
 use crate::error::{Error, NoBearerToken, TokenError};
 use crate::id::{ClientId, Issuer, ResourceUri};
 use crate::secret::BearerToken;
-use crate::token::{Signatures, Text, check_not_early};
+use crate::token::{Signatures, Text, check_not_early, is_of_session};
 use crate::transport::{Core, Transport};
 use crate::wire;
 
@@ -189,7 +189,7 @@ impl ResourceServer {
             return Err(TokenError::WrongIssuer);
         }
         // The session of a user has an ID of this form, and the consent for an application another one. A custom domain may issue both.
-        if claims.sid.as_ref().is_some_and(|Text(sid)| sid.starts_with("session_")) {
+        if claims.sid.as_ref().is_some_and(|Text(sid)| is_of_session(sid)) {
             return Err(TokenError::SessionToken);
         }
         let is_for = |audience: &str| claims.aud.as_ref().is_some_and(|given| given.names(audience));

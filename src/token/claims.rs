@@ -51,6 +51,11 @@ pub(super) struct Actor {
     pub(super) sub: String,
 }
 
+/// Whether a `sid` is that of a user's session. Each verifier accepts the one kind of tokens or the other, so that no token is both.
+pub(crate) fn is_of_session(sid: &str) -> bool {
+    sid.starts_with("session_")
+}
+
 /// One audience or several (RFC 7519 §4.1.3).
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -204,6 +204,27 @@ fn claims(sid: &str) -> Value {
     })
 }
 
+/// Whatever else an issuer may write into a token: the same one is never good for both.
+#[tokio::test]
+async fn no_token_is_both_of_a_session_and_of_an_application() -> Outcome {
+    let signer = Signer::new("key_1");
+    let Issued { server, sessions } = both(json!([signer.jwk()]))?;
+    for (sid, of_application, of_session) in [
+        ("session_1", false, true),
+        ("app_consent_1", true, false),
+        ("app_grant_1", true, false),
+        ("Session_1", true, false),
+        ("APP_CONSENT_1", true, false),
+        ("x", true, false),
+    ] {
+        let token = signer.sign(&claims(sid));
+        let at_server = server.verify(&BearerToken::new(token.expose_secret())?).await.is_ok();
+        let at_verifier = sessions.verify(&token).await.is_ok();
+        assert_eq!((at_server, at_verifier), (of_application, of_session), "{sid}");
+    }
+    Ok(())
+}
+
 /// Claims that two parsers read differently are read by neither.
 #[tokio::test]
 async fn claims_that_are_there_twice_are_refused() -> Outcome {
