@@ -20,17 +20,25 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, NoBearer> {
     if values.next().is_some() {
         return Err(NoBearer::Repeated);
     }
-    let mut parts = value.as_bytes().splitn(2, |byte| *byte == b' ');
-    if !parts.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer")) {
+    let value = value.as_bytes();
+    // Whatever comes before and after the word, the request means to present a token: no cookie speaks for it.
+    let scheme = value.trim_ascii_start().split(|byte| !is_in_scheme(*byte)).next().unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(NoBearer::Missing);
     }
-    let token = parts.next().and_then(|rest| str::from_utf8(rest).ok()).unwrap_or_default().trim_start_matches(' ');
+    let rest = value.strip_prefix(scheme).and_then(|rest| rest.strip_prefix(b" "));
+    let token = rest.and_then(|rest| str::from_utf8(rest).ok()).unwrap_or_default().trim_start_matches(' ');
     if is_b64token(token) { Ok(token) } else { Err(NoBearer::Malformed) }
 }
 
 /// Whether a bearer token has the form of a signed one (RFC 7515 §7.1). An API key has not.
 pub(crate) fn is_signed(token: &str) -> bool {
     token.bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
+/// `tchar` (RFC 9110 §5.6.2), of which names of schemes are made.
+fn is_in_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// `b64token` (RFC 6750 §2.1).
@@ -67,7 +75,9 @@ mod tests {
         assert_eq!(bearer(&HeaderMap::new()), Err(NoBearer::Missing));
         assert_eq!(bearer(&headers(&[b"Bearer a", b"Bearer a"])), Err(NoBearer::Repeated));
         assert_eq!(bearer(&headers(&[b"Basic a", b"Bearer a"])), Err(NoBearer::Repeated));
-        for value in [&b""[..], b" Bearer a", b"Basic abc", b"Bearers abc", b"Bearer\ta", b"abc", b"\xe4 a"] {
+        for value in
+            [&b""[..], b"Basic abc", b"Basic\ta", b"Bearers abc", b"Bearer-a a", b"Basic Bearer a", b"abc", b"\xe4 a"]
+        {
             assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Missing), "{value:?}");
         }
         for value in [
@@ -79,6 +89,13 @@ mod tests {
             b"Bearer a=b",
             b"Bearer a ",
             b"Bearer \"a\"",
+            b" Bearer a",
+            b"\tBearer a",
+            b"Bearer\ta",
+            b"Bearer \ta",
+            b"Bearer,a",
+            b"Bearer=a",
+            b"Bearer\xa0a",
             b"Bearer \xe4",
         ] {
             assert_eq!(bearer(&headers(&[value])), Err(NoBearer::Malformed), "{value:?}");

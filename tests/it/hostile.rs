@@ -303,6 +303,29 @@ async fn a_redirect_of_the_issuer_leads_nowhere() -> Outcome {
     Ok(())
 }
 
+/// What comes after the scheme and isn't a token must not make a session's cookie speak for the request.
+#[test]
+fn a_bearer_in_disguise_is_no_session() -> Outcome {
+    for value in [
+        &b"Bearer\tsk_customer"[..],
+        b"bearer\t\tsk_customer",
+        b"Bearer \tsk_customer",
+        b"Bearer\t",
+        b"Bearer",
+        b"Bearer,sk_customer",
+        b"Bearer=sk_customer",
+        b"Bearer:sk_customer",
+        b"Bearer\xa0sk_customer",
+        b"Bearer \xc3\xa9",
+    ] {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", http::HeaderValue::from_bytes(value)?);
+        headers.insert("cookie", "workos-session=abc".parse()?);
+        assert!(Credential::of(&headers).is_err(), "{}", value.escape_ascii());
+    }
+    Ok(())
+}
+
 /// A transport that panics fails its callers, and nothing is stuck afterwards.
 #[tokio::test]
 async fn a_transport_that_panics_blocks_nobody() -> Outcome {
