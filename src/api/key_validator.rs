@@ -189,8 +189,11 @@ impl ApiKeyValidator {
         }
     }
 
-    /// Forgets an answer about this key: the next caller with it asks WorkOS, also if a request is in flight. Call it when the key was deleted, or when a webhook
-    /// (`api_key.revoked`) says so.
+    /// Forgets an answer about this key: the next caller with it asks WorkOS, also if a request is in flight. Call it when the key was
+    /// deleted, or when a webhook (`api_key.revoked`) says so.
+    ///
+    /// This validator and its clones forget it. Other processes take it for the time of [`remember_valid`](Self::remember_valid), and so
+    /// does a validator that was made of this one with other settings.
     pub fn forget(&self, id: &ApiKeyId) {
         let mut state = self.table.lock();
         state.forgotten += 1;

@@ -452,3 +452,174 @@ fn a_strange_path_of_a_resource_is_no_pattern() -> Outcome {
     }
     Ok(())
 }
+
+/// Made-up keys in each gap, with every rate and burst: a key that is known and asks half as often as is allowed is never turned away.
+#[tokio::test]
+async fn made_up_keys_take_nothing_that_is_reserved() -> Outcome {
+    for (rate, burst) in [(1, 2), (1, 3), (3, 2), (7, 5), (25, 50), (1_000, 2), (1_000, 1_000)] {
+        let transport = move |request: Request<Bytes>| async move {
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
+            let record = if body["value"] == "sk_good" { record() } else { Value::Null };
+            Ok::<_, TransportError>(reply(200, json!({"api_key": record}).to_string()))
+        };
+        let clock = clock();
+        let client = confidential(NOWHERE).clock(clock.clone()).build_with(transport)?;
+        let validator = client.api_keys().validator().rate(rate)?.burst(burst)?;
+        assert!(validator.validate(&key("sk_good")).await.is_ok());
+        let gap = Duration::from_secs(1) / rate / 2;
+        let mut asked = 0;
+        for number in 0..200_u32 {
+            // Four gaps are two requests.
+            if number % 4 == 0 {
+                assert!(validator.validate(&key("sk_good")).await.is_ok(), "{rate} {burst} {number}");
+            }
+            for made_up in 0..3 {
+                let answer = validator.validate(&key(&format!("sk_{number}_{made_up}"))).await;
+                asked += u32::from(matches!(answer, Err(KeyNotValidated::Invalid)));
+            }
+            clock.advance(gap);
+        }
+        // The rate gives a hundred in this time, of which the good key has had fifty; and at first there is a bucket. A gap that is a
+        // nanosecond too short costs the made-up ones a request.
+        assert!((20..=50 + burst).contains(&asked), "{rate} {burst}: {asked}");
+    }
+    Ok(())
+}
+
+/// What gets through a real server is one credential, read as it was written.
+#[tokio::test]
+async fn headers_that_servers_read_differently_identify_nobody() -> Outcome {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let app = axum::Router::new().route(
+        "/",
+        axum::routing::get(async |headers: http::HeaderMap| match Credential::of(&headers) {
+            Ok(Credential::Session) => "it is a session",
+            Ok(Credential::Key(key)) if key.expose_secret() == "sk_1" => "it is a key",
+            Ok(Credential::Key(_) | Credential::Token(_)) => "it is another one",
+            Err(_) => "it is unclear",
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    for (header, found) in [
+        (&b"Authorization: Bearer sk_1\r\n"[..], "it is a key"),
+        (b"authorization:Bearer sk_1  \r\n", "it is a key"),
+        (b"Authorization: Basic YTpi\r\n", "it is a session"),
+        (b"Authorization: Bearer sk_1\r\nauthorization: Bearer sk_2\r\n", "it is unclear"),
+        (b"Authorization: Basic YTpi\r\nAuthorization: Bearer sk_1\r\n", "it is unclear"),
+        (b"Authorization: Bearer sk_1, Bearer sk_2\r\n", "it is unclear"),
+        (b"Authorization: Bearer sk_1,Basic YTpi\r\n", "it is unclear"),
+        (b"Authorization: Bearer\tsk_1\r\n", "it is unclear"),
+        (b"Authorization: Bearer \xe4sk_1\r\n", "it is unclear"),
+        (b"Authorization: Bearer \"sk_1\"\r\n", "it is unclear"),
+        (b"Authorization: Bearer realm=\"a\"\r\n", "it is unclear"),
+        // The server itself refuses these.
+        (b"Authorization: Bearer\r\n sk_1\r\n", "400 Bad Request"),
+        (b"Authorization: Bearer sk_1\r\n sk_2\r\n", "400 Bad Request"),
+        (b"Authorization : Bearer sk_1\r\n", "400 Bad Request"),
+        (b"Authorization: Bearer sk_1\0\r\n", "400 Bad Request"),
+        (b"Authorization: Bearer sk_1\rX: y\r\n", "400 Bad Request"),
+    ] {
+        let mut connection = tokio::net::TcpStream::connect(address).await?;
+        let request =
+            [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: workos-session=abc\r\n", header, b"\r\n"]
+                .concat();
+        connection.write_all(&request).await?;
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).await?;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.contains(found), "{}: {answer}", header.escape_ascii());
+    }
+    server.abort();
+    Ok(())
+}
+
+/// While WorkOS doesn't answer, made-up keys fill their half of the requests in flight, and good ones go on.
+#[tokio::test]
+async fn made_up_keys_that_hang_leave_room_for_good_ones() -> Outcome {
+    let (gate, clock) = (Gate::new(), clock());
+    let hangs = gate.clone();
+    let transport = move |request: Request<Bytes>| {
+        let body: Value = serde_json::from_slice(request.body()).unwrap();
+        let (gate, is_good) = (hangs.clone(), body["value"] == "sk_good");
+        async move {
+            if is_good {
+                Ok(reply(200, json!({"api_key": record()}).to_string()))
+            } else {
+                gate.asked.fetch_add(1, Ordering::SeqCst);
+                gate.pass(json!({"api_key": null}).to_string()).await
+            }
+        }
+    };
+    let client = confidential(NOWHERE).clock(clock.clone()).build_with(transport)?;
+    let validator = client.api_keys().validator().rate(1_000)?.burst(1_000)?;
+    assert!(validator.validate(&key("sk_good")).await.is_ok());
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..400 {
+        let validator = validator.clone();
+        callers.spawn(async move { validator.validate(&key(&format!("sk_{number}"))).await });
+    }
+    gate.until_asked(128).await;
+    for _ in 0..300 {
+        assert!(validator.validate(&key("sk_good")).await.is_ok());
+    }
+    gate.permits.add_permits(128);
+    let answers = callers.join_all().await;
+    let refused = answers.iter().filter(|answer| matches!(answer, Err(KeyNotValidated::Invalid))).count();
+    assert_eq!((refused, gate.asked.load(Ordering::SeqCst)), (128, 128));
+    Ok(())
+}
+
+/// A caller who comes after a key was revoked and forgotten is never told that it is good, whatever is in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_interleaving_revives_a_revoked_key() -> Outcome {
+    let is_valid = Arc::new(AtomicBool::new(true));
+    let known = Arc::clone(&is_valid);
+    let number = Arc::new(AtomicUsize::new(0));
+    let transport = move |_: Request<Bytes>| {
+        let (known, number) = (Arc::clone(&known), number.fetch_add(1, Ordering::SeqCst));
+        async move {
+            // WorkOS looks at some point, and its reply takes some time.
+            for _ in 0..number % 5 {
+                tokio::task::yield_now().await;
+            }
+            let record = if known.load(Ordering::SeqCst) { record() } else { Value::Null };
+            for _ in 0..number % 7 {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, TransportError>(reply(200, json!({"api_key": record}).to_string()))
+        }
+    };
+    let clock = ManualClock::ticking(std::time::SystemTime::now());
+    let client = confidential(NOWHERE).clock(clock.clone()).build_with(transport)?;
+    let validator = client.api_keys().validator().rate(1_000)?.burst(1_000)?.remember_valid(Duration::from_secs(30))?;
+    let mut revoked = 0;
+    for round in 0..300_u32 {
+        is_valid.store(true, Ordering::SeqCst);
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let validator = validator.clone();
+            callers.spawn(async move {
+                for _ in 0..4 {
+                    let _ = validator.validate(&key("sk_1")).await;
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        for _ in 0..round % 11 {
+            tokio::task::yield_now().await;
+        }
+        is_valid.store(false, Ordering::SeqCst);
+        validator.forget(&ApiKeyId::new("api_key_1")?);
+        for _ in 0..3 {
+            let answer = validator.validate(&key("sk_1")).await;
+            assert!(answer.is_err(), "{round}: {answer:?}");
+            revoked += u32::from(matches!(answer, Err(KeyNotValidated::Invalid)));
+        }
+        callers.join_all().await;
+        clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(revoked, 900, "nobody was turned away for another reason");
+    Ok(())
+}

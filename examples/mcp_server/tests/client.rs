@@ -111,3 +111,39 @@ async fn in_an_outage_no_client_is_told_to_sign_in_again() -> Outcome {
     assert!(running.connect(Some(&token)).await.is_ok());
     Ok(())
 }
+
+/// The ID of a session of MCP says nothing about who calls: each request is that of its own token.
+#[tokio::test]
+async fn the_session_of_another_client_gives_nobody_its_rights() -> Outcome {
+    let running = Running::start().await?;
+    let token = |user, scopes| {
+        let token = running.authkit.connect_token().audience(running.resource()).user(user).scopes(scopes);
+        token.organization(format!("org_of_{user}")).sign()
+    };
+    let (ada, eve, reader) =
+        (token("user_ada", "read:posts")?, token("user_eve", "read:posts")?, token("user_eve", "openid")?);
+    let http = reqwest::Client::new();
+    let post = async |token: &BearerToken, session: Option<&str>, body: serde_json::Value| {
+        let request = http.post(running.resource()).bearer_auth(token.expose_secret()).body(body.to_string());
+        let request = request.header("content-type", "application/json");
+        let request = request.header("accept", "application/json, text/event-stream");
+        session.into_iter().fold(request, |request, id| request.header("mcp-session-id", id)).send().await
+    };
+    let initialize = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+    }});
+    let opened = post(&ada, None, initialize).await?;
+    let session = opened.headers()["mcp-session-id"].to_str()?.to_owned();
+    let initialized = serde_json::json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    assert!(post(&ada, Some(&session), initialized).await?.status().is_success());
+    let call =
+        serde_json::json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "count_posts"}});
+    for (token, sees) in
+        [(&ada, "user_ada)) sees 2 posts of org_of_user_ada"), (&eve, "user_eve)) sees 2 posts of org_of_user_eve")]
+    {
+        let text = post(token, Some(&session), call.clone()).await?.text().await?;
+        assert!(text.contains(sees), "{text}");
+    }
+    assert_eq!(post(&reader, Some(&session), call).await?.status(), 403);
+    Ok(())
+}
