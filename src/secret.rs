@@ -400,14 +400,17 @@ impl CustomerApiKey {
     /// # Errors
     /// [`ErrorKind::InvalidValue`](crate::ErrorKind::InvalidValue) naming `customer_api_key`. The error never shows the value.
     pub fn new(value: impl Into<String>) -> Result<Self, Error> {
-        let key = Self(seal(value.into()));
-        let text = key.0.expose_secret();
+        Self::parse(seal(value.into())).map_err(|reason| Error::invalid_value("customer_api_key", reason))
+    }
+
+    fn parse(secret: SecretString) -> Result<Self, &'static str> {
+        let text = secret.expose_secret();
         if text.is_empty() || text.len() > MAX_CUSTOMER_KEY_BYTES {
-            Err(Error::invalid_value("customer_api_key", "must have 1 to 512 characters"))
+            Err("must have 1 to 512 characters")
         } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(Error::invalid_value("customer_api_key", "must be visible ASCII without spaces"))
+            Err("must be visible ASCII without spaces")
         } else {
-            Ok(key)
+            Ok(Self(secret))
         }
     }
 
@@ -431,7 +434,8 @@ impl<'de> Deserialize<'de> for CustomerApiKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let secret = deserializer.deserialize_string(SecretVisitor);
         // The format's own message would show a value that isn't a string.
-        secret.map(Self).map_err(|_| de::Error::custom("a secret must be a string"))
+        let secret = secret.map_err(|_| de::Error::custom("a secret must be a string"))?;
+        Self::parse(secret).map_err(de::Error::custom)
     }
 }
 

@@ -623,3 +623,24 @@ async fn no_interleaving_revives_a_revoked_key() -> Outcome {
     assert_eq!(revoked, 900, "nobody was turned away for another reason");
     Ok(())
 }
+
+/// A key in the body of a request is as short and plain as one in a header: nobody sends WorkOS large texts through the application.
+#[test]
+fn a_key_that_is_deserialized_is_parsed() -> Outcome {
+    let (longest, too_long) = ("k".repeat(512), "k".repeat(513));
+    for (text, is_good) in [
+        ("sk_1", true),
+        (&longest, true),
+        (&too_long, false),
+        ("", false),
+        ("sk 1", false),
+        ("sk_\u{e4}", false),
+        ("a\nb", false),
+    ] {
+        let parsed: Result<CustomerApiKey, _> = serde_json::from_value(json!(text));
+        assert_eq!(parsed.is_ok(), is_good, "{text:?}");
+        let Err(error) = parsed else { continue };
+        assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
+    }
+    Ok(())
+}
