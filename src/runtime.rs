@@ -26,7 +26,8 @@ pub(crate) trait Clock: fmt::Debug + Send + Sync {
 pub(crate) struct Moment {
     /// By the monotonic clock.
     pub(crate) elapsed: Duration,
-    time: Timestamp,
+    /// By the time of day.
+    pub(crate) time: Timestamp,
 }
 
 impl Moment {

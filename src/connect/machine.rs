@@ -213,9 +213,6 @@ impl MachineClient {
     }
 
     async fn request(&self) -> Result<MachineToken, Error> {
-        // Before it is sent: a token is never taken to be good for longer than it is.
-        let since = Moment::now(&*self.core.runtime.clock);
-        let now = self.core.runtime.clock.now();
         let Machine { client_id, secret, .. } = &*self.machine;
         let call = Call {
             method: Method::POST,
@@ -225,13 +222,13 @@ impl MachineClient {
             kind: RequestKind::MachineToken,
         };
         let granted = self.core.send(call).await.and_then(|reply| read(reply, &self.scopes));
-        let Granted { token, lifetime, scopes } = granted.map_err(|failure| failure.error)?;
+        let Granted { token, since, lifetime, scopes } = granted.map_err(|failure| failure.error)?;
         let header = wire::bearer(&token)?;
         // The computer slept, or the issuer is slower than its tokens last.
         if since.age(&*self.core.runtime.clock) >= lifetime {
             return Err(Error::too_late());
         }
-        let expires_at = now.checked_add(lifetime).unwrap_or(Timestamp::MAX);
+        let expires_at = since.time.checked_add(lifetime).unwrap_or(Timestamp::MAX);
         Ok(MachineToken(Arc::new(Issued { token, header, scopes, since, lifetime, expires_at })))
     }
 }
@@ -295,6 +292,8 @@ impl InFlight for Tokens {
 /// What the issuer has granted.
 struct Granted {
     token: MachineAccessToken,
+    /// Before it was asked for: a token is never taken to be good for longer than it is.
+    since: Moment,
     lifetime: Duration,
     scopes: Scopes,
 }
@@ -329,7 +328,7 @@ fn read(reply: Reply, asked: &Scopes) -> Result<Granted, Failure> {
     if !asked.iter().all(|scope| scopes.contains(scope)) {
         return Err(reply.failure(ErrorKind::ScopesNotGranted));
     }
-    Ok(Granted { token, lifetime, scopes })
+    Ok(Granted { token, since: reply.asked, lifetime, scopes })
 }
 
 /// The access token of a machine, to be presented to other services. It is no token of a user's session. A clone is cheap.

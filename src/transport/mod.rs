@@ -53,7 +53,7 @@ pub(crate) use shared::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::id::{BaseUrl, Segment};
 use crate::rejected::Rejected;
-use crate::runtime::Runtime;
+use crate::runtime::{Moment, Runtime};
 use crate::wiped::WipedBytes;
 use retry::{Progress, Verdict, backoff, retry_after};
 
@@ -276,6 +276,9 @@ pub(crate) struct Reply {
     /// Only visible characters.
     pub(crate) request_id: Option<HeaderValue>,
     pub(crate) body: Bytes,
+    /// When the attempt began that it answers: what it says may be as old as that.
+    #[cfg(feature = "server")]
+    pub(crate) asked: Moment,
     kind: RequestKind,
     retry_after: Option<Duration>,
     replay_before: Option<Timestamp>,
@@ -378,12 +381,12 @@ impl Core {
         let mut maybe_done: Option<Timestamp> = None;
         let mut attempt = 0;
         loop {
-            let started = (clock.now(), clock.elapsed());
+            let asked = Moment::now(&**clock);
             let outcome = self.attempt(&call, attempt).await;
             let verdict = Verdict::of(&outcome);
             if matches!(verdict, Verdict::Ambiguous | Verdict::Answered) {
-                ambiguous_since.get_or_insert(started.1);
-                maybe_done = Some(started.0);
+                ambiguous_since.get_or_insert(asked.elapsed);
+                maybe_done = Some(asked.time);
             }
             let advised = match &outcome {
                 Ok(reply) => retry_after(reply.headers(), || clock.now()),
@@ -411,6 +414,8 @@ impl Core {
                     retry_after: advised,
                     replay_before,
                     body: response.into_body(),
+                    #[cfg(feature = "server")]
+                    asked,
                     kind: call.kind,
                 }),
                 Err(error) => {

@@ -284,6 +284,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: impl FnOnce() -> Timestamp) 
 mod tests {
     use super::*;
     use crate::error::{ApiError, ErrorKind};
+    #[cfg(feature = "server")]
+    use crate::runtime::{Moment, Runtime};
     use crate::transport::Reply;
 
     #[derive(Debug)]
@@ -330,7 +332,16 @@ mod tests {
     fn comes_back_after(kind: RequestKind, status: u16, code: Option<ErrorCode>) -> bool {
         let status = StatusCode::from_u16(status).unwrap();
         let (request_id, retry_after, replay_before) = (None, None, None);
-        let reply = Reply { status, request_id, body: Bytes::new(), kind, retry_after, replay_before };
+        let reply = Reply {
+            status,
+            request_id,
+            body: Bytes::new(),
+            #[cfg(feature = "server")]
+            asked: Moment::now(&*Runtime::default().clock),
+            kind,
+            retry_after,
+            replay_before,
+        };
         reply.failure(ErrorKind::Api(ApiError { code, message: None })).rejecting(()).recover().is_ok()
     }
 
