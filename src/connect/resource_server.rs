@@ -17,7 +17,7 @@ use crate::credentials::NoCredentials;
 use crate::error::{Error, NoBearerToken, TokenError};
 use crate::id::{ClientId, Issuer, ResourceUri};
 use crate::secret::BearerToken;
-use crate::token::{Signatures, Text, check_not_early, is_of_session};
+use crate::token::{Signatures, Text, check_not_early, is_of_application};
 use crate::transport::{Core, Transport};
 use crate::wire;
 
@@ -188,8 +188,8 @@ impl ResourceServer {
         if claims.iss.as_ref().is_none_or(|Text(iss)| iss != policy.issuer.as_str()) {
             return Err(TokenError::WrongIssuer);
         }
-        // The session of a user has an ID of this form, and the consent for an application another one. A custom domain may issue both.
-        if claims.sid.as_ref().is_some_and(|Text(sid)| is_of_session(sid)) {
+        // A custom domain may issue the tokens of sessions, too. That of a machine has no `sid`.
+        if claims.sid.as_ref().is_some_and(|Text(sid)| !is_of_application(sid)) {
             return Err(TokenError::SessionToken);
         }
         let is_for = |audience: &str| claims.aud.as_ref().is_some_and(|given| given.names(audience));

@@ -56,8 +56,7 @@ pub enum TokenError {
     /// It is the token of a user's session, where one of an OAuth or M2M application belongs.
     #[error("it is the token of a user's session")]
     SessionToken,
-    /// Its `sid` isn't that of a session: it is the token of an OAuth application or MCP client that acts for the user, where one of the
-    /// user's session belongs. A [`ResourceServer`](crate::connect::ResourceServer) verifies such tokens.
+    /// It is the token of an OAuth application or MCP client that acts for the user, where one of the user's session belongs. A [`ResourceServer`](crate::connect::ResourceServer) verifies such tokens.
     #[error("it is the token of an application, and of no session")]
     ApplicationToken,
     /// It becomes valid in the future.

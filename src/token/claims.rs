@@ -51,9 +51,10 @@ pub(super) struct Actor {
     pub(super) sub: String,
 }
 
-/// Whether a `sid` is that of a user's session. Each verifier accepts the one kind of tokens or the other, so that no token is both.
-pub(crate) fn is_of_session(sid: &str) -> bool {
-    sid.starts_with("session_")
+/// Whether a `sid` is that of the consent for an application. Each verifier accepts the one kind of tokens or the other, so that no token is
+/// both.
+pub(crate) fn is_of_application(sid: &str) -> bool {
+    sid.starts_with("app_consent_")
 }
 
 /// One audience or several (RFC 7519 §4.1.3).

@@ -26,7 +26,7 @@ mod texts;
 mod verifier;
 
 #[cfg(feature = "server")]
-pub(crate) use claims::{Audience, Member, date, is_of_session};
+pub(crate) use claims::{Audience, Member, date, is_of_application};
 pub use claims::{ExpiredToken, Membership, NamesSession, NoCustomClaims, VerifiedToken};
 #[cfg(feature = "server")]
 pub(crate) use jws::{Signatures, check_not_early};

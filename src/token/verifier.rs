@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken, is_of_session};
+use super::claims::{Claims, ExpiredToken, NoCustomClaims, Verified, VerifiedToken, is_of_application};
 use super::jwks::VerifyingKey;
 use super::jws::{Signatures, check_not_early, unverified_payload};
 use super::memory::{Memory, Remembered};
@@ -306,7 +306,7 @@ impl<C: DeserializeOwned> TokenVerifier<C> {
             return Err(TokenError::MissingClaim);
         };
         // A custom domain may issue both kinds: that of an application has the ID of a consent instead of a session's.
-        if !is_of_session(session_id.as_str()) {
+        if is_of_application(session_id.as_str()) {
             return Err(TokenError::ApplicationToken);
         }
         let now = self.signatures.now();

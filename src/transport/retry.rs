@@ -104,8 +104,8 @@ const NEVER: Rule = Rule {
 impl RequestKind {
     pub(crate) const fn rule(self) -> Rule {
         match self {
-            Self::Read | Self::MachineToken => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
-            Self::Keys | Self::Validation => Rule {
+            Self::Read => Rule { not_sent: true, throttled: true, ambiguous: true, ..NEVER },
+            Self::Keys | Self::MachineToken | Self::Validation => Rule {
                 not_sent: true,
                 throttled: true,
                 ambiguous: true,
@@ -347,11 +347,13 @@ mod tests {
 
     #[test]
     fn what_comes_back_is_decided_by_one_table() {
-        use RequestKind::{CodeExchange, Credential, DevicePoll, Keys, Read, Refresh, Write};
+        use RequestKind::{CodeExchange, Credential, DevicePoll, Keys, MachineToken, Read, Refresh, Validation, Write};
         for (kind, expected) in [
             // Not sent, 429, 503, the reply was lost; then 400 with: invalid_grant, user_mismatch, another code, none.
             (Read, [true, true, false, false, false, false, false, false]),
             (Keys, [true, true, false, false, false, false, false, false]),
+            (MachineToken, [true, true, false, false, false, false, false, false]),
+            (Validation, [true, true, false, false, false, false, false, false]),
             (Refresh, [true, true, true, true, false, true, true, true]),
             (CodeExchange, [true, true, false, false, false, false, true, true]),
             (Credential, [true, true, true, true, false, false, true, true]),

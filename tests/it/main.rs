@@ -1,5 +1,6 @@
 //! One program for all tests that need no process of their own: what is common to them is compiled and linked once.
 
+mod abuse;
 mod actions;
 mod api;
 mod api_keys;
@@ -15,7 +16,6 @@ mod decode;
 mod device;
 mod documented;
 mod faults;
-mod hostile;
 mod http2;
 mod journey;
 mod login;
