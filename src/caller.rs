@@ -31,7 +31,7 @@
 //! A user or an application may act in no organization. So don't compare two `Option`s, of which both may be `None`: ask with
 //! [`in_organization`](Caller::in_organization) for the organization that the data belongs to.
 //!
-//! With axum, [`Caller`] is an extractor; see the module [`axum`](crate::axum). In another framework:
+//! With axum, [`Caller`] is an extractor; see the module `axum`. In another framework:
 //!
 //! ```
 //! use http::{Response, request::Parts};
