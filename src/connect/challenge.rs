@@ -201,6 +201,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_challenge_is_only_named() {
+        assert_eq!(format!("{:?}", Challenge { metadata_url: "https://example.com/".into() }), "Challenge");
+    }
+
+    #[test]
     fn nothing_gets_out_of_its_quotes() {
         for (text, expected) in [
             ("read:posts", r#""read:posts""#),

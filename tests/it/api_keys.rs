@@ -102,6 +102,7 @@ async fn each_request_is_pinned_and_each_answer_is_read() -> Outcome {
     assert_eq!(valid.owner().user_id(), Some(&user));
     assert_eq!(valid.permissions(), ["posts:read", "posts:write"]);
     assert_eq!(valid.agent_registration_id().map(ToString::to_string).as_deref(), Some("agent_reg_1"));
+    assert!(format!("{valid:?}").starts_with("ValidApiKey(ApiKeyRecord { id: ApiKeyId(api_key_1)"), "{valid:?}");
     let mut sent = record();
     sent.as_object_mut().unwrap().remove("object");
     assert_eq!(serde_json::to_value(valid.record())?, sent);
