@@ -142,6 +142,9 @@ async fn hold(address: SocketAddr, how: Hold) {
     }
 }
 
+/// A held connection is given up after two seconds. Whoever waits for that waits longer than this; a busy machine doesn't make it so.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(1_800);
+
 /// How long the true callback waits for its answer beside 300 connections that others hold.
 async fn beside(how: Hold) -> Outcome {
     let listener = listener().await;
@@ -159,13 +162,13 @@ async fn beside(how: Hold) -> Outcome {
         let started = std::time::Instant::now();
         let reply = get(address, "/callback?code=evil&state=forged").await;
         assert_eq!(status(&reply), "400", "{how:?}: {reply}");
-        assert!(started.elapsed() < Duration::from_secs(1), "{how:?}: {:?}", started.elapsed());
+        assert!(started.elapsed() < ANSWERED_WITHIN, "{how:?}: {:?}", started.elapsed());
     }
     let started = std::time::Instant::now();
     let reply = get(address, &format!("/callback?code=the-code&state={state}")).await;
     assert_eq!(status(&reply), "200", "{how:?}: {reply}");
     drop(waiting.await??);
-    assert!(started.elapsed() < Duration::from_secs(1), "{how:?}: {:?}", started.elapsed());
+    assert!(started.elapsed() < ANSWERED_WITHIN, "{how:?}: {:?}", started.elapsed());
     Ok(())
 }
 
