@@ -21,7 +21,7 @@ use workos_auth::{AccessToken, Client, ClientId, Error, ErrorKind, ExposeSecret,
 use crate::support::Outcome;
 use crate::support::clients::reply;
 use crate::support::login::{PASSWORD, with_password};
-use crate::support::signer::{Signer, encode};
+use crate::support::signer::{Signer, changed, encode};
 
 const ISSUER: &str = "http://127.0.0.1:9";
 const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -42,15 +42,7 @@ fn claims() -> Value {
 }
 
 fn with(changes: Value) -> Value {
-    let mut claims = claims();
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            claims.as_object_mut().unwrap().remove(name);
-        } else {
-            claims[name] = value.clone();
-        }
-    }
-    claims
+    changed(claims(), &changes)
 }
 
 /// What an issuer says about itself.

@@ -22,7 +22,7 @@ use workos_auth::{AccessToken, ConfidentialClient, Error, ErrorKind, ExposeSecre
 use crate::support::Outcome;
 use crate::support::clients::{confidential, public};
 use crate::support::raw::{Answer, RawServer};
-use crate::support::signer::{Signer, encode};
+use crate::support::signer::{Signer, changed, encode};
 
 const BASE_URL: &str = "http://127.0.0.1:9";
 const NOW: i64 = 1_800_000_000;
@@ -37,15 +37,7 @@ fn claims() -> Value {
 }
 
 fn with(changes: Value) -> Value {
-    let mut claims = claims();
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            claims.as_object_mut().unwrap().remove(name);
-        } else {
-            claims[name] = value.clone();
-        }
-    }
-    claims
+    changed(claims(), &changes)
 }
 
 /// What the JWKS endpoint answers, and how often it was asked.

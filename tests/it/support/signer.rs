@@ -55,3 +55,15 @@ impl Signer {
         self.sign_as(&RSA_PKCS1_SHA256, &json!({"alg": "RS256", "typ": "JWT", "kid": self.kid}), claims)
     }
 }
+
+/// Claims with these instead; `null` removes one.
+pub(crate) fn changed(mut claims: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
